@@ -1,0 +1,32 @@
+//! The resources of group `greengrass-operator.dev`: types, schema, and the names that users and AWS see. Pure.
+
+mod components;
+mod deployment;
+mod job;
+mod policies;
+pub mod status;
+
+pub use components::{
+    ComponentDeploymentSpecification, ConfigurationUpdate, RunWith, SystemResourceLimits,
+};
+pub use deployment::{DeletionPolicy, GreengrassDeployment, GreengrassDeploymentSpec};
+pub use job::{
+    AbortAction, AbortConfig, AbortCriteria, ExponentialRate, FailureType, IotJobConfiguration,
+    JobExecutionsRolloutConfig, RateIncreaseCriteria, TimeoutConfig,
+};
+pub use policies::{
+    ComponentUpdateAction, ComponentUpdatePolicy, ConfigurationValidationPolicy, DeploymentPolicies,
+    FailureHandlingPolicy,
+};
+pub use status::GreengrassDeploymentStatus;
+
+/// The API group of every kind.
+pub const GROUP: &str = "greengrass-operator.dev";
+/// Annotation: look at AWS now. Any new value counts once.
+pub const RECONCILE_AT: &str = "greengrass-operator.dev/reconcile-at";
+/// Flux's annotation with the same meaning as [`RECONCILE_AT`].
+pub const FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
+/// Annotation: a new revision of the same content. Any new value counts once.
+pub const REDEPLOY_AT: &str = "greengrass-operator.dev/redeploy-at";
+/// The finalizer that holds an object while something must still be done in AWS.
+pub const FINALIZER: &str = "greengrass-operator.dev/deployment";

@@ -1,0 +1,59 @@
+//! What a valid spec asks for, in parsed values only. Pure.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde_json::{Map, Value};
+
+use crate::api::{DeletionPolicy, DeploymentPolicies, IotJobConfiguration};
+use crate::names::Key;
+
+/// A valid spec, resolved: inner code can't hold a wrong value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Desired {
+    /// What the deployment is for.
+    pub key: Key,
+    /// What it contains.
+    pub content: Content,
+    /// The user's tags.
+    pub tags: BTreeMap<String, String>,
+    /// What happens in AWS when the resource is deleted.
+    pub deletion_policy: DeletionPolicy,
+    /// Read and report, write nothing to AWS.
+    pub suspend: bool,
+}
+
+/// What a deployment contains, as `CreateDeployment` takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
+    /// The name that the user gave; absent, AWS gets `NAMESPACE/NAME`, which is not part of the digest.
+    pub name: Option<String>,
+    /// Components by name.
+    pub components: BTreeMap<String, Component>,
+    /// How devices apply it.
+    pub policies: Option<DeploymentPolicies>,
+    /// How it is rolled out; only for thing groups.
+    pub job: Option<IotJobConfiguration>,
+}
+
+/// One component.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Component {
+    /// Exact version.
+    pub version: Version,
+    /// What is merged into its configuration.
+    pub merge: Option<Merge>,
+    /// What is reset first: JSON pointers, the empty one for all.
+    pub reset: Vec<String>,
+    /// User and limits.
+    pub run_with: Option<crate::api::RunWith>,
+}
+
+/// A configuration to merge.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Merge {
+    /// What it means.
+    pub value: Map<String, Value>,
+    /// The bytes that AWS gets: the user's own where `merge` was a string.
+    pub text: String,
+}
