@@ -1,1 +1,32 @@
-//! testcluster
+//! A real Kubernetes control plane for tests and demonstrations (does I/O: starts processes).
+//!
+//! [`Cluster::start`] runs etcd, kube-apiserver and kube-controller-manager as plain processes with the admission,
+//! authorisation and garbage collection of a production cluster; there are no nodes, so pods stay pending. The normal
+//! use in a test is the shared cluster and a namespace of one's own:
+//!
+//! ```no_run
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let cluster = testcluster::Cluster::shared()?;
+//! let namespace = cluster.namespace("greets")?;
+//! let answer = cluster.kubectl(&["get", "configmaps", "--namespace", &namespace])?.success()?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod audit;
+mod certificates;
+mod cluster;
+mod error;
+mod kubeconfig;
+mod kubectl;
+mod process;
+mod servers;
+mod start;
+pub mod tools;
+mod wait;
+
+pub use audit::{AuditEvent, AuditObject, AuditStatus, AuditUser};
+pub use cluster::{ATTACH_VARIABLE, Cluster};
+pub use error::Error;
+pub use kubectl::Output;
+pub use start::Options;

@@ -1,0 +1,206 @@
+//! Servers that can't outlive their owner (does I/O: processes).
+//!
+//! Neither destructors nor statics run when a test process is killed or simply exits, and the kernel's parent-death
+//! signal follows the thread that started a child, which in a test ends early. So each server is the child of a small
+//! shell that waits on a pipe from the owner: however the owner ends, the pipe closes and the shell stops the server.
+
+use std::fs::File;
+use std::io::Write;
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::Error;
+use crate::wait::Deadline;
+
+/// A server under its supervising shell.
+#[derive(Debug)]
+pub(crate) struct Server {
+    pub(crate) name: &'static str,
+    pub(crate) log: PathBuf,
+    pid_file: PathBuf,
+    grace: Duration,
+    shell: Child,
+}
+
+/// How to start a server.
+#[derive(Debug)]
+pub(crate) struct Start<'a> {
+    pub(crate) name: &'static str,
+    pub(crate) program: PathBuf,
+    pub(crate) arguments: Vec<String>,
+    pub(crate) logs: &'a Path,
+    /// How long it may take to end by itself; zero stops it at once, which is right when its data is thrown away.
+    pub(crate) grace: Duration,
+}
+
+impl Server {
+    pub(crate) fn start(start: Start<'_>) -> Result<Self, Error> {
+        let Start { name, program, arguments, logs, grace } = start;
+        let log = logs.join(format!("{name}.log"));
+        let pid_file = logs.join(format!("{name}.pid"));
+        let shell = shell(include_str!("supervise.sh"), &log)?
+            .arg(&pid_file)
+            .arg(grace.as_secs().to_string())
+            .arg(&program)
+            .args(arguments)
+            .spawn()
+            .map_err(spawn_error("sh"))?;
+        Ok(Self { name, log, pid_file, grace, shell })
+    }
+
+    /// The server's own process id, once its shell has started it.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        std::fs::read_to_string(&self.pid_file).ok()?.trim().parse().ok()
+    }
+
+    /// Whether it has ended by itself.
+    pub(crate) fn has_ended(&mut self) -> bool {
+        !matches!(self.shell.try_wait(), Ok(None))
+    }
+
+    /// An error with the end of its log.
+    pub(crate) fn ended(&self) -> Error {
+        let text = std::fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.lines().collect();
+        let tail = lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n");
+        Error::ServerEnded { server: self.name, log: self.log.clone(), tail }
+    }
+
+    /// Whether it gets no time to end by itself.
+    pub(crate) fn stops_at_once(&self) -> bool {
+        self.grace.is_zero()
+    }
+
+    /// Asks it to stop; [`Server::wait`] waits until it has.
+    pub(crate) fn let_go(&mut self) {
+        drop(self.shell.stdin.take());
+    }
+
+    /// Waits until a server that was let go has ended, and ends it by force when it takes too long.
+    pub(crate) fn wait(&mut self) {
+        let patience = Deadline::after(self.grace + Duration::from_secs(5));
+        if patience.until(Duration::from_millis(5), || self.has_ended().then_some(())).is_none() {
+            // The shell has not been waited for, so its process id can't be somebody else's by now.
+            if let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw) {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+            let _ = self.shell.wait();
+        }
+    }
+}
+
+/// Removes a cluster's folder when its owner is gone.
+#[derive(Debug)]
+pub(crate) struct Janitor(Child);
+
+impl Janitor {
+    pub(crate) fn watch(folder: &Path) -> Result<Self, Error> {
+        let log = Path::new("/dev/null");
+        shell(include_str!("janitor.sh"), log)?.arg(folder).spawn().map(Self).map_err(spawn_error("sh"))
+    }
+
+    /// From now on the logs survive.
+    pub(crate) fn keep_logs(&mut self) {
+        if let Some(pipe) = &mut self.0.stdin {
+            let _ = pipe.write_all(b"keep\n");
+        }
+    }
+
+    /// Removes the folder now.
+    pub(crate) fn clean(&mut self) {
+        drop(self.0.stdin.take());
+        let _ = self.0.wait();
+    }
+}
+
+/// A shell with a pipe as its input, in a process group of its own: Ctrl-C in a terminal reaches the owner only, and
+/// the servers still end in order.
+fn shell(script: &str, log: &Path) -> Result<Command, Error> {
+    let output = File::options().create(true).append(true).open(log).map_err(Error::file("open", log))?;
+    let errors = output.try_clone().map_err(Error::file("open", log))?;
+    let mut command = Command::new("sh");
+    command.arg("-c").arg(script).arg("testcluster");
+    command.process_group(0).stdin(Stdio::piped()).stdout(output).stderr(errors);
+    Ok(command)
+}
+
+pub(crate) fn spawn_error(program: impl Into<String>) -> impl FnOnce(std::io::Error) -> Error {
+    let program = program.into();
+    move |source| Error::Spawn { program, source }
+}
+
+/// Whether a process exists and is not merely waiting to be reaped.
+pub(crate) fn is_alive(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sleeper(logs: &Path, grace: u64) -> Server {
+        Server::start(Start {
+            name: "sleeper",
+            program: "sleep".into(),
+            arguments: vec!["600".into()],
+            logs,
+            grace: Duration::from_secs(grace),
+        })
+        .unwrap()
+    }
+
+    fn pid_of(server: &Server) -> u32 {
+        let deadline = Deadline::after(Duration::from_secs(10));
+        deadline.until(Duration::from_millis(5), || server.pid()).unwrap()
+    }
+
+    #[test]
+    fn a_server_ends_when_its_owner_lets_go_at_once_or_with_grace() {
+        for grace in [0, 5] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut server = sleeper(folder.path(), grace);
+            let pid = pid_of(&server);
+            assert!(is_alive(pid));
+            server.let_go();
+            server.wait();
+            assert!(!is_alive(pid), "still there with {grace} s of grace");
+        }
+    }
+
+    #[test]
+    fn a_server_that_ends_by_itself_is_noticed_and_its_last_words_are_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = Server::start(Start {
+            name: "short",
+            program: "sh".into(),
+            arguments: vec!["-c".into(), "echo no such flag; exit 3".into()],
+            logs: folder.path(),
+            grace: Duration::ZERO,
+        })
+        .unwrap();
+        let deadline = Deadline::after(Duration::from_secs(10));
+        assert!(deadline.until(Duration::from_millis(5), || server.has_ended().then_some(())).is_some());
+        assert!(server.ended().to_string().ends_with("no such flag"), "{}", server.ended());
+    }
+
+    #[test]
+    fn the_janitor_removes_the_folder_or_only_the_database() {
+        for (keep, left) in [(false, false), (true, true)] {
+            let parent = tempfile::tempdir().unwrap();
+            let folder = parent.path().join("cluster");
+            std::fs::create_dir_all(folder.join("etcd")).unwrap();
+            let mut janitor = Janitor::watch(&folder).unwrap();
+            if keep {
+                janitor.keep_logs();
+            }
+            janitor.clean();
+            assert_eq!(folder.exists(), left);
+            assert!(!folder.join("etcd").exists());
+        }
+    }
+}
