@@ -14,6 +14,7 @@
 //! ```
 
 mod audit;
+mod background;
 mod certificates;
 mod cluster;
 mod error;
@@ -26,6 +27,7 @@ pub mod tools;
 mod wait;
 
 pub use audit::{AuditEvent, AuditObject, AuditStatus, AuditUser};
+pub use background::{Background, Status};
 pub use cluster::{ATTACH_VARIABLE, Cluster};
 pub use error::Error;
 pub use kubectl::Output;
