@@ -1,0 +1,255 @@
+//! The Helm chart, rendered by helm and judged by a real API server (does I/O: starts processes, asks a cluster).
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use testcluster::Cluster;
+
+const ADMIN_ROLE_ARN: &str = "arn:aws:iam::123456789012:role/greengrass-operator";
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn chart() -> PathBuf {
+    repository().join("charts/greengrass-operator")
+}
+
+fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
+    let mut helm = Command::new(testcluster::tools::clients().unwrap().join("helm"));
+    // Without a kubeconfig, a cluster that the user happens to be logged in to must not be asked.
+    helm.args(arguments).env("KUBECONFIG", kubeconfig.unwrap_or(Path::new("/dev/null"))).output().unwrap()
+}
+
+/// What helm printed; its complaint, where it refused.
+fn success(output: &Output) -> String {
+    assert!(output.status.success(), "{}", complaint(output));
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+fn complaint(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+fn template(namespace: &str, values: &[&str]) -> Output {
+    let chart = chart();
+    let mut arguments = vec!["template", "operator", chart.to_str().unwrap(), "--namespace", namespace];
+    for value in values {
+        arguments.extend(["--set", value]);
+    }
+    helm(None, &arguments)
+}
+
+fn rendered(values: &[&str]) -> String {
+    success(&template("somewhere", values))
+}
+
+/// Names and texts of the files of a folder that end in `.yaml`.
+fn yaml_files(folder: &Path) -> BTreeSet<(String, String)> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries
+        .filter(|path| path.extension().is_some_and(|extension| extension == "yaml"))
+        .map(|path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(&path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn helm_finds_nothing_to_complain_about() {
+    success(&helm(None, &["lint", "--strict", chart().to_str().unwrap()]));
+}
+
+#[test]
+fn the_definitions_in_the_chart_are_those_that_were_generated() {
+    let generated = yaml_files(&repository().join("crds"));
+    let copies = yaml_files(&chart().join("files/crds"));
+    assert!(!generated.is_empty());
+    assert!(generated == copies, "stale: run `cp crds/*.yaml charts/greengrass-operator/files/crds/`");
+
+    let with = rendered(&[]);
+    let without = rendered(&["crds.enabled=false"]);
+    for (name, text) in &generated {
+        let rest = text.split_once("\nmetadata:\n").expect("a definition has metadata at the left margin").1;
+        assert!(with.contains(rest.trim_end()), "{name} comes out of helm as it went in");
+    }
+    let count = |text: &str| text.matches("kind: CustomResourceDefinition\n").count();
+    assert_eq!((count(&with), count(&without)), (generated.len(), 0));
+    assert_eq!(with.matches("helm.sh/resource-policy: keep").count(), generated.len());
+    assert!(!rendered(&["crds.keep=false"]).contains("helm.sh/resource-policy"));
+}
+
+#[test]
+fn values_that_would_not_work_are_refused_with_their_name() {
+    let refused = [
+        ("replicas=2", "replicas"),
+        ("replica=1", "replica"),
+        ("image.digest=latest", "digest"),
+        ("log.format=xml", "format"),
+        ("driftInterval=5", "driftInterval"),
+        ("concurrency=0", "concurrency"),
+        ("watchNamespaces={Team_A}", "watchNamespaces"),
+        ("aws.endpointUrl=emulator", "endpointUrl"),
+        ("terminationGracePeriodSeconds=10", "terminationGracePeriodSeconds"),
+    ];
+    for (value, name) in refused {
+        let output = template("somewhere", &[value]);
+        assert!(!output.status.success(), "{value} is accepted");
+        assert!(complaint(&output).contains(name), "{value}: {}", complaint(&output));
+    }
+}
+
+#[test]
+fn values_arrive_where_they_belong() {
+    let tagged = rendered(&["image.repository=example.invalid/operator", "image.tag=1.2.3"]);
+    assert!(tagged.contains(r#"image: "example.invalid/operator:1.2.3""#), "{tagged}");
+    let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
+    let pinned = rendered(&["image.repository=x", "image.tag=1", &format!("image.digest={digest}")]);
+    assert!(pinned.contains(&format!(r#"image: "x@{digest}""#)), "{pinned}");
+
+    let plain = rendered(&[]);
+    assert!(plain.contains("type: Recreate") && plain.contains("resourceNames: [kube-system]"), "{plain}");
+    assert!(plain.contains("kind: ClusterRoleBinding") && !plain.contains("kind: RoleBinding"), "{plain}");
+    assert!(!plain.contains("AWS_"), "nothing about AWS unless asked: {plain}");
+
+    let narrow = rendered(&["clusterName=factory", "watchNamespaces={team-a,team-b}", "aws.endpointUrl=http://e:4566"]);
+    assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
+    assert!(narrow.contains("--watch-namespaces=team-a,team-b"), "{narrow}");
+    assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 2);
+    assert!(!narrow.contains("kind: ClusterRoleBinding") && !narrow.contains("kube-system"), "{narrow}");
+    assert!(narrow.contains("name: AWS_ENDPOINT_URL\n              value: \"http://e:4566\""), "{narrow}");
+
+    let annotation = format!(r"serviceAccount.annotations.eks\.amazonaws\.com/role-arn={ADMIN_ROLE_ARN}");
+    assert!(rendered(&[&annotation]).contains(&format!("eks.amazonaws.com/role-arn: {ADMIN_ROLE_ARN}")));
+    let own = rendered(&["serviceAccount.create=false", "serviceAccount.name=mine", "rbac.create=false"]);
+    assert!(own.contains("serviceAccountName: mine") && !own.contains("kind: ServiceAccount\n"), "{own}");
+    assert!(!own.contains("kind: ClusterRole"), "{own}");
+}
+
+#[test]
+fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
+    let cluster = Cluster::shared().unwrap();
+    let namespace = cluster.namespace("chart").unwrap();
+    // A Deployment that breaks the strictest pod security standard then gets a warning, and no warning may come.
+    let restricted = "pod-security.kubernetes.io/warn=restricted";
+    cluster.kubectl(&["label", "namespace", &namespace, restricted]).unwrap().success().unwrap();
+    let watch = format!("watchNamespaces={{{namespace}}}");
+    let every_list: &[&str] = &[
+        "imagePullSecrets[0].name=pull",
+        "priorityClassName=system-cluster-critical",
+        "nodeSelector.disk=ssd",
+        "tolerations[0].operator=Exists",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].key=metadata.name",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].operator=In",
+        "affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[0].matchFields[0].values[0]=a",
+        "extraArgs[0]=--log=debug",
+        "extraEnv[0].name=HTTPS_PROXY",
+        "extraEnv[0].value=http://proxy:3128",
+        "extraEnvFrom[0].secretRef.name=aws",
+        "extraVolumes[0].name=ca",
+        "extraVolumes[0].configMap.name=ca",
+        "extraVolumeMounts[0].name=ca",
+        "extraVolumeMounts[0].mountPath=/ca",
+        "podAnnotations.a=b",
+        "podLabels.c=d",
+        "commonLabels.e=f",
+    ];
+    let matrix: &[&[&str]] =
+        &[&[], &["clusterName=factory", &watch], &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"], every_list];
+    for values in matrix {
+        let manifest = success(&template(&namespace, values));
+        let apply =
+            ["apply", "--server-side", "--force-conflicts", "--field-manager=chart", "--dry-run=server", "--filename=-"];
+        let output = cluster.kubectl_with_input(&apply, &manifest).unwrap();
+        assert!(output.status.success(), "{values:?}: {}", output.stderr);
+        assert_eq!(output.stderr.trim(), "", "{values:?}");
+    }
+}
+
+/// What RBAC lets the ServiceAccount do, one line per rule, without what everybody may.
+fn rights(cluster: &Cluster, account: &str, namespace: &str) -> BTreeSet<String> {
+    let list = ["auth", "can-i", "--list", "--no-headers", "--as", account, "--namespace", namespace];
+    let text = cluster.kubectl(&list).unwrap().success().unwrap();
+    let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+    let everybodys = |line: &str| ["[/", "selfsubject", "clustertrustbundles"].iter().any(|start| line.starts_with(start));
+    text.lines().map(words).filter(|line| !everybodys(line)).collect()
+}
+
+/// Asks until they are these, for a while: the API server learns of roles and bindings through watches of its own.
+fn has_exactly(cluster: &Cluster, account: &str, namespace: &str, expected: &[&str]) {
+    let expected: BTreeSet<_> = expected.iter().map(|&line| line.to_owned()).collect();
+    for _ in 0..50 {
+        if rights(cluster, account, namespace) == expected {
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(100));
+    }
+    assert_eq!(rights(cluster, account, namespace), expected, "{account} in {namespace}");
+}
+
+#[test]
+fn the_operator_may_do_what_it_needs_and_nothing_else() {
+    let cluster = Cluster::shared().unwrap();
+    let namespace = cluster.namespace("rights").unwrap();
+    let elsewhere = cluster.namespace("elsewhere").unwrap();
+    let account = format!("system:serviceaccount:{namespace}:operator-greengrass-operator");
+    let apply = |values: &[&str]| cluster.apply(&success(&template(&namespace, values))).unwrap();
+    let deployments = [
+        "greengrassdeployments.greengrass-operator.dev [] [] [get list watch patch]",
+        "greengrassdeployments.greengrass-operator.dev/status [] [] [update]",
+        "events.events.k8s.io [] [] [create patch]",
+    ];
+
+    // One namespace first: what this step binds stays bound in the next, because apply deletes nothing.
+    apply(&["crds.enabled=false", "clusterName=factory", &format!("watchNamespaces={{{namespace}}}")]);
+    has_exactly(cluster, &account, &namespace, &deployments);
+    has_exactly(cluster, &account, &elsewhere, &[]);
+
+    apply(&["crds.enabled=false"]);
+    let mut everywhere = deployments.to_vec();
+    everywhere.push("namespaces [] [kube-system] [get]");
+    has_exactly(cluster, &account, &elsewhere, &everywhere);
+}
+
+#[test]
+fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
+    // Its own cluster: definitions belong to all namespaces.
+    let cluster = Cluster::start().unwrap();
+    let chart = chart();
+    let upgrade = |values: &[&str]| {
+        let mut arguments =
+            vec!["upgrade", "--install", "greengrass-operator", chart.to_str().unwrap(), "--namespace=operators", "--create-namespace"];
+        for value in values {
+            arguments.extend(["--set", value]);
+        }
+        success(&helm(Some(cluster.kubeconfig()), &arguments))
+    };
+    let get = |what: &[&str]| cluster.kubectl(what).unwrap();
+    let notes = upgrade(&["replicas=0"]);
+    assert!(notes.contains("replicas is 0") && notes.contains("names no IAM role"), "{notes}");
+    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap().success().unwrap();
+
+    let manifest = "
+apiVersion: greengrass-operator.dev/v1alpha1
+kind: GreengrassDeployment
+metadata: {name: kept, namespace: default}
+spec:
+  targetArn: arn:aws:iot:eu-central-1:123456789012:thinggroup/Kept
+  components: {com.example.HelloWorld: {componentVersion: 1.0.0}}
+";
+    cluster.apply(manifest).unwrap();
+
+    upgrade(&["replicas=1", "clusterName=factory"]);
+    let replicas = ["get", "deployment/greengrass-operator", "--namespace=operators", "--output=jsonpath={.spec.replicas}"];
+    assert_eq!(get(&replicas).success().unwrap(), "1");
+    let gone = get(&["get", "clusterrole/operators-greengrass-operator-cluster-uid"]);
+    assert!(gone.stderr.contains("NotFound"), "a named cluster needs no right to kube-system: {gone:?}");
+
+    success(&helm(Some(cluster.kubeconfig()), &["uninstall", "greengrass-operator", "--namespace=operators"]));
+    let gone = get(&["get", "serviceaccount/greengrass-operator", "--namespace=operators"]);
+    assert!(gone.stderr.contains("NotFound"), "{gone:?}");
+    let kept = get(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=name"]).success().unwrap();
+    assert_eq!(kept.trim(), "greengrassdeployment.greengrass-operator.dev/kept");
+    // The definitions that stayed are taken over again.
+    upgrade(&["replicas=0"]);
+}
