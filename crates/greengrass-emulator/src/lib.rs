@@ -1,1 +1,40 @@
-//! greengrass-emulator
+//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, and the things and thing groups that they are for.
+//!
+//! A pure state machine, keyed by account and region, under the services' own wire format. It runs inside a test as the HTTP client of the AWS SDK
+//! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
+//! Every call is entered in a ledger, faults are scripted by rules, and what AWS does but nobody documents is a [switch](Switches).
+
+mod admin;
+mod clock;
+mod deployment;
+mod emulator;
+mod error;
+mod fault;
+mod http_client;
+mod ids;
+mod ledger;
+mod model;
+mod operation;
+mod process;
+mod request;
+mod scope;
+mod server;
+mod shape;
+mod signature;
+mod state;
+mod switches;
+
+pub use clock::{Clock, ManualClock, TokioClock};
+pub use deployment::{DeploymentRecord, DeploymentStatus};
+pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
+pub use error::{FieldError, IotErrorCode, ServiceError, ValidationReason};
+pub use fault::{ActiveFault, DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Staleness};
+pub use http_client::EmulatorHttpClient;
+pub use ledger::CallRecord;
+pub use operation::{Operation, Service};
+pub use process::ConnectionDropped;
+pub use scope::Scope;
+pub use switches::{
+    Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, ListOrder,
+    PlainList, RevisionsAfterDelete, SwitchError, Switches, TokenReuse, VersionRanges,
+};

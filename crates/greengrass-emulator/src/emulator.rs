@@ -1,0 +1,363 @@
+//! The emulator as a library: building it, reading its state and ledger, scripting faults. No I/O but the clock.
+
+use std::{
+    fmt,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::sync::Notify;
+
+use crate::{
+    clock::{Clock, TokioClock},
+    deployment::{DeploymentRecord, DeploymentStatus},
+    error::ServiceError,
+    fault::{ActiveFault, FaultRule, FaultRules},
+    http_client::EmulatorHttpClient,
+    ledger::{CallRecord, Ledger},
+    operation::Operation,
+    scope::Scope,
+    state::{Call, Input, ReadAt, State},
+    switches::Switches,
+};
+
+/// The account of callers whose access key id isn't one: the number that AWS's own documentation uses.
+pub const DEFAULT_ACCOUNT: &str = "123456789012";
+
+/// AWS `IoT` Greengrass V2, and the part of `IoT` Core that its deployments need. Clones share everything.
+#[derive(Clone)]
+pub struct Emulator {
+    pub(crate) inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) default_account: String,
+    core: Mutex<Core>,
+    /// Told whenever the ledger has changed.
+    pub(crate) ledger_changed: Notify,
+}
+
+/// What the lock protects.
+pub(crate) struct Core {
+    pub(crate) state: State,
+    pub(crate) ledger: Ledger,
+    pub(crate) faults: FaultRules,
+}
+
+/// Settings of an [`Emulator`].
+#[derive(Debug)]
+pub struct EmulatorBuilder {
+    clock: Option<Arc<dyn Clock>>,
+    seed: u64,
+    default_account: String,
+    switches: Switches,
+}
+
+impl Default for EmulatorBuilder {
+    fn default() -> Self {
+        Self {
+            clock: None,
+            seed: 0,
+            default_account: DEFAULT_ACCOUNT.to_owned(),
+            switches: Switches::default(),
+        }
+    }
+}
+
+impl EmulatorBuilder {
+    /// The clock; by default [`TokioClock::from_wall_clock`].
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// A clock that the caller keeps a hand on.
+    #[must_use]
+    pub fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// What ids follow from: the same seed and the same calls give the same ids. By default 0.
+    #[must_use]
+    pub const fn seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The account of callers whose access key id isn't twelve digits; by default [`DEFAULT_ACCOUNT`].
+    #[must_use]
+    pub fn default_account(mut self, account: impl Into<String>) -> Self {
+        self.default_account = account.into();
+        self
+    }
+
+    /// The switches to start with.
+    #[must_use]
+    pub fn switches(mut self, switches: Switches) -> Self {
+        self.switches = switches;
+        self
+    }
+
+    /// The emulator.
+    #[must_use]
+    pub fn build(self) -> Emulator {
+        let core = Core {
+            state: State::new(self.seed, self.switches),
+            ledger: Ledger::default(),
+            faults: FaultRules::default(),
+        };
+        Emulator {
+            inner: Arc::new(Inner {
+                clock: self
+                    .clock
+                    .unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
+                default_account: self.default_account,
+                core: Mutex::new(core),
+                ledger_changed: Notify::new(),
+            }),
+        }
+    }
+}
+
+impl Default for Emulator {
+    fn default() -> Self {
+        Self::builder().build()
+    }
+}
+
+impl fmt::Debug for Emulator {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Emulator")
+            .field("clock", &self.inner.clock)
+            .field("default_account", &self.inner.default_account)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Emulator {
+    /// Settings to build one from.
+    #[must_use]
+    pub fn builder() -> EmulatorBuilder {
+        EmulatorBuilder::default()
+    }
+
+    /// The state machine. A panic under the lock, which would be a defect, leaves it usable.
+    pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
+        self.inner
+            .core
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The emulator's time.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.inner.clock.now()
+    }
+
+    /// Moves a [`ManualClock`](crate::ManualClock) on; `None` when the clock is another one.
+    #[must_use]
+    pub fn advance(&self, by: Duration) -> Option<Timestamp> {
+        self.inner.clock.advance(by)
+    }
+
+    /// An HTTP client for the AWS SDKs that reaches this emulator without a socket, whatever the endpoint's address is.
+    #[must_use]
+    pub fn http_client(&self) -> EmulatorHttpClient {
+        EmulatorHttpClient::new(self.clone())
+    }
+
+    /// All calls, oldest first.
+    #[must_use]
+    pub fn calls(&self) -> Vec<CallRecord> {
+        self.core().ledger.calls().to_vec()
+    }
+
+    /// The calls of one operation, oldest first.
+    #[must_use]
+    pub fn calls_of(&self, operation: &str) -> Vec<CallRecord> {
+        self.core()
+            .ledger
+            .calls()
+            .iter()
+            .filter(|call| call.operation == operation)
+            .cloned()
+            .collect()
+    }
+
+    /// Empties the ledger. Sequence numbers go on.
+    pub fn clear_calls(&self) {
+        self.core().ledger.clear();
+    }
+
+    /// Waits until the ledger satisfies a condition: until a call has arrived, for instance, or has been answered.
+    pub async fn wait_for_calls(&self, satisfied: impl Fn(&[CallRecord]) -> bool) {
+        loop {
+            let changed = self.inner.ledger_changed.notified();
+            tokio::pin!(changed);
+            // Registered before the look, so that a change in between isn't missed.
+            changed.as_mut().enable();
+            if satisfied(self.core().ledger.calls()) {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// The fault rules.
+    #[must_use]
+    pub fn faults(&self) -> Faults<'_> {
+        Faults(self)
+    }
+
+    /// The switches as they are.
+    #[must_use]
+    pub fn switches(&self) -> Switches {
+        self.core().state.switches.clone()
+    }
+
+    /// Sets all switches.
+    pub fn set_switches(&self, switches: Switches) {
+        self.core().state.switches = switches;
+    }
+
+    /// Forgets all state, the ledger and the fault rules. Switches, clock and the sequence of ids stay.
+    pub fn reset(&self) {
+        let mut core = self.core();
+        core.state.clear();
+        core.ledger.clear();
+        core.faults.clear();
+    }
+
+    /// All deployments of an account and region, oldest first.
+    #[must_use]
+    pub fn deployments(&self, account: &str, region: &str) -> Vec<DeploymentRecord> {
+        self.core()
+            .state
+            .partition(&Scope::new(account, region))
+            .map(crate::state::Partition::records)
+            .unwrap_or_default()
+    }
+
+    /// A deployment, wherever it is.
+    #[must_use]
+    pub fn deployment(&self, id: &str) -> Option<DeploymentRecord> {
+        let core = self.core();
+        core.state.find_deployment(id).map(|(_, record)| record)
+    }
+
+    /// Sets the status of a deployment, as a device's report or an abort would. False when there is no such deployment.
+    #[must_use = "false means that there is no such deployment"]
+    pub fn set_deployment_status(&self, id: &str, status: DeploymentStatus) -> bool {
+        let now = self.now();
+        self.core().state.force_status(id, status, now)
+    }
+
+    /// State as JSON: accounts, regions, targets, deployments, things, groups.
+    #[must_use]
+    pub fn report(&self) -> Value {
+        self.core().state.report()
+    }
+
+    /// Makes a thing group and returns its ARN. Like [`Emulator::perform`], no call in the ledger.
+    pub fn create_thing_group(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+    ) -> Result<String, ServiceError> {
+        let scope = Scope::new(account, region);
+        self.perform(
+            &scope,
+            Operation::CreateThingGroup,
+            &json!({"thingGroupName": name}),
+        )?;
+        Ok(scope.thing_group_arn(name))
+    }
+
+    /// Makes a thing and returns its ARN. Like [`Emulator::perform`], no call in the ledger.
+    pub fn create_thing(
+        &self,
+        account: &str,
+        region: &str,
+        name: &str,
+    ) -> Result<String, ServiceError> {
+        let scope = Scope::new(account, region);
+        self.perform(&scope, Operation::CreateThing, &json!({"thingName": name}))?;
+        Ok(scope.thing_arn(name))
+    }
+
+    /// Makes a deployment, as somebody else would, and returns its id. Like [`Emulator::perform`], no call in the ledger.
+    pub fn create_deployment(
+        &self,
+        account: &str,
+        region: &str,
+        request: &Value,
+    ) -> Result<String, ServiceError> {
+        let answer = self.perform(
+            &Scope::new(account, region),
+            Operation::CreateDeployment,
+            request,
+        )?;
+        Ok(answer
+            .get("deploymentId")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned())
+    }
+
+    /// Does an operation directly: validated as a call is, but without signature, faults and ledger. The parameters of path, query and body are in one
+    /// JSON object.
+    pub fn perform(
+        &self,
+        scope: &Scope,
+        operation: Operation,
+        request: &Value,
+    ) -> Result<Value, ServiceError> {
+        let Value::Object(input) = operation.input().read(request)? else {
+            return Err(ServiceError::validation("the request is no JSON object"));
+        };
+        let call = Call {
+            scope: scope.clone(),
+            operation,
+            input: Input(input),
+        };
+        let now = self.now();
+        let answer = self.core().state.execute(&call, now, ReadAt::Now)?;
+        Ok(answer.body.unwrap_or(Value::Null))
+    }
+}
+
+/// The fault rules of an emulator.
+#[derive(Debug)]
+pub struct Faults<'a>(&'a Emulator);
+
+impl Faults<'_> {
+    /// Adds a rule after the others, and returns its id.
+    pub fn add(&self, rule: FaultRule) -> u64 {
+        self.0.core().faults.add(rule)
+    }
+
+    /// All rules, and how often each has matched and fired.
+    #[must_use]
+    pub fn list(&self) -> Vec<ActiveFault> {
+        self.0.core().faults.all().to_vec()
+    }
+
+    /// Takes a rule out. False when there is no such rule.
+    #[must_use = "false means that there is no such rule"]
+    pub fn remove(&self, id: u64) -> bool {
+        self.0.core().faults.remove(id)
+    }
+
+    /// Takes all rules out.
+    pub fn clear(&self) {
+        self.0.core().faults.clear();
+    }
+}

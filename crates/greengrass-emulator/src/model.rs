@@ -1,0 +1,407 @@
+//! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30` and `iot/2015-05-28` have them. Pure.
+
+use crate::{
+    operation::Operation,
+    scope::Target,
+    shape::{Member, Pattern, Shape, optional, required, text},
+};
+
+const ANY: usize = usize::MAX;
+const I32_MAX: i64 = 2_147_483_647;
+const I32_MIN: i64 = -2_147_483_648;
+
+const NON_EMPTY: Shape = text(1, ANY);
+
+fn is_target_arn(text: &str, thing_allowed: bool) -> bool {
+    let parts: Vec<&str> = text.splitn(6, ':').collect();
+    let [arn, _partition, "iot", _region, account, _resource] = parts.as_slice() else {
+        return false;
+    };
+    // The pattern has no anchors; botocore's own client-side check matches from the start.
+    *arn == "arn"
+        && !account.is_empty()
+        && account.bytes().all(|byte| byte.is_ascii_digit())
+        && match Target::of(text) {
+            Some(Target::Thing(name)) => thing_allowed && !name.is_empty(),
+            Some(Target::ThingGroup(name)) => !name.is_empty(),
+            None => false,
+        }
+}
+
+const TARGET_ARN: Shape = Shape::String {
+    min: 0,
+    max: ANY,
+    pattern: Some(Pattern {
+        text: "arn:[^:]*:iot:[^:]*:[0-9]+:(thing|thinggroup)/.+",
+        matches: |text| is_target_arn(text, true),
+    }),
+};
+
+const THING_GROUP_ARN: Shape = Shape::String {
+    min: 0,
+    max: ANY,
+    pattern: Some(Pattern {
+        text: "arn:[^:]*:iot:[^:]*:[0-9]+:thinggroup/.+",
+        matches: |text| is_target_arn(text, false),
+    }),
+};
+
+const RESOURCE_ARN: Shape = Shape::String {
+    min: 0,
+    max: ANY,
+    pattern: Some(Pattern {
+        text: "arn:[^:]*:greengrass:[^:]*:(aws|[0-9]+):(components|deployments|coreDevices):.*",
+        matches: |text| {
+            let parts: Vec<&str> = text.splitn(7, ':').collect();
+            let ["arn", _, "greengrass", _, account, kind, _] = parts.as_slice() else {
+                return false;
+            };
+            let digits = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
+            (*account == "aws" || digits)
+                && ["components", "deployments", "coreDevices"].contains(kind)
+        },
+    }),
+};
+
+const CLIENT_TOKEN: Shape = Shape::String {
+    min: 1,
+    max: 64,
+    pattern: Some(Pattern {
+        text: "^[a-zA-Z0-9-]+$",
+        matches: |text| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+        },
+    }),
+};
+
+const TAG_KEY: Shape = text(1, 128);
+const TAGS: Shape = Shape::Map {
+    key: &TAG_KEY,
+    value: &text(0, 256),
+    min: 1,
+    max: 200,
+};
+
+const COMPONENT: Shape = Shape::Structure(&[
+    required("componentVersion", &text(1, 64)),
+    optional(
+        "configurationUpdate",
+        &Shape::Structure(&[
+            optional("merge", &text(1, 10_485_760)),
+            optional(
+                "reset",
+                &Shape::List {
+                    member: &text(0, 256),
+                    min: 0,
+                    max: ANY,
+                },
+            ),
+        ]),
+    ),
+    optional(
+        "runWith",
+        &Shape::Structure(&[
+            // The model's NonEmptyString; its text says that an empty string resets the user to the default, which the shape forbids.
+            optional("posixUser", &NON_EMPTY),
+            optional(
+                "systemResourceLimits",
+                &Shape::Structure(&[
+                    optional(
+                        "memory",
+                        &Shape::Integer {
+                            min: 0,
+                            max: 9_223_372_036_854_771_712,
+                        },
+                    ),
+                    optional(
+                        "cpus",
+                        &Shape::Double {
+                            min: 0.0,
+                            max: f64::MAX,
+                        },
+                    ),
+                ]),
+            ),
+            optional("windowsUser", &NON_EMPTY),
+        ]),
+    ),
+]);
+
+const NUMBER_OF_THINGS: Shape = Shape::Integer {
+    min: 1,
+    max: I32_MAX,
+};
+const RATE: Shape = Shape::Integer { min: 1, max: 1000 };
+
+const JOB_CONFIGURATION: Shape = Shape::Structure(&[
+    optional(
+        "jobExecutionsRolloutConfig",
+        &Shape::Structure(&[
+            optional(
+                "exponentialRate",
+                &Shape::Structure(&[
+                    required("baseRatePerMinute", &RATE),
+                    required("incrementFactor", &Shape::Double { min: 1.0, max: 5.0 }),
+                    required(
+                        "rateIncreaseCriteria",
+                        &Shape::Structure(&[
+                            optional("numberOfNotifiedThings", &NUMBER_OF_THINGS),
+                            optional("numberOfSucceededThings", &NUMBER_OF_THINGS),
+                        ]),
+                    ),
+                ]),
+            ),
+            optional("maximumPerMinute", &RATE),
+        ]),
+    ),
+    optional(
+        "abortConfig",
+        &Shape::Structure(&[required(
+            "criteriaList",
+            &Shape::List {
+                member: &Shape::Structure(&[
+                    required(
+                        "failureType",
+                        &Shape::Enum(&["FAILED", "REJECTED", "TIMED_OUT", "ALL"]),
+                    ),
+                    required("action", &Shape::Enum(&["CANCEL"])),
+                    required(
+                        "thresholdPercentage",
+                        &Shape::Double {
+                            min: f64::MIN,
+                            max: 100.0,
+                        },
+                    ),
+                    required("minNumberOfExecutedThings", &NUMBER_OF_THINGS),
+                ]),
+                min: 1,
+                max: ANY,
+            },
+        )]),
+    ),
+    optional(
+        "timeoutConfig",
+        &Shape::Structure(&[optional(
+            "inProgressTimeoutInMinutes",
+            // The bounds are in the text of the model: between 1 minute and 7 days.
+            &Shape::Integer {
+                min: 1,
+                max: 10_080,
+            },
+        )]),
+    ),
+]);
+
+const SECONDS: Shape = Shape::Integer {
+    min: I32_MIN,
+    max: I32_MAX,
+};
+
+const POLICIES: Shape = Shape::Structure(&[
+    optional(
+        "failureHandlingPolicy",
+        &Shape::Enum(&["ROLLBACK", "DO_NOTHING"]),
+    ),
+    optional(
+        "componentUpdatePolicy",
+        &Shape::Structure(&[
+            optional("timeoutInSeconds", &SECONDS),
+            optional(
+                "action",
+                &Shape::Enum(&["NOTIFY_COMPONENTS", "SKIP_NOTIFY_COMPONENTS"]),
+            ),
+        ]),
+    ),
+    optional(
+        "configurationValidationPolicy",
+        &Shape::Structure(&[optional("timeoutInSeconds", &SECONDS)]),
+    ),
+]);
+
+const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
+    required("targetArn", &TARGET_ARN),
+    optional("deploymentName", &text(1, 256)),
+    optional(
+        "components",
+        &Shape::Map {
+            key: &NON_EMPTY,
+            value: &COMPONENT,
+            min: 0,
+            max: ANY,
+        },
+    ),
+    optional("iotJobConfiguration", &JOB_CONFIGURATION),
+    optional("deploymentPolicies", &POLICIES),
+    optional("parentTargetArn", &THING_GROUP_ARN),
+    optional("tags", &TAGS),
+    optional("clientToken", &CLIENT_TOKEN),
+]);
+
+const PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 100 });
+const REGISTRY_PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 250 });
+
+const NAME: Shape = Shape::String {
+    min: 1,
+    max: 128,
+    pattern: Some(Pattern {
+        text: "[a-zA-Z0-9:_-]+",
+        matches: |text| {
+            text.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))
+        },
+    }),
+};
+
+const ATTRIBUTE_NAME: Shape = Shape::String {
+    min: 0,
+    max: 128,
+    pattern: Some(Pattern {
+        text: "[a-zA-Z0-9_.,@/:#-]+",
+        matches: |text| !text.is_empty() && of_attribute(text, b"_.,@/:#-"),
+    }),
+};
+
+const ATTRIBUTE_VALUE: Shape = Shape::String {
+    min: 0,
+    max: 800,
+    pattern: Some(Pattern {
+        text: r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
+        matches: |text| of_attribute(text, b"_.,@/:#=[]-"),
+    }),
+};
+
+const ATTRIBUTES: Shape = Shape::Structure(&[
+    optional(
+        "attributes",
+        &Shape::Map {
+            key: &ATTRIBUTE_NAME,
+            value: &ATTRIBUTE_VALUE,
+            min: 0,
+            max: ANY,
+        },
+    ),
+    optional("merge", &Shape::Boolean),
+]);
+
+fn of_attribute(text: &str, others: &[u8]) -> bool {
+    text.bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+}
+
+const CREATE_THING: Shape = Shape::Structure(&[
+    required("thingName", &NAME),
+    optional("thingTypeName", &NAME),
+    optional("attributePayload", &ATTRIBUTES),
+    optional("billingGroupName", &NAME),
+]);
+
+const CREATE_THING_GROUP: Shape = Shape::Structure(&[
+    required("thingGroupName", &NAME),
+    optional("parentGroupName", &NAME),
+    optional(
+        "thingGroupProperties",
+        &Shape::Structure(&[
+            optional("thingGroupDescription", &text(0, 2028)),
+            optional("attributePayload", &ATTRIBUTES),
+        ]),
+    ),
+    optional(
+        "tags",
+        &Shape::List {
+            member: &Shape::Structure(&[
+                required("Key", &TAG_KEY),
+                optional("Value", &text(0, 256)),
+            ]),
+            min: 0,
+            max: ANY,
+        },
+    ),
+]);
+
+const MEMBERSHIP: Shape = Shape::Structure(&[
+    optional("thingGroupName", &NAME),
+    optional("thingGroupArn", &text(0, ANY)),
+    optional("thingName", &NAME),
+    optional("thingArn", &text(0, ANY)),
+    optional("overrideDynamicGroups", &Shape::Boolean),
+]);
+
+const EXPECTED_VERSION: Member = optional(
+    "expectedVersion",
+    &Shape::Integer {
+        min: 0,
+        max: i64::MAX,
+    },
+);
+const NEXT_TOKEN: Member = optional("nextToken", &text(0, ANY));
+
+/// A structure as a constant of its own.
+macro_rules! input {
+    ($($member:expr),+ $(,)?) => {
+        const { &Shape::Structure(&[$($member),+]) }
+    };
+}
+
+impl Operation {
+    /// The shape of the operation's input: path, query and body members in one structure.
+    pub(crate) const fn input(self) -> &'static Shape {
+        match self {
+            Self::CreateDeployment => &CREATE_DEPLOYMENT,
+            Self::ListDeployments => input![
+                optional("targetArn", &TARGET_ARN),
+                optional("historyFilter", &Shape::Enum(&["ALL", "LATEST_ONLY"])),
+                optional("parentTargetArn", &THING_GROUP_ARN),
+                PAGE,
+                NEXT_TOKEN,
+            ],
+            Self::GetDeployment | Self::CancelDeployment | Self::DeleteDeployment => {
+                input![required("deploymentId", &NON_EMPTY)]
+            }
+            Self::TagResource => {
+                input![
+                    required("resourceArn", &RESOURCE_ARN),
+                    required("tags", &TAGS)
+                ]
+            }
+            Self::UntagResource => input![
+                required("resourceArn", &RESOURCE_ARN),
+                required(
+                    "tagKeys",
+                    &Shape::List {
+                        member: &TAG_KEY,
+                        min: 1,
+                        max: 200,
+                    },
+                ),
+            ],
+            Self::ListTagsForResource => input![required("resourceArn", &RESOURCE_ARN)],
+            Self::CreateThing => &CREATE_THING,
+            Self::DescribeThing => input![required("thingName", &NAME)],
+            Self::DeleteThing => input![required("thingName", &NAME), EXPECTED_VERSION],
+            Self::ListThings => input![
+                REGISTRY_PAGE,
+                NEXT_TOKEN,
+                optional("attributeName", &ATTRIBUTE_NAME),
+                optional("attributeValue", &ATTRIBUTE_VALUE),
+                optional("thingTypeName", &NAME),
+            ],
+            Self::ListThingGroupsForThing => {
+                input![required("thingName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
+            }
+            Self::AddThingToThingGroup | Self::RemoveThingFromThingGroup => &MEMBERSHIP,
+            Self::CreateThingGroup => &CREATE_THING_GROUP,
+            Self::DescribeThingGroup => input![required("thingGroupName", &NAME)],
+            Self::DeleteThingGroup => input![required("thingGroupName", &NAME), EXPECTED_VERSION],
+            Self::ListThingGroups => input![
+                REGISTRY_PAGE,
+                NEXT_TOKEN,
+                optional("parentGroup", &NAME),
+                optional("namePrefixFilter", &NAME),
+            ],
+            Self::ListThingsInThingGroup => {
+                input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
+            }
+        }
+    }
+}

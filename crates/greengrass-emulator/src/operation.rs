@@ -1,0 +1,353 @@
+//! The operations, and which method and path means which. From the REST bindings of the botocore models
+//! `greengrassv2/2020-11-30` and `iot/2015-05-28`. Pure.
+
+use std::collections::BTreeMap;
+
+use data_encoding::HEXUPPER_PERMISSIVE;
+use serde::{Deserialize, Serialize};
+
+use crate::error::ServiceError;
+
+/// An emulated service, by the name that it is signed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Service {
+    /// AWS `IoT` Greengrass V2.
+    Greengrass,
+    /// AWS `IoT` Core.
+    Iot,
+}
+
+impl Service {
+    /// The name that stands in the credential scope of a signature.
+    #[must_use]
+    pub const fn signing_name(self) -> &'static str {
+        match self {
+            Self::Greengrass => "greengrass",
+            Self::Iot => "iot",
+        }
+    }
+}
+
+macro_rules! operations {
+    ($($service:ident: $($name:ident $method:literal $path:literal,)+;)+) => {
+        /// An operation that the emulator implements.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+        pub enum Operation {
+            $($(#[doc = concat!("`", $method, " ", $path, "`")] $name,)+)+
+        }
+
+        impl Operation {
+            /// The operation's name in the service model.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $($(Self::$name => stringify!($name),)+)+ }
+            }
+
+            /// The service it belongs to.
+            #[must_use]
+            pub const fn service(self) -> Service {
+                match self { $($(Self::$name)|+ => Service::$service,)+ }
+            }
+        }
+
+        const IMPLEMENTED: &[(&str, &str, Operation)] = &[$($(($method, $path, Operation::$name),)+)+];
+    };
+}
+
+// Literal segments stand before those with a parameter where both fit.
+operations! {
+    Greengrass:
+        CreateDeployment "POST" "/greengrass/v2/deployments",
+        ListDeployments "GET" "/greengrass/v2/deployments",
+        GetDeployment "GET" "/greengrass/v2/deployments/{deploymentId}",
+        DeleteDeployment "DELETE" "/greengrass/v2/deployments/{deploymentId}",
+        CancelDeployment "POST" "/greengrass/v2/deployments/{deploymentId}/cancel",
+        TagResource "POST" "/tags/{resourceArn}",
+        UntagResource "DELETE" "/tags/{resourceArn}",
+        ListTagsForResource "GET" "/tags/{resourceArn}",;
+    Iot:
+        CreateThing "POST" "/things/{thingName}",
+        DescribeThing "GET" "/things/{thingName}",
+        DeleteThing "DELETE" "/things/{thingName}",
+        ListThings "GET" "/things",
+        ListThingGroupsForThing "GET" "/things/{thingName}/thing-groups",
+        AddThingToThingGroup "PUT" "/thing-groups/addThingToThingGroup",
+        RemoveThingFromThingGroup "PUT" "/thing-groups/removeThingFromThingGroup",
+        CreateThingGroup "POST" "/thing-groups/{thingGroupName}",
+        DescribeThingGroup "GET" "/thing-groups/{thingGroupName}",
+        DeleteThingGroup "DELETE" "/thing-groups/{thingGroupName}",
+        ListThingGroups "GET" "/thing-groups",
+        ListThingsInThingGroup "GET" "/thing-groups/{thingGroupName}/things",;
+}
+
+/// Known by name only, so that the answer can say which operation is missing.
+const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
+    (
+        "POST",
+        "/greengrass/v2/createComponentVersion",
+        "CreateComponentVersion",
+    ),
+    ("GET", "/greengrass/v2/components", "ListComponents"),
+    ("GET", "/greengrass/v2/components/{arn}", "GetComponent"),
+    (
+        "DELETE",
+        "/greengrass/v2/components/{arn}",
+        "DeleteComponent",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/components/{arn}/metadata",
+        "DescribeComponent",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/components/{arn}/versions",
+        "ListComponentVersions",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/components/{arn}/artifacts/{artifactName}",
+        "GetComponentVersionArtifact",
+    ),
+    (
+        "POST",
+        "/greengrass/v2/resolveComponentCandidates",
+        "ResolveComponentCandidates",
+    ),
+    ("GET", "/greengrass/v2/coreDevices", "ListCoreDevices"),
+    (
+        "GET",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}",
+        "GetCoreDevice",
+    ),
+    (
+        "DELETE",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}",
+        "DeleteCoreDevice",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments",
+        "ListEffectiveDeployments",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents",
+        "ListInstalledComponents",
+    ),
+    (
+        "GET",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}/associatedClientDevices",
+        "ListClientDevicesAssociatedWithCoreDevice",
+    ),
+    (
+        "POST",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}/associateClientDevices",
+        "BatchAssociateClientDeviceWithCoreDevice",
+    ),
+    (
+        "POST",
+        "/greengrass/v2/coreDevices/{coreDeviceThingName}/disassociateClientDevices",
+        "BatchDisassociateClientDeviceFromCoreDevice",
+    ),
+    (
+        "GET",
+        "/greengrass/things/{thingName}/connectivityInfo",
+        "GetConnectivityInfo",
+    ),
+    (
+        "PUT",
+        "/greengrass/things/{thingName}/connectivityInfo",
+        "UpdateConnectivityInfo",
+    ),
+    ("GET", "/greengrass/servicerole", "GetServiceRoleForAccount"),
+    (
+        "PUT",
+        "/greengrass/servicerole",
+        "AssociateServiceRoleToAccount",
+    ),
+    (
+        "DELETE",
+        "/greengrass/servicerole",
+        "DisassociateServiceRoleFromAccount",
+    ),
+    ("GET", "/jobs", "ListJobs"),
+    ("PUT", "/jobs/{jobId}", "CreateJob"),
+    ("GET", "/jobs/{jobId}", "DescribeJob"),
+    ("PATCH", "/jobs/{jobId}", "UpdateJob"),
+    ("DELETE", "/jobs/{jobId}", "DeleteJob"),
+    ("PUT", "/jobs/{jobId}/cancel", "CancelJob"),
+    ("GET", "/jobs/{jobId}/things", "ListJobExecutionsForJob"),
+    (
+        "GET",
+        "/things/{thingName}/jobs",
+        "ListJobExecutionsForThing",
+    ),
+    (
+        "GET",
+        "/things/{thingName}/jobs/{jobId}",
+        "DescribeJobExecution",
+    ),
+    ("PATCH", "/things/{thingName}", "UpdateThing"),
+    (
+        "PATCH",
+        "/thing-groups/{thingGroupName}",
+        "UpdateThingGroup",
+    ),
+    (
+        "PUT",
+        "/thing-groups/updateThingGroupsForThing",
+        "UpdateThingGroupsForThing",
+    ),
+    (
+        "POST",
+        "/dynamic-thing-groups/{thingGroupName}",
+        "CreateDynamicThingGroup",
+    ),
+];
+
+/// The operation of a request and the parameters in its path.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Route {
+    pub(crate) operation: Operation,
+    pub(crate) path_parameters: BTreeMap<&'static str, String>,
+}
+
+impl Route {
+    /// Finds the operation of a method and a (still percent-encoded) path.
+    pub(crate) fn find(method: &str, path: &str) -> Result<Self, ServiceError> {
+        for (operation_method, pattern, operation) in IMPLEMENTED {
+            if *operation_method == method
+                && let Some(path_parameters) = matches(pattern, path)
+            {
+                return Ok(Self {
+                    operation: *operation,
+                    path_parameters,
+                });
+            }
+        }
+        for (operation_method, pattern, operation) in UNIMPLEMENTED {
+            if *operation_method == method && matches(pattern, path).is_some() {
+                return Err(ServiceError::NotImplemented { operation });
+            }
+        }
+        Err(ServiceError::UnknownOperation {
+            what: format!("{method} {path}"),
+        })
+    }
+}
+
+fn matches(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, String>> {
+    let mut parameters = BTreeMap::new();
+    let mut segments = path.split('/');
+    for expected in pattern.split('/') {
+        let segment = segments.next()?;
+        if let Some(name) = expected
+            .strip_prefix('{')
+            .and_then(|rest| rest.strip_suffix('}'))
+        {
+            if segment.is_empty() {
+                return None;
+            }
+            parameters.insert(name, percent_decoded(segment, false)?);
+        } else if expected != segment {
+            return None;
+        }
+    }
+    segments.next().is_none().then_some(parameters)
+}
+
+/// The members of a query string in their order. `None` when it is no UTF-8.
+pub(crate) fn query_parameters(query: &str) -> Option<Vec<(String, String)>> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Some((percent_decoded(name, true)?, percent_decoded(value, true)?))
+        })
+        .collect()
+}
+
+/// A `%` that is not followed by two hexadecimal digits stands for itself.
+fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((first, tail)) = rest.split_first() {
+        let escaped = (*first == b'%')
+            .then(|| tail.split_at_checked(2))
+            .flatten()
+            .and_then(|(digits, tail)| Some((HEXUPPER_PERMISSIVE.decode(digits).ok()?, tail)));
+        if let Some((byte, tail)) = escaped {
+            bytes.extend(byte);
+            rest = tail;
+        } else {
+            bytes.push(if plus_is_space && *first == b'+' {
+                b' '
+            } else {
+                *first
+            });
+            rest = tail;
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_implemented_operation_is_found_by_its_own_path() {
+        for (method, path, operation) in IMPLEMENTED {
+            assert_eq!(Route::find(method, path).unwrap().operation, *operation);
+        }
+    }
+
+    #[test]
+    fn a_path_parameter_is_decoded_and_a_literal_segment_wins() {
+        let route = Route::find(
+            "GET",
+            "/tags/arn%3Aaws%3agreengrass%3Aeu-west-1%3A1%3Adeployments%3Ax",
+        )
+        .unwrap();
+        assert_eq!(route.operation, Operation::ListTagsForResource);
+        assert_eq!(
+            route.path_parameters["resourceArn"],
+            "arn:aws:greengrass:eu-west-1:1:deployments:x"
+        );
+        let route = Route::find("PUT", "/thing-groups/addThingToThingGroup").unwrap();
+        assert_eq!(route.operation, Operation::AddThingToThingGroup);
+    }
+
+    #[test]
+    fn an_unknown_operation_is_named() {
+        let error = Route::find("GET", "/greengrass/v2/coreDevices").unwrap_err();
+        assert_eq!(
+            error,
+            ServiceError::NotImplemented {
+                operation: "ListCoreDevices"
+            }
+        );
+        let error = Route::find("PUT", "/greengrass/v2/deployments").unwrap_err();
+        assert!(error.to_string().contains("PUT /greengrass/v2/deployments"));
+        assert!(Route::find("GET", "/greengrass/v2/deployments//").is_err());
+    }
+
+    #[test]
+    fn a_query_is_decoded_and_broken_escapes_are_harmless() {
+        let query = query_parameters("a=x%20y+z&b&tagKeys=k%2F1&tagKeys=%zz%").unwrap();
+        let expected = [
+            ("a", "x y z"),
+            ("b", ""),
+            ("tagKeys", "k/1"),
+            ("tagKeys", "%zz%"),
+        ];
+        assert_eq!(
+            query,
+            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
+        );
+        assert_eq!(query_parameters("a=%ff"), None);
+    }
+}

@@ -1,0 +1,323 @@
+//! A call from its arrival to its answer: ledger, faults, state. Waits on tokio's clock where a fault says so; no other I/O.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use jiff::SignedDuration;
+use serde_json::Value;
+use tracing::{debug, info};
+
+use crate::{
+    emulator::{Core, Emulator},
+    error::ServiceError,
+    fault::{DelayAt, FaultAction, Staleness, Subject},
+    ids::IdKind,
+    ledger::CallRecord,
+    operation::Service,
+    request::Request,
+    state::{Answer, Call, ReadAt},
+};
+
+/// What a client gets.
+#[derive(Debug)]
+pub(crate) enum Reply {
+    Response(Response<Bytes>),
+    /// The connection is reset.
+    Dropped,
+    /// Nothing, ever.
+    Never,
+}
+
+/// Marks a response of [`Emulator::router`] in whose place the connection would be reset: in [`Response::extensions`], for those who call the router
+/// without a connection.
+#[derive(Debug, Clone, Copy)]
+pub struct ConnectionDropped;
+
+/// A call that has been entered in the ledger.
+#[derive(Debug)]
+struct Entered {
+    sequence: u64,
+    request_id: String,
+    service: Service,
+    call: Result<Call, ServiceError>,
+    fault: Option<FaultAction>,
+}
+
+impl Emulator {
+    /// Answers a request. What it asks for happens even when the caller stops waiting, as it would on a server far away.
+    pub(crate) async fn answer(&self, request: http::Request<Bytes>) -> Reply {
+        if let Some(response) = self.administer(&request) {
+            return Reply::Response(response);
+        }
+        let emulator = self.clone();
+        let processing = tokio::spawn(async move {
+            let entered = emulator.enter(request);
+            emulator.process(entered).await
+        });
+        // It ends otherwise only when the runtime shuts down.
+        processing.await.unwrap_or(Reply::Dropped)
+    }
+
+    /// Notes the arrival of a call and what befalls it.
+    fn enter(&self, request: http::Request<Bytes>) -> Entered {
+        let (parts, body) = request.into_parts();
+        let request = Request::read(&parts, &body, &self.inner.default_account);
+        let mut core = self.core();
+        // Read under the lock: times in the ledger never go back.
+        let time = self.now();
+        let request_id = core.state.ids.next(IdKind::Request).to_string();
+        let fault = core.befall(&request);
+        let Request {
+            scope,
+            service,
+            operation: _,
+            name,
+            parameters,
+            call,
+        } = request;
+        let text = |name: &str| {
+            parameters
+                .get(name)
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned)
+        };
+        let (account, region) = scope.map(|scope| (scope.account, scope.region)).unzip();
+        debug!(
+            operation = name,
+            account,
+            region,
+            request_id,
+            ?fault,
+            "call"
+        );
+        let sequence = core.ledger.enter(CallRecord {
+            sequence: 0,
+            time,
+            account,
+            region,
+            service,
+            operation: name,
+            deployment_id: text("deploymentId"),
+            request: parameters,
+            status: None,
+            error_code: None,
+            request_id: request_id.clone(),
+            fault: fault.as_ref().map(FaultAction::kind),
+        });
+        drop(core);
+        self.inner.ledger_changed.notify_waiters();
+        Entered {
+            sequence,
+            request_id,
+            service: service.unwrap_or(Service::Greengrass),
+            call,
+            fault,
+        }
+    }
+
+    async fn process(&self, entered: Entered) -> Reply {
+        let Some(fault) = &entered.fault else {
+            return self.finish(&entered, ReadAt::Now);
+        };
+        match fault {
+            FaultAction::Delay { milliseconds, at } => {
+                let delay = tokio::time::sleep(Duration::from_millis(*milliseconds));
+                match at {
+                    DelayAt::Arrival => delay.await,
+                    DelayAt::Processing => {
+                        let begun = self.begin(&entered);
+                        delay.await;
+                        self.end(&entered, begun);
+                    }
+                    DelayAt::Reply => {
+                        let reply = self.finish(&entered, ReadAt::Now);
+                        delay.await;
+                        return reply;
+                    }
+                }
+                self.finish(&entered, ReadAt::Now)
+            }
+            FaultAction::Throttle {
+                retry_after_seconds,
+            } => self.refuse(
+                &entered,
+                ServiceError::Throttling {
+                    service: entered.service,
+                    retry_after_seconds: *retry_after_seconds,
+                },
+            ),
+            FaultAction::Error {
+                status,
+                code,
+                message,
+            } => self.refuse(
+                &entered,
+                ServiceError::Scripted {
+                    status: *status,
+                    code: code.clone(),
+                    message: message.clone(),
+                },
+            ),
+            FaultAction::AccessDenied => self.refuse(
+                &entered,
+                ServiceError::AccessDenied {
+                    message: "User is not authorized to perform this action".to_owned(),
+                },
+            ),
+            FaultAction::ResetBefore => Reply::Dropped,
+            FaultAction::ResetAfter => {
+                self.finish(&entered, ReadAt::Now);
+                Reply::Dropped
+            }
+            FaultAction::HangBefore => Reply::Never,
+            FaultAction::HangAfter => {
+                self.finish(&entered, ReadAt::Now);
+                Reply::Never
+            }
+            FaultAction::Stale(staleness) => {
+                let read_at = match staleness {
+                    Staleness::WritesAgo(writes) => ReadAt::WritesAgo(*writes),
+                    Staleness::MillisecondsAgo(milliseconds) => {
+                        let ago = SignedDuration::from_millis(
+                            i64::try_from(*milliseconds).unwrap_or(i64::MAX),
+                        );
+                        let time = self.now().checked_sub(ago);
+                        ReadAt::Time(time.unwrap_or(jiff::Timestamp::MIN))
+                    }
+                };
+                self.finish(&entered, read_at)
+            }
+        }
+    }
+
+    /// The client token of a CreateDeployment that is now being processed; `None` when there is none, or its answer is known.
+    fn begin<'a>(&self, entered: &'a Entered) -> Option<&'a str> {
+        let call = entered.call.as_ref().ok()?;
+        let token = call.input.text("clientToken")?;
+        let now = self.now();
+        let begun = self
+            .core()
+            .state
+            .partition_mut(&call.scope)
+            .tokens
+            .begin(token, now);
+        begun.then_some(token)
+    }
+
+    fn end(&self, entered: &Entered, begun: Option<&str>) {
+        if let (Some(token), Ok(call)) = (begun, &entered.call) {
+            self.core()
+                .state
+                .partition_mut(&call.scope)
+                .tokens
+                .finish(token);
+        }
+    }
+
+    /// Does what a call asks for.
+    fn finish(&self, entered: &Entered, read_at: ReadAt) -> Reply {
+        let result = match &entered.call {
+            Err(error) => Err(error.clone()),
+            Ok(call) => {
+                let mut core = self.core();
+                // Read under the lock: what happens later has a later time.
+                let now = self.now();
+                core.state.execute(call, now, read_at)
+            }
+        };
+        self.reply(entered, result)
+    }
+
+    fn refuse(&self, entered: &Entered, error: ServiceError) -> Reply {
+        self.reply(entered, Err(error))
+    }
+
+    fn reply(&self, entered: &Entered, result: Result<Answer, ServiceError>) -> Reply {
+        let (status, error_code) = match &result {
+            Ok(answer) => (answer.status, None),
+            Err(error) => (error.status(), Some(error.code().to_owned())),
+        };
+        let created = result
+            .as_ref()
+            .ok()
+            .and_then(|answer| answer.body.as_ref()?.get("deploymentId")?.as_str())
+            .map(ToOwned::to_owned);
+        info!(
+            request_id = entered.request_id,
+            status, error_code, "answer"
+        );
+        self.core().ledger.complete(entered.sequence, |call| {
+            call.status = Some(status);
+            call.error_code = error_code;
+            if created.is_some() {
+                call.deployment_id = created;
+            }
+        });
+        self.inner.ledger_changed.notify_waiters();
+        Reply::Response(rendered(result, &entered.request_id))
+    }
+}
+
+impl Core {
+    fn befall(&mut self, request: &Request) -> Option<FaultAction> {
+        let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
+        let named = || {
+            let (_, record) = self.state.find_deployment(parameter("deploymentId")?)?;
+            Some(record.target_arn)
+        };
+        let target_arn = parameter("targetArn").map(ToOwned::to_owned).or_else(named);
+        let scope = request.scope.as_ref();
+        let subject = Subject {
+            service: request.service,
+            operation: request.operation,
+            account: scope.map(|scope| scope.account.as_str()),
+            region: scope.map(|scope| scope.region.as_str()),
+            target_arn,
+            request: &request.parameters,
+        };
+        self.faults.befall(&subject)
+    }
+}
+
+fn rendered(result: Result<Answer, ServiceError>, request_id: &str) -> Response<Bytes> {
+    let (status, body) = match &result {
+        Ok(answer) => (answer.status, answer.body.clone()),
+        Err(error) => (error.status(), Some(error.body())),
+    };
+    let mut response = json_response(status, body.as_ref());
+    let headers = response.headers_mut();
+    let mut set = |name: &'static str, value: &str| {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            headers.insert(name, value);
+        }
+    };
+    set("x-amzn-requestid", request_id);
+    if let Err(error) = result {
+        set("x-amzn-errortype", error.code());
+        if let Some(seconds) = error.retry_after_seconds() {
+            set("retry-after", &seconds.to_string());
+        }
+    }
+    response
+}
+
+/// A response with a JSON body, or with none.
+pub(crate) fn json_response(status: u16, body: Option<&Value>) -> Response<Bytes> {
+    let bytes = body
+        .map(|body| Bytes::from(body.to_string()))
+        .unwrap_or_default();
+    let mut response = Response::new(bytes);
+    *response.status_mut() =
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    if body.is_some() {
+        let json = HeaderValue::from_static("application/json");
+        response.headers_mut().insert(header::CONTENT_TYPE, json);
+    }
+    response
+}
+
+/// The answer to a body that is larger than the server reads.
+pub(crate) fn too_large() -> Response<Bytes> {
+    rendered(Err(ServiceError::RequestTooLarge), "")
+}

@@ -1,0 +1,218 @@
+//! What a request asks for: operation, parameters and caller, or the error that it gets. Pure.
+
+use http::request::Parts;
+use serde_json::{Map, Number, Value};
+
+use crate::{
+    error::{ServiceError, ValidationReason},
+    operation::{Operation, Route, Service, query_parameters},
+    scope::Scope,
+    signature::Signature,
+    state::{Call, Input},
+};
+
+/// A request as it was understood.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) scope: Option<Scope>,
+    pub(crate) service: Option<Service>,
+    pub(crate) operation: Option<Operation>,
+    /// The operation's name, or method and path.
+    pub(crate) name: String,
+    /// The parameters from path, query and body.
+    pub(crate) parameters: Value,
+    pub(crate) call: Result<Call, ServiceError>,
+}
+
+/// Query parameters that the models declare as numbers.
+const NUMBERS: &[&str] = &["maxResults", "expectedVersion"];
+
+impl Request {
+    pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
+        let signature = Signature::of(&parts.headers, default_account);
+        let scope = signature
+            .as_ref()
+            .ok()
+            .map(|signature| signature.scope.clone());
+        let path = parts.uri.path();
+        let route = match Route::find(parts.method.as_str(), path) {
+            Ok(route) => route,
+            Err(error) => {
+                let name = match &error {
+                    ServiceError::NotImplemented { operation } => (*operation).to_owned(),
+                    _ => format!("{} {path}", parts.method),
+                };
+                return Self {
+                    scope,
+                    service: None,
+                    operation: None,
+                    name,
+                    parameters: Value::Object(Map::new()),
+                    // Who isn't signed learns nothing about operations.
+                    call: signature.and(Err(error)),
+                };
+            }
+        };
+        let operation = route.operation;
+        let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
+        let call = signature.and_then(|signature| {
+            signature.check_service(operation.service())?;
+            if let Some(problem) = problem {
+                return Err(of_service(operation, problem));
+            }
+            let input = operation.input().read(&parameters);
+            let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
+                return Err(cannot_parse("the request is no JSON object".to_owned()));
+            };
+            Ok(Call {
+                scope: signature.scope,
+                operation,
+                input: Input(input),
+            })
+        });
+        Self {
+            scope,
+            service: Some(operation.service()),
+            operation: Some(operation),
+            name: operation.name().to_owned(),
+            parameters,
+            call,
+        }
+    }
+}
+
+fn cannot_parse(message: String) -> ServiceError {
+    ServiceError::Validation {
+        message,
+        reason: ValidationReason::CannotParse,
+        fields: Vec::new(),
+    }
+}
+
+/// `IoT` Core has no `ValidationException`.
+fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
+    match (operation.service(), error) {
+        (Service::Iot, ServiceError::Validation { message, .. }) => {
+            ServiceError::iot(crate::error::IotErrorCode::InvalidRequest, message)
+        }
+        (_, error) => error,
+    }
+}
+
+/// The parameters, as far as they can be read, and what prevents more.
+fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceError>) {
+    let mut problem = None;
+    let mut parameters = if body.iter().all(u8::is_ascii_whitespace) {
+        Map::new()
+    } else {
+        match serde_json::from_slice(body) {
+            Ok(Value::Object(members)) => members,
+            Ok(_) => {
+                problem = Some(cannot_parse("the body is no JSON object".to_owned()));
+                Map::new()
+            }
+            Err(error) => {
+                problem = Some(cannot_parse(format!("the body is no JSON: {error}")));
+                Map::new()
+            }
+        }
+    };
+    match query_parameters(query) {
+        None => problem = Some(cannot_parse("the query is no UTF-8".to_owned())),
+        Some(pairs) => {
+            for (name, value) in pairs {
+                if name == "tagKeys" {
+                    if let Value::Array(keys) = parameters
+                        .entry(name)
+                        .or_insert_with(|| Value::Array(Vec::new()))
+                    {
+                        keys.push(Value::from(value));
+                    }
+                    continue;
+                }
+                let number = value
+                    .parse::<Number>()
+                    .ok()
+                    .filter(|_| NUMBERS.contains(&name.as_str()));
+                parameters.insert(name, number.map_or_else(|| Value::from(value), Value::from));
+            }
+        }
+    }
+    for (name, value) in route.path_parameters {
+        parameters.insert(name.to_owned(), Value::from(value));
+    }
+    (Value::Object(parameters), problem)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn read(method: &str, uri: &str, body: &str) -> Request {
+        let (parts, ()) = http::Request::builder()
+            .method(method)
+            .uri(uri)
+            .header("x-amz-date", "20260101T000000Z")
+            .header(
+                "authorization",
+                "AWS4-HMAC-SHA256 Credential=A/20260101/eu-west-1/greengrass/aws4_request, SignedHeaders=host, Signature=a",
+            )
+            .body(())
+            .unwrap()
+            .into_parts();
+        Request::read(&parts, body.as_bytes(), "123456789012")
+    }
+
+    #[test]
+    fn parameters_come_from_path_query_and_body() {
+        let arn = "arn%3Aaws%3Agreengrass%3Aeu-west-1%3A1%3Adeployments%3Ax";
+        let request = read(
+            "DELETE",
+            &format!("/tags/{arn}?tagKeys=a&tagKeys=b%20c"),
+            "",
+        );
+        assert_eq!(
+            request.parameters,
+            json!({"resourceArn": "arn:aws:greengrass:eu-west-1:1:deployments:x", "tagKeys": ["a", "b c"]})
+        );
+        let request = read(
+            "GET",
+            "/greengrass/v2/deployments?maxResults=3&nextToken=7",
+            "",
+        );
+        assert_eq!(
+            request.parameters,
+            json!({"maxResults": 3, "nextToken": "7"})
+        );
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_object_is_a_validation_exception() {
+        for body in ["{", "[]", "\"x\"", "{\"targetArn\": 1}", "\u{1}"] {
+            let error = read("POST", "/greengrass/v2/deployments", body)
+                .call
+                .unwrap_err();
+            assert_eq!(
+                (error.code(), error.status()),
+                ("ValidationException", 400),
+                "{body}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_page_size_that_is_no_number_is_a_validation_exception() {
+        for size in ["x", "0", "101", "1.5", ""] {
+            let error = read(
+                "GET",
+                &format!("/greengrass/v2/deployments?maxResults={size}"),
+                "",
+            )
+            .call
+            .unwrap_err();
+            assert_eq!(error.code(), "ValidationException", "{size}");
+        }
+    }
+}

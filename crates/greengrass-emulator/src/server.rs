@@ -1,0 +1,176 @@
+//! The emulator behind HTTP: an axum router, and a server whose connections can be reset. I/O.
+
+use std::{
+    io,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    task::{Context, Poll},
+};
+
+use axum::{
+    Router,
+    body::Body,
+    extract::connect_info::Connected,
+    serve::{IncomingStream, Listener},
+};
+use http::{Request, Response, StatusCode};
+use tokio::{
+    io::{AsyncRead, AsyncWrite, ReadBuf},
+    net::{TcpListener, TcpStream},
+};
+
+use crate::{
+    emulator::Emulator,
+    process::{ConnectionDropped, Reply, too_large},
+};
+
+/// A deployment's configuration may have 10 MiB; more than that and its surroundings is refused.
+const LARGEST_BODY: usize = 12 * 1024 * 1024;
+
+impl Emulator {
+    /// The emulator as an axum router. Where a fault asks for a reset connection, a router that isn't served by [`Emulator::serve`] can only answer
+    /// 502 with [`ConnectionDropped`] in the response's extensions.
+    pub fn router(&self) -> Router {
+        let emulator = self.clone();
+        Router::new().fallback(move |request: Request<Body>| {
+            let emulator = emulator.clone();
+            async move { emulator.respond(request).await }
+        })
+    }
+
+    /// Serves until the future is dropped.
+    pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
+        self.serve_until(listener, std::future::pending()).await
+    }
+
+    /// Serves until `shutdown` resolves, then finishes the calls that have arrived.
+    pub async fn serve_until(
+        &self,
+        listener: TcpListener,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        let service = self
+            .router()
+            .into_make_service_with_connect_info::<Connection>();
+        axum::serve(ResettableListener(listener), service)
+            .with_graceful_shutdown(shutdown)
+            .await
+    }
+
+    async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        let (parts, body) = request.into_parts();
+        let connection = parts
+            .extensions
+            .get::<axum::extract::ConnectInfo<Connection>>()
+            .map(|info| info.0.clone());
+        let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
+            return too_large().map(Body::from);
+        };
+        match self.answer(Request::from_parts(parts, body)).await {
+            Reply::Response(response) => response.map(Body::from),
+            Reply::Never => std::future::pending().await,
+            Reply::Dropped => {
+                if let Some(connection) = connection {
+                    connection.reset();
+                }
+                let mut response = Response::new(Body::empty());
+                *response.status_mut() = StatusCode::BAD_GATEWAY;
+                response.extensions_mut().insert(ConnectionDropped);
+                response
+            }
+        }
+    }
+}
+
+/// The handle by which a request's handler resets the connection that the request came over.
+#[derive(Debug, Clone, Default)]
+struct Connection {
+    reset: Arc<AtomicBool>,
+}
+
+impl Connection {
+    fn reset(&self) {
+        self.reset.store(true, Ordering::Release);
+    }
+
+    fn is_reset(&self) -> bool {
+        self.reset.load(Ordering::Acquire)
+    }
+}
+
+struct ResettableListener(TcpListener);
+
+impl Listener for ResettableListener {
+    type Io = ResettableStream;
+    type Addr = std::net::SocketAddr;
+
+    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
+        let (stream, address) = Listener::accept(&mut self.0).await;
+        let stream = ResettableStream {
+            stream,
+            connection: Connection::default(),
+        };
+        (stream, address)
+    }
+
+    fn local_addr(&self) -> io::Result<Self::Addr> {
+        Listener::local_addr(&self.0)
+    }
+}
+
+impl Connected<IncomingStream<'_, ResettableListener>> for Connection {
+    fn connect_info(stream: IncomingStream<'_, ResettableListener>) -> Self {
+        stream.io().connection.clone()
+    }
+}
+
+/// A connection whose writes fail once it is to be reset: hyper then drops it without having answered.
+struct ResettableStream {
+    stream: TcpStream,
+    connection: Connection,
+}
+
+impl ResettableStream {
+    fn check(&self) -> io::Result<()> {
+        if !self.connection.is_reset() {
+            return Ok(());
+        }
+        // Closing sends RST instead of FIN then. Where that can't be set, the client sees a closed connection.
+        let _ = self.stream.set_zero_linger();
+        Err(io::ErrorKind::ConnectionReset.into())
+    }
+}
+
+impl AsyncRead for ResettableStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl AsyncWrite for ResettableStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_write(context, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.check()?;
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

@@ -1,0 +1,445 @@
+//! Deployments of one account and region: revisions per target and parent, their statuses, and how they looked earlier. Pure.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Bound,
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    deployment::{DeploymentRecord, DeploymentStatus},
+    error::ServiceError,
+    scope::Scope,
+    switches::{CancelInactive, EndedSubdeployment, ErrorClass, RevisionsAfterDelete, Switches},
+};
+
+/// What revisions are counted by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Key {
+    pub(crate) target: Arc<str>,
+    pub(crate) parent: Option<Arc<str>>,
+}
+
+/// The deployments. Nothing is ever taken out of `rows`, so that a read can be answered from an earlier state.
+#[derive(Debug, Default)]
+pub(crate) struct Deployments {
+    rows: BTreeMap<u64, Row>,
+    numbers: BTreeMap<String, u64>,
+    keys: BTreeMap<Key, Revisions>,
+    /// The parent of every group that was ever used for a subdeployment: such a group can't be reused with another parent
+    /// (<https://docs.aws.amazon.com/greengrass/v2/developerguide/create-subdeployments.html>).
+    bindings: BTreeMap<Arc<str>, Arc<str>>,
+    /// When each write happened; a write's number is its position, from 1.
+    writes: Vec<Timestamp>,
+}
+
+#[derive(Debug, Default)]
+struct Revisions {
+    /// The revision id that was given last.
+    last: u64,
+    /// All rows there ever were.
+    rows: BTreeSet<u64>,
+    /// How many of them are not deleted.
+    existing: usize,
+}
+
+#[derive(Debug)]
+pub(crate) struct Row {
+    /// The number of the write that made it, which orders rows by age.
+    pub(crate) number: u64,
+    pub(crate) id: String,
+    pub(crate) key: Key,
+    pub(crate) revision: u64,
+    pub(crate) name: Option<String>,
+    pub(crate) job_id: Option<String>,
+    pub(crate) created: Timestamp,
+    pub(crate) content: Content,
+    versions: Vec<Version>,
+    deleted: Option<u64>,
+}
+
+/// What can't change after the creation, as GetDeployment shows it.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    pub(crate) components: Value,
+    pub(crate) policies: Value,
+    pub(crate) job_configuration: Value,
+}
+
+/// What can change, since one write.
+#[derive(Debug, Clone)]
+pub(crate) struct Version {
+    write: u64,
+    pub(crate) status: DeploymentStatus,
+    pub(crate) tags: Arc<BTreeMap<String, String>>,
+}
+
+/// What a read sees: the state after one write, without rows that are younger than a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct View {
+    pub(crate) after_write: u64,
+    pub(crate) created_until: Timestamp,
+}
+
+impl View {
+    pub(crate) const fn now() -> Self {
+        Self {
+            after_write: u64::MAX,
+            created_until: Timestamp::MAX,
+        }
+    }
+}
+
+/// A deployment that is to be created.
+#[derive(Debug)]
+pub(crate) struct NewDeployment {
+    pub(crate) id: String,
+    pub(crate) job_id: Option<String>,
+    pub(crate) key: Key,
+    pub(crate) name: Option<String>,
+    pub(crate) content: Content,
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+impl Row {
+    /// The row as a view sees it; `None` when it isn't there yet or no more.
+    pub(crate) fn seen(&self, view: View) -> Option<&Version> {
+        if self.deleted.is_some_and(|write| write <= view.after_write)
+            || self.created > view.created_until
+        {
+            return None;
+        }
+        self.versions
+            .iter()
+            .rev()
+            .find(|version| version.write <= view.after_write)
+    }
+}
+
+impl Deployments {
+    fn write(&mut self, now: Timestamp) -> u64 {
+        self.writes.push(now);
+        self.last_write()
+    }
+
+    fn last_write(&self) -> u64 {
+        u64::try_from(self.writes.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The view as it was at a time.
+    pub(crate) fn view_at(&self, time: Timestamp) -> View {
+        let writes = self.writes.partition_point(|write| *write <= time);
+        View {
+            after_write: u64::try_from(writes).unwrap_or(u64::MAX),
+            ..View::now()
+        }
+    }
+
+    /// The view as it was before the last so many writes.
+    pub(crate) fn view_before(&self, writes: u64) -> View {
+        View {
+            after_write: self.last_write().saturating_sub(writes),
+            ..View::now()
+        }
+    }
+
+    /// The other parent that a group is bound to.
+    pub(crate) fn bound_elsewhere(&self, key: &Key) -> Option<&Arc<str>> {
+        let parent = key.parent.as_ref()?;
+        self.bindings
+            .get(&key.target)
+            .filter(|bound| *bound != parent)
+    }
+
+    /// Whether a target has, without parent, a deployment that was not deleted.
+    pub(crate) fn has_deployment(&self, target: &str) -> bool {
+        let key = Key {
+            target: Arc::from(target),
+            parent: None,
+        };
+        self.latest(&key, View::now()).is_some()
+    }
+
+    /// The next revision: supersedes the one before, and ends the subdeployments of its target.
+    pub(crate) fn create(&mut self, new: NewDeployment, switches: &Switches, now: Timestamp) {
+        let write = self.write(now);
+        let superseded: Vec<u64> = self
+            .keys
+            .get(&new.key)
+            .map(|revisions| revisions.rows.iter().copied().collect())
+            .unwrap_or_default();
+        for number in superseded {
+            self.end(number, DeploymentStatus::Inactive, write);
+        }
+        let ended_as = match switches.ended_subdeployment {
+            EndedSubdeployment::Inactive => DeploymentStatus::Inactive,
+            EndedSubdeployment::Canceled => DeploymentStatus::Canceled,
+        };
+        for number in self.subdeployments_below(&new.key.target) {
+            self.end(number, ended_as, write);
+        }
+
+        if let Some(parent) = &new.key.parent {
+            self.bindings
+                .insert(Arc::clone(&new.key.target), Arc::clone(parent));
+        }
+        let revisions = self.keys.entry(new.key.clone()).or_default();
+        if revisions.existing == 0
+            && switches.revisions_after_delete == RevisionsAfterDelete::Restart
+        {
+            revisions.last = 0;
+        }
+        revisions.last += 1;
+        revisions.existing += 1;
+        revisions.rows.insert(write);
+        self.numbers.insert(new.id.clone(), write);
+        self.rows.insert(
+            write,
+            Row {
+                number: write,
+                id: new.id,
+                key: new.key,
+                revision: revisions.last,
+                name: new.name,
+                job_id: new.job_id,
+                created: now,
+                content: new.content,
+                versions: vec![Version {
+                    write,
+                    status: DeploymentStatus::Active,
+                    tags: Arc::new(new.tags),
+                }],
+                deleted: None,
+            },
+        );
+    }
+
+    /// The rows whose parent is this target, or a subdeployment's target below it.
+    fn subdeployments_below(&self, target: &Arc<str>) -> Vec<u64> {
+        let mut parents = vec![target];
+        let mut reached: BTreeSet<&Arc<str>> = parents.iter().copied().collect();
+        let mut numbers = Vec::new();
+        while let Some(parent) = parents.pop() {
+            for (key, revisions) in &self.keys {
+                if key.parent.as_ref() == Some(parent) {
+                    numbers.extend(&revisions.rows);
+                    // Two groups can name each other as parents.
+                    if reached.insert(&key.target) {
+                        parents.push(&key.target);
+                    }
+                }
+            }
+        }
+        numbers
+    }
+
+    /// A cancelled deployment stays CANCELED.
+    fn end(&mut self, number: u64, status: DeploymentStatus, write: u64) {
+        if let Some(row) = self.rows.get_mut(&number)
+            && let Some(version) = row.versions.last()
+            && ![DeploymentStatus::Canceled, DeploymentStatus::Inactive].contains(&version.status)
+        {
+            let version = Version {
+                write,
+                status,
+                ..version.clone()
+            };
+            row.versions.push(version);
+        }
+    }
+
+    fn existing(&self, id: &str, view: View) -> Result<(&Row, &Version), ServiceError> {
+        self.get(id, view)
+            .ok_or_else(|| ServiceError::deployment_not_found(id))
+    }
+
+    /// CancelDeployment.
+    pub(crate) fn cancel(
+        &mut self,
+        id: &str,
+        view: View,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let (row, version) = self.existing(id, view)?;
+        let number = row.number;
+        let already = match version.status {
+            DeploymentStatus::Canceled => true,
+            DeploymentStatus::Inactive => {
+                switches.cancel_inactive == CancelInactive::AlreadyCanceled
+            }
+            DeploymentStatus::Active | DeploymentStatus::Completed | DeploymentStatus::Failed => {
+                false
+            }
+        };
+        if already {
+            return Err(ServiceError::validation(format!(
+                "The deployment {id} is already canceled."
+            )));
+        }
+        self.change(number, now, |version| {
+            version.status = DeploymentStatus::Canceled
+        });
+        Ok(())
+    }
+
+    /// DeleteDeployment.
+    pub(crate) fn delete(
+        &mut self,
+        id: &str,
+        view: View,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let (row, version) = self.existing(id, view)?;
+        let (number, key) = (row.number, row.key.clone());
+        match version.status {
+            DeploymentStatus::Canceled | DeploymentStatus::Inactive => {}
+            DeploymentStatus::Active | DeploymentStatus::Completed | DeploymentStatus::Failed => {
+                let message = format!("The deployment {id} must be canceled before deletion.");
+                return Err(match switches.delete_before_cancel {
+                    ErrorClass::Validation => ServiceError::validation(message),
+                    ErrorClass::Conflict => ServiceError::Conflict {
+                        message,
+                        resource_id: id.to_owned(),
+                        resource_type: "deployment",
+                    },
+                });
+            }
+        }
+        let write = self.write(now);
+        if let Some(revisions) = self.keys.get_mut(&key) {
+            revisions.existing = revisions.existing.saturating_sub(1);
+        }
+        if let Some(row) = self.rows.get_mut(&number) {
+            row.deleted = Some(write);
+        }
+        Ok(())
+    }
+
+    /// Sets a status from outside. False when there is no such deployment.
+    pub(crate) fn force_status(
+        &mut self,
+        id: &str,
+        status: DeploymentStatus,
+        now: Timestamp,
+    ) -> bool {
+        let Some((row, _)) = self.get(id, View::now()) else {
+            return false;
+        };
+        let number = row.number;
+        self.change(number, now, |version| version.status = status);
+        true
+    }
+
+    /// A new version of a row: a write of its own.
+    pub(super) fn change(
+        &mut self,
+        number: u64,
+        now: Timestamp,
+        change: impl FnOnce(&mut Version),
+    ) {
+        let write = self.write(now);
+        if let Some(row) = self.rows.get_mut(&number)
+            && let Some(version) = row.versions.last()
+        {
+            let mut version = Version {
+                write,
+                ..version.clone()
+            };
+            change(&mut version);
+            row.versions.push(version);
+        }
+    }
+
+    pub(crate) fn get(&self, id: &str, view: View) -> Option<(&Row, &Version)> {
+        let row = self.rows.get(self.numbers.get(id)?)?;
+        Some((row, row.seen(view)?))
+    }
+
+    /// The newest row of a key that a view sees.
+    fn latest(&self, key: &Key, view: View) -> Option<&Row> {
+        self.rows_of_key(key).find(|row| row.seen(view).is_some())
+    }
+
+    pub(crate) fn is_latest(&self, row: &Row, view: View) -> bool {
+        self.latest(&row.key, view)
+            .is_some_and(|latest| latest.number == row.number)
+    }
+
+    /// The rows of a key, newest first, deleted ones included: a view may still see them.
+    fn rows_of_key(&self, key: &Key) -> impl Iterator<Item = &Row> {
+        self.keys
+            .get(key)
+            .into_iter()
+            .flat_map(|revisions| revisions.rows.iter().rev())
+            .filter_map(|number| self.rows.get(number))
+    }
+
+    /// The rows that a list may show, oldest first: of the keys that pass, all or the newest of each.
+    pub(crate) fn listed(
+        &self,
+        target: Option<&str>,
+        only_latest: bool,
+        view: View,
+        key_passes: impl Fn(&Key) -> bool,
+    ) -> Vec<&Row> {
+        let mut listed: Vec<&Row> = Vec::new();
+        for key in self.keys_of(target).filter(|key| key_passes(key)) {
+            let seen = self.rows_of_key(key).filter(|row| row.seen(view).is_some());
+            if only_latest {
+                listed.extend(seen.take(1));
+            } else {
+                listed.extend(seen);
+            }
+        }
+        listed.sort_unstable_by_key(|row| row.number);
+        listed
+    }
+
+    fn keys_of<'a>(&'a self, target: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+        let from = target.map_or(Bound::Unbounded, |target| {
+            Bound::Included(Key {
+                target: Arc::from(target),
+                parent: None,
+            })
+        });
+        self.keys
+            .range((from, Bound::Unbounded))
+            .map(|(key, _)| key)
+            .take_while(move |key| target.is_none_or(|target| *key.target == *target))
+    }
+
+    /// A deployment with everything that is kept of it.
+    pub(crate) fn record(&self, scope: &Scope, id: &str, view: View) -> Option<DeploymentRecord> {
+        let (row, version) = self.get(id, view)?;
+        Some(DeploymentRecord {
+            target_arn: row.key.target.to_string(),
+            parent_target_arn: row.key.parent.as_ref().map(ToString::to_string),
+            revision_id: row.revision.to_string(),
+            deployment_id: row.id.clone(),
+            deployment_arn: scope.deployment_arn(&row.id),
+            deployment_name: row.name.clone(),
+            deployment_status: version.status,
+            iot_job_id: row.job_id.clone(),
+            iot_job_arn: row.job_id.as_ref().map(|id| scope.job_arn(id)),
+            components: row.content.components.clone(),
+            deployment_policies: row.content.policies.clone(),
+            iot_job_configuration: row.content.job_configuration.clone(),
+            creation_timestamp: row.created,
+            is_latest_for_target: self.is_latest(row, view),
+            tags: version.tags.as_ref().clone(),
+        })
+    }
+
+    /// All deployments that a view sees, oldest first.
+    pub(crate) fn records(&self, scope: &Scope, view: View) -> Vec<DeploymentRecord> {
+        self.rows
+            .values()
+            .filter_map(|row| self.record(scope, &row.id, view))
+            .collect()
+    }
+}

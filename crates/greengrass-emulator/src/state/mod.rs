@@ -1,0 +1,219 @@
+//! The emulated services' state, by account and region, and what each operation does to it. Pure: time, ids and switches are passed in.
+
+mod create;
+pub(crate) mod deployments;
+mod operations;
+mod paging;
+mod tags;
+pub(crate) mod things;
+pub(crate) mod tokens;
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use crate::{
+    deployment::{DeploymentRecord, DeploymentStatus},
+    error::ServiceError,
+    ids::Ids,
+    operation::Operation,
+    scope::Scope,
+    switches::Switches,
+};
+use deployments::{Deployments, View};
+use things::Things;
+use tokens::Tokens;
+
+/// Everything.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) switches: Switches,
+    pub(crate) ids: Ids,
+    partitions: BTreeMap<Scope, Partition>,
+}
+
+/// What one account has in one region.
+#[derive(Debug)]
+pub(crate) struct Partition {
+    pub(crate) scope: Scope,
+    pub(crate) things: Things,
+    pub(crate) deployments: Deployments,
+    pub(crate) tokens: Tokens,
+}
+
+/// A request whose input satisfies the constraints of the model.
+#[derive(Debug, Clone)]
+pub(crate) struct Call {
+    pub(crate) scope: Scope,
+    pub(crate) operation: Operation,
+    pub(crate) input: Input,
+}
+
+/// The input of an operation as [`crate::shape::Shape::read`] leaves it.
+#[derive(Debug, Clone)]
+pub(crate) struct Input(pub(crate) Map<String, Value>);
+
+impl Input {
+    pub(crate) fn get(&self, name: &str) -> &Value {
+        self.0.get(name).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).as_str()
+    }
+
+    /// A member that the model requires: checked when the input was read.
+    pub(crate) fn required(&self, name: &str) -> &str {
+        self.text(name).unwrap_or_default()
+    }
+
+    /// The size of a page: within the bounds of the model, so it always fits.
+    pub(crate) fn page_size(&self, default: usize) -> usize {
+        self.get("maxResults")
+            .as_u64()
+            .and_then(|size| usize::try_from(size).ok())
+            .unwrap_or(default)
+    }
+}
+
+/// A successful answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    /// `None` for an answer without content.
+    pub(crate) body: Option<Value>,
+}
+
+impl Answer {
+    pub(crate) const fn ok(body: Value) -> Self {
+        Self {
+            status: 200,
+            body: Some(body),
+        }
+    }
+}
+
+/// Which state a read sees: that of now, unless a fault rule says otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum ReadAt {
+    #[default]
+    Now,
+    /// The state as it was at a time.
+    Time(Timestamp),
+    /// The state as it was before the last so many writes.
+    WritesAgo(u64),
+}
+
+impl State {
+    pub(crate) fn new(seed: u64, switches: Switches) -> Self {
+        Self {
+            switches,
+            ids: Ids::new(seed),
+            partitions: BTreeMap::new(),
+        }
+    }
+
+    /// Forgets everything but the switches; ids go on.
+    pub(crate) fn clear(&mut self) {
+        self.partitions.clear();
+    }
+
+    pub(crate) fn partition(&self, scope: &Scope) -> Option<&Partition> {
+        self.partitions.get(scope)
+    }
+
+    pub(crate) fn partition_mut(&mut self, scope: &Scope) -> &mut Partition {
+        self.partitions
+            .entry(scope.clone())
+            .or_insert_with(|| Partition {
+                scope: scope.clone(),
+                things: Things::default(),
+                deployments: Deployments::default(),
+                tokens: Tokens::default(),
+            })
+    }
+
+    /// The partition with what its operations need besides.
+    pub(crate) fn parts(&mut self, scope: &Scope) -> (&mut Partition, &mut Ids, &Switches) {
+        self.partition_mut(scope);
+        let Self {
+            switches,
+            ids,
+            partitions,
+        } = self;
+        let partition = partitions
+            .entry(scope.clone())
+            .or_insert_with(|| Partition {
+                scope: scope.clone(),
+                things: Things::default(),
+                deployments: Deployments::default(),
+                tokens: Tokens::default(),
+            });
+        (partition, ids, switches)
+    }
+
+    /// Does what a call asks for.
+    pub(crate) fn execute(
+        &mut self,
+        call: &Call,
+        now: Timestamp,
+        read_at: ReadAt,
+    ) -> Result<Answer, ServiceError> {
+        operations::execute(self, call, now, read_at)
+    }
+
+    /// A deployment wherever it is, with its scope.
+    pub(crate) fn find_deployment(&self, id: &str) -> Option<(&Scope, DeploymentRecord)> {
+        self.partitions.iter().find_map(|(scope, partition)| {
+            let record = partition.deployments.record(scope, id, View::now())?;
+            Some((scope, record))
+        })
+    }
+
+    /// Sets the status of a deployment, as devices or an abort would. False when there is no such deployment.
+    pub(crate) fn force_status(
+        &mut self,
+        id: &str,
+        status: DeploymentStatus,
+        now: Timestamp,
+    ) -> bool {
+        self.partitions
+            .values_mut()
+            .any(|partition| partition.deployments.force_status(id, status, now))
+    }
+
+    /// Accounts, regions, targets and deployments, for people and tests.
+    pub(crate) fn report(&self) -> Value {
+        let mut accounts: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
+        for (scope, partition) in &self.partitions {
+            accounts
+                .entry(&scope.account)
+                .or_default()
+                .insert(&scope.region, partition.report());
+        }
+        json!({"accounts": accounts})
+    }
+}
+
+impl Partition {
+    /// All deployments, oldest first.
+    pub(crate) fn records(&self) -> Vec<DeploymentRecord> {
+        self.deployments.records(&self.scope, View::now())
+    }
+
+    fn report(&self) -> Value {
+        let mut targets: BTreeMap<String, Vec<DeploymentRecord>> = BTreeMap::new();
+        for record in self.records() {
+            targets
+                .entry(record.target_arn.clone())
+                .or_default()
+                .push(record);
+        }
+        json!({
+            "things": self.things.thing_names(),
+            "thingGroups": self.things.groups_with_members(),
+            "targets": targets,
+        })
+    }
+}

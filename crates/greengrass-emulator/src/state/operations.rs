@@ -1,0 +1,184 @@
+//! Every operation, from its input to its answer. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{
+    Answer, Call, Input, Partition, ReadAt, State,
+    deployments::{Row, Version, View},
+    paging::Paging,
+};
+use crate::{
+    error::ServiceError,
+    operation::Operation,
+    switches::{ListOrder, PlainList, Switches},
+};
+
+/// The documented default of ListDeployments.
+const PAGE_SIZE: usize = 50;
+
+pub(super) fn execute(
+    state: &mut State,
+    call: &Call,
+    now: Timestamp,
+    read_at: ReadAt,
+) -> Result<Answer, ServiceError> {
+    let (partition, ids, switches) = state.parts(&call.scope);
+    let Partition {
+        scope,
+        deployments,
+        things,
+        tokens: _,
+    } = &mut *partition;
+    let asked = match read_at {
+        ReadAt::Now => View::now(),
+        ReadAt::Time(time) => deployments.view_at(time),
+        ReadAt::WritesAgo(writes) => deployments.view_before(writes),
+    };
+    let get_view = delayed(asked, switches.get_visibility_delay_ms, now);
+    // What is wrong with a stale read is what it shows; a write works on what is.
+    let write_view = delayed(View::now(), switches.get_visibility_delay_ms, now);
+    let input = &call.input;
+    let id = input.required("deploymentId");
+    match call.operation {
+        Operation::CreateDeployment => partition.create_deployment(input, ids, switches, now),
+        Operation::GetDeployment => partition.get_deployment(id, get_view),
+        Operation::ListDeployments => {
+            let view = delayed(asked, switches.list_visibility_delay_ms, now);
+            partition.list_deployments(input, view, switches)
+        }
+        Operation::CancelDeployment => {
+            deployments.cancel(id, write_view, switches, now)?;
+            Ok(Answer::ok(json!({"message": "SUCCESS"})))
+        }
+        Operation::DeleteDeployment => {
+            deployments.delete(id, write_view, switches, now)?;
+            Ok(Answer {
+                status: 204,
+                body: None,
+            })
+        }
+        Operation::TagResource => partition.tag(input, write_view, now),
+        Operation::UntagResource => partition.untag(input, write_view, now),
+        Operation::ListTagsForResource => partition.list_tags(input, get_view),
+        Operation::CreateThing => things.create_thing(scope, input, ids),
+        Operation::DescribeThing => things.describe_thing(scope, input),
+        Operation::DeleteThing => things.delete_thing(input),
+        Operation::ListThings => things.list_things(scope, input),
+        Operation::ListThingGroupsForThing => things.list_groups_of(scope, input),
+        Operation::AddThingToThingGroup => things.change_membership(scope, input, true),
+        Operation::RemoveThingFromThingGroup => things.change_membership(scope, input, false),
+        Operation::CreateThingGroup => things.create_group(scope, input, ids, now),
+        Operation::DescribeThingGroup => things.describe_group(scope, input),
+        Operation::DeleteThingGroup => things.delete_group(input),
+        Operation::ListThingGroups => things.list_groups(scope, input),
+        Operation::ListThingsInThingGroup => things.list_members(input),
+    }
+}
+
+fn delayed(view: View, milliseconds: u64, now: Timestamp) -> View {
+    if milliseconds == 0 {
+        return view;
+    }
+    let delay = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+    View {
+        created_until: now.checked_sub(delay).unwrap_or(Timestamp::MIN),
+        ..view
+    }
+}
+
+/// Timestamps of the rest-json protocol are seconds since 1970 with a fraction; the service sends milliseconds.
+#[expect(
+    clippy::as_conversions,
+    clippy::cast_precision_loss,
+    reason = "milliseconds of this era are far below 2^53"
+)]
+pub(super) fn epoch_seconds(time: Timestamp) -> f64 {
+    time.as_millisecond() as f64 / 1000.0
+}
+
+impl Partition {
+    fn get_deployment(&self, id: &str, view: View) -> Result<Answer, ServiceError> {
+        let (row, version) = self
+            .deployments
+            .get(id, view)
+            .ok_or_else(|| ServiceError::deployment_not_found(id))?;
+        // Unset members are explicit nulls in real answers: the log in https://github.com/aws/aws-cli/issues/6185.
+        Ok(Answer::ok(json!({
+            "targetArn": &*row.key.target,
+            "revisionId": row.revision.to_string(),
+            "deploymentId": row.id,
+            "deploymentName": row.name,
+            "deploymentStatus": version.status,
+            "iotJobId": row.job_id,
+            "iotJobArn": row.job_id.as_ref().map(|id| self.scope.job_arn(id)),
+            "components": row.content.components,
+            "deploymentPolicies": row.content.policies,
+            "iotJobConfiguration": row.content.job_configuration,
+            "creationTimestamp": epoch_seconds(row.created),
+            "isLatestForTarget": self.deployments.is_latest(row, view),
+            "parentTargetArn": row.key.parent.as_deref(),
+            "tags": &*version.tags,
+        })))
+    }
+
+    fn list_deployments(
+        &self,
+        input: &Input,
+        view: View,
+        switches: &Switches,
+    ) -> Result<Answer, ServiceError> {
+        let target = input.text("targetArn");
+        let parent = input.text("parentTargetArn");
+        let history = input.text("historyFilter").unwrap_or("LATEST_ONLY");
+        let mut rows = self
+            .deployments
+            .listed(target, history == "LATEST_ONLY", view, |key| match parent {
+                Some(parent) => key.parent.as_deref() == Some(parent),
+                None => {
+                    key.parent.is_none() || switches.plain_list == PlainList::ShowsSubdeployments
+                }
+            });
+        let newest_first = switches.list_order == ListOrder::NewestFirst;
+        if newest_first {
+            rows.reverse();
+        }
+        let list = [target, parent, Some(history)].map(Option::unwrap_or_default);
+        let page = Paging::of(&list).page(
+            rows,
+            input.page_size(PAGE_SIZE),
+            input.text("nextToken"),
+            |row| row.number.to_string(),
+            |row, after| {
+                after.parse().is_ok_and(|after: u64| {
+                    if newest_first {
+                        row.number < after
+                    } else {
+                        row.number > after
+                    }
+                })
+            },
+        );
+        let (page, next) =
+            page.map_err(|_| ServiceError::field("nextToken", "is not a token of this list"))?;
+        let page: Vec<Value> = page
+            .into_iter()
+            .filter_map(|row| Some(self.list_item(row, row.seen(view)?, view)))
+            .collect();
+        Ok(Answer::ok(json!({"deployments": page, "nextToken": next})))
+    }
+
+    /// The model's shape `Deployment`: no tags, no job.
+    fn list_item(&self, row: &Row, version: &Version, view: View) -> Value {
+        json!({
+            "targetArn": &*row.key.target,
+            "revisionId": row.revision.to_string(),
+            "deploymentId": row.id,
+            "deploymentName": row.name,
+            "creationTimestamp": epoch_seconds(row.created),
+            "deploymentStatus": version.status,
+            "isLatestForTarget": self.deployments.is_latest(row, view),
+            "parentTargetArn": row.key.parent.as_deref(),
+        })
+    }
+}

@@ -1,0 +1,99 @@
+//! Tags of deployments. A change of tags is a write, so that a stale read shows the old ones. Pure.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Answer, Input, Partition, deployments::View};
+use crate::error::ServiceError;
+
+/// The bound of the model's `TagMap`.
+const MOST_TAGS: usize = 200;
+
+/// The tags in an input, which is a map of strings by its shape.
+pub(super) fn from_input(tags: &Value) -> BTreeMap<String, String> {
+    tags.as_object()
+        .into_iter()
+        .flatten()
+        .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+        .collect()
+}
+
+/// The `aws:` prefix is reserved in every service: <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>.
+pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError> {
+    tags.keys()
+        .find(|key| {
+            key.get(..4)
+                .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
+        })
+        .map_or(Ok(()), |key| {
+            Err(ServiceError::field(
+                &format!("tags.{key}"),
+                "must not start with aws:, which is reserved",
+            ))
+        })
+}
+
+impl Partition {
+    /// The id in the ARN of a deployment of this account and region that exists.
+    fn tagged(
+        &self,
+        input: &Input,
+        view: View,
+    ) -> Result<(u64, &Arc<BTreeMap<String, String>>), ServiceError> {
+        let arn = input.required("resourceArn");
+        let id = arn.rsplit(':').next().unwrap_or_default();
+        self.deployments
+            .get(id, view)
+            .filter(|_| self.scope.deployment_arn(id) == arn)
+            .map(|(row, version)| (row.number, &version.tags))
+            .ok_or_else(|| ServiceError::ResourceNotFound {
+                resource_id: arn.to_owned(),
+                resource_type: "resource",
+            })
+    }
+
+    pub(super) fn tag(
+        &mut self,
+        input: &Input,
+        view: View,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let added = from_input(input.get("tags"));
+        check(&added)?;
+        let (number, tags) = self.tagged(input, view)?;
+        let mut tags = tags.as_ref().clone();
+        tags.extend(added);
+        if tags.len() > MOST_TAGS {
+            return Err(ServiceError::field(
+                "tags",
+                format!("a resource has at most {MOST_TAGS} tags"),
+            ));
+        }
+        self.deployments
+            .change(number, now, |version| version.tags = Arc::new(tags));
+        Ok(Answer::ok(json!({})))
+    }
+
+    pub(super) fn untag(
+        &mut self,
+        input: &Input,
+        view: View,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let (number, tags) = self.tagged(input, view)?;
+        let mut tags = tags.as_ref().clone();
+        for key in input.get("tagKeys").as_array().into_iter().flatten() {
+            tags.remove(key.as_str().unwrap_or_default());
+        }
+        self.deployments
+            .change(number, now, |version| version.tags = Arc::new(tags));
+        Ok(Answer::ok(json!({})))
+    }
+
+    pub(super) fn list_tags(&self, input: &Input, view: View) -> Result<Answer, ServiceError> {
+        let (_, tags) = self.tagged(input, view)?;
+        Ok(Answer::ok(json!({"tags": tags.as_ref()})))
+    }
+}
