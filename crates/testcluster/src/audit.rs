@@ -78,7 +78,10 @@ impl AuditEvent {
     /// Whether the request changed, or tried to change, something that is stored.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
+        matches!(
+            self.verb.as_str(),
+            "create" | "update" | "patch" | "delete" | "deletecollection"
+        )
     }
 }
 
@@ -87,8 +90,10 @@ pub(crate) fn parse(log: &str) -> Result<Vec<AuditEvent>, Error> {
     log.split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
         .map(|line| {
-            serde_json::from_str(line)
-                .map_err(|source| Error::Unreadable { what: format!("the audit log's line {}", line.trim()), source })
+            serde_json::from_str(line).map_err(|source| Error::Unreadable {
+                what: format!("the audit log's line {}", line.trim()),
+                source,
+            })
         })
         .collect()
 }

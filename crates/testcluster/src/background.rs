@@ -6,7 +6,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{self, Child, Command, Stdio};
 use std::thread;
 use std::time::Duration;
 
@@ -16,11 +16,11 @@ use crate::process::{is_alive, spawn_error};
 use crate::wait::Deadline;
 use crate::{Cluster, Error, Options};
 
-/// Servers get this long to end by themselves: etcd's data may be kept.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long stopped processes may take to be gone.
+const DOWN_PATIENCE: Duration = Duration::from_secs(10);
 
 /// Longer than a start may take, which has a limit of its own and says more.
-const UP_PATIENCE: Duration = Duration::from_secs(300);
+const UP_PATIENCE: Duration = Duration::from_mins(5);
 
 /// A folder that holds, or may hold, a background cluster.
 #[derive(Debug, Clone)]
@@ -42,7 +42,9 @@ pub enum Status {
 impl Background {
     /// The cluster of a folder, running or not.
     pub fn new(folder: &Path) -> Result<Self, Error> {
-        Ok(Self { folder: std::path::absolute(folder).map_err(Error::file("find", folder))? })
+        Ok(Self {
+            folder: std::path::absolute(folder).map_err(Error::file("find", folder))?,
+        })
     }
 
     /// The administrator's kubeconfig, there while the cluster runs.
@@ -74,34 +76,54 @@ impl Background {
         // The programs are built here and not by the owner, so that their progress reaches the terminal.
         crate::tools::control_plane()?;
         crate::tools::clients()?;
-        let starts = self.status()? == Status::Stopped;
-        let log = self.owner_log();
-        let mut owner = None;
-        if starts {
-            let output = File::create(&log).map_err(Error::file("create", &log))?;
-            let errors = output.try_clone().map_err(Error::file("create", &log))?;
-            let mut command = Command::new(program);
-            command.arg("own").arg("--dir").arg(&self.folder).current_dir("/");
-            command.stdin(Stdio::null()).stdout(output).stderr(errors);
-            owner = Some(command.spawn().map_err(spawn_error(program.display().to_string()))?);
+        if self.status()? != Status::Stopped {
+            return self.wait_until_ready(None).map(|()| false);
         }
+        // What a killed owner left behind would look like a cluster that is ready as soon as the new one has the lock.
+        self.remove(&self.pids_file())?;
+        let log = self.owner_log();
+        let output = File::create(&log).map_err(Error::file("create", &log))?;
+        let errors = output.try_clone().map_err(Error::file("create", &log))?;
+        let mut command = Command::new(program);
+        command
+            .arg("own")
+            .arg("--dir")
+            .arg(&self.folder)
+            .current_dir("/");
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let owner = command
+            .spawn()
+            .map_err(spawn_error(program.display().to_string()))?;
+        self.wait_until_ready(Some(owner)).map(|()| true)
+    }
+
+    fn wait_until_ready(&self, mut owner: Option<Child>) -> Result<(), Error> {
         let ready = Deadline::after(UP_PATIENCE).until(Duration::from_millis(100), || {
-            let ended = owner.as_mut().is_some_and(|owner| !matches!(owner.try_wait(), Ok(None)));
+            // Asked before the status: an owner that ends in between is found stopped at the next look.
+            let ended = owner
+                .as_mut()
+                .is_none_or(|owner| !matches!(owner.try_wait(), Ok(None)));
             match self.status() {
                 Ok(Status::Running) => Some(Ok(())),
-                // Another `up` may have been faster; then its owner is waited for.
-                Ok(Status::Starting) => None,
-                Ok(Status::Stopped) if ended || owner.is_none() => {
-                    let said = fs::read_to_string(&log).unwrap_or_default();
-                    Some(Err(Error::Background(format!("the cluster did not start: {}", said.trim()))))
+                Ok(Status::Stopped) if ended => {
+                    let said = fs::read_to_string(self.owner_log()).unwrap_or_default();
+                    let why = format!("the cluster did not start: {}", said.trim());
+                    Some(Err(Error::Background(why)))
                 }
-                Ok(Status::Stopped) => None,
+                // Of two `up` at once one finds the other's owner, and waits for that.
+                Ok(Status::Starting | Status::Stopped) => None,
                 Err(error) => Some(Err(error)),
             }
         });
-        let what = "the cluster's start";
-        let seconds = UP_PATIENCE.as_secs();
-        ready.unwrap_or_else(|| Err(Error::TimedOut { what, seconds, logs: self.logs() })).map(|()| starts)
+        let (what, seconds) = ("the cluster's start", UP_PATIENCE.as_secs());
+        let timed_out = || {
+            Err(Error::TimedOut {
+                what,
+                seconds,
+                logs: self.logs(),
+            })
+        };
+        ready.unwrap_or_else(timed_out)
     }
 
     /// Owns the cluster: starts it and ends when one of its servers does. It is stopped by ending this process.
@@ -110,32 +132,60 @@ impl Background {
         // leads a group of its own.
         let _ = setsid();
         let path = self.lock_file();
-        let open = || File::options().create(true).write(true).truncate(false).open(&path);
+        let open = || {
+            File::options()
+                .create(true)
+                .write(true)
+                .truncate(false)
+                .open(&path)
+        };
         let mut lock = open().map_err(Error::file("create", &path))?;
         // Not refused at the first try: whoever asks for the status holds the lock for a moment.
-        let locked = Deadline::after(Duration::from_secs(1)).until(Duration::from_millis(10), || match lock.try_lock() {
-            Err(TryLockError::WouldBlock) => None,
-            Err(TryLockError::Error(source)) => Some(Err(source)),
-            Ok(()) => Some(Ok(())),
-        });
-        let taken = || Error::Background(format!("another process owns the cluster in {}", self.folder.display()));
-        locked.ok_or_else(taken)?.map_err(Error::file("lock", &path))?;
-        lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id())).map_err(Error::file("write", &path))?;
-        // What a killed owner left behind would otherwise look like a cluster that is ready.
+        let locked =
+            Deadline::after(Duration::from_secs(1)).until(Duration::from_millis(10), || match lock
+                .try_lock()
+            {
+                Err(TryLockError::WouldBlock) => None,
+                Err(TryLockError::Error(source)) => Some(Err(source)),
+                Ok(()) => Some(Ok(())),
+            });
+        let taken = || {
+            Error::Background(format!(
+                "another process owns the cluster in {}",
+                self.folder.display()
+            ))
+        };
+        locked
+            .ok_or_else(taken)?
+            .map_err(Error::file("lock", &path))?;
+        lock.set_len(0)
+            .and_then(|()| writeln!(lock, "{}", process::id()))
+            .map_err(Error::file("write", &path))?;
         self.remove(&self.pids_file())?;
         self.remove(&self.data())?;
-        let options = Options { folder: Some(self.data()), grace: GRACE, ..Options::default() };
+        let options = Options {
+            folder: Some(self.data()),
+            ..Options::default()
+        };
         let cluster = Cluster::start_with(&options)?;
-        fs::copy(cluster.kubeconfig(), self.kubeconfig()).map_err(Error::file("write", self.kubeconfig()))?;
-        let ids: Vec<String> =
-            [process::id()].into_iter().chain(cluster.process_ids()).map(|id| id.to_string()).collect();
+        fs::copy(cluster.kubeconfig(), self.kubeconfig())
+            .map_err(Error::file("write", self.kubeconfig()))?;
+        let ids: Vec<String> = [process::id()]
+            .into_iter()
+            .chain(cluster.process_ids())
+            .map(|id| id.to_string())
+            .collect();
         let unfinished = self.folder.join("pids.new");
         fs::write(&unfinished, ids.join("\n") + "\n").map_err(Error::file("write", &unfinished))?;
-        fs::rename(&unfinished, self.pids_file()).map_err(Error::file("write", self.pids_file()))?;
+        fs::rename(&unfinished, self.pids_file())
+            .map_err(Error::file("write", self.pids_file()))?;
         loop {
             if let Some(server) = cluster.ended_server() {
                 let logs = self.logs();
-                return Err(Error::Background(format!("{server} has ended; its log is in {}", logs.display())));
+                return Err(Error::Background(format!(
+                    "{server} has ended; its log is in {}",
+                    logs.display()
+                )));
             }
             thread::sleep(Duration::from_secs(1));
         }
@@ -144,22 +194,38 @@ impl Background {
     /// Stops it and removes what it made, unless that is to be kept; returns whether anything ran.
     pub fn down(&self, keep: bool) -> Result<bool, Error> {
         let running = self.is_owned()?;
-        let ids = self.process_ids();
         if running {
             let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
-            let owner = lock.trim().parse().ok().filter(|&id| self.is_ours(id)).ok_or_else(|| {
-                let lock = self.lock_file();
-                Error::Background(format!("{} is locked but names no `testcluster own`", lock.display()))
-            })?;
+            let owner = lock
+                .trim()
+                .parse()
+                .ok()
+                .filter(|&id| self.is_ours(id))
+                .ok_or_else(|| {
+                    let lock = self.lock_file();
+                    Error::Background(format!(
+                        "{} is locked but names no `testcluster own`",
+                        lock.display()
+                    ))
+                })?;
+            // Chosen now: the arguments of a process that is ending can't be read any more.
+            let mut ours = self.process_ids();
+            ours.retain(|&id| self.is_ours(id));
+            ours.push(owner);
             signal(owner, Signal::TERM);
-            let gone = || (!self.is_owned().unwrap_or(false) && !ids.iter().any(|&id| self.is_ours(id))).then_some(());
+            let gone = || {
+                let locked = self.is_owned().unwrap_or(false);
+                (!locked && !ours.iter().any(|&id| is_alive(id))).then_some(())
+            };
             let pause = Duration::from_millis(50);
-            // The servers' shells stop them by force after their grace; this is for shells that were stopped first.
-            if Deadline::after(GRACE + Duration::from_secs(5)).until(pause, gone).is_none() {
-                ids.iter().filter(|&&id| self.is_ours(id)).for_each(|&id| signal(id, Signal::KILL));
-                if Deadline::after(GRACE).until(pause, gone).is_none() {
-                    let left = format!("processes {ids:?} of {} can't be stopped", self.folder.display());
-                    return Err(Error::Background(left));
+            // The servers follow their owner; this is for a server whose shell was ended first.
+            if Deadline::after(DOWN_PATIENCE).until(pause, gone).is_none() {
+                for &id in &ours {
+                    signal(id, Signal::KILL);
+                }
+                if Deadline::after(DOWN_PATIENCE).until(pause, gone).is_none() {
+                    let what = format!("processes {ours:?} of {}", self.folder.display());
+                    return Err(Error::Background(format!("{what} can't be stopped")));
                 }
             }
         }
@@ -175,15 +241,20 @@ impl Background {
         Ok(running)
     }
 
-    /// The owner's process id, then the servers'.
-    #[must_use]
-    pub fn process_ids(&self) -> Vec<u32> {
-        let text = fs::read_to_string(self.pids_file()).unwrap_or_default();
-        text.lines().filter_map(|line| line.parse().ok()).collect()
+    /// The process ids of the servers that were started, also of those of a cluster that is not ready yet.
+    fn process_ids(&self) -> Vec<u32> {
+        let files = fs::read_dir(self.logs()).into_iter().flatten().flatten();
+        files
+            .map(|file| file.path())
+            .filter(|path| path.extension().is_some_and(|extension| extension == "pid"))
+            .filter_map(|path| fs::read_to_string(path).ok()?.trim().parse().ok())
+            .collect()
     }
 
     fn is_owned(&self) -> Result<bool, Error> {
-        let Ok(lock) = File::open(self.lock_file()) else { return Ok(false) };
+        let Ok(lock) = File::open(self.lock_file()) else {
+            return Ok(false);
+        };
         match lock.try_lock_shared() {
             Ok(()) => Ok(false),
             Err(TryLockError::WouldBlock) => Ok(true),
@@ -199,8 +270,15 @@ impl Background {
     }
 
     fn remove(&self, path: &Path) -> Result<(), Error> {
-        debug_assert!(path.starts_with(&self.folder), "only what lies in the folder is ours");
-        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+        debug_assert!(
+            path.starts_with(&self.folder),
+            "only what lies in the folder is ours"
+        );
+        let removed = if path.is_dir() {
+            fs::remove_dir_all(path)
+        } else {
+            fs::remove_file(path)
+        };
         match removed {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             done => done.map_err(Error::file("remove", path)),

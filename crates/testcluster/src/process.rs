@@ -22,7 +22,6 @@ pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) log: PathBuf,
     pid_file: PathBuf,
-    grace: Duration,
     shell: Child,
 }
 
@@ -33,28 +32,39 @@ pub(crate) struct Start<'a> {
     pub(crate) program: PathBuf,
     pub(crate) arguments: Vec<String>,
     pub(crate) logs: &'a Path,
-    /// How long it may take to end by itself; zero stops it at once, which is right when its data is thrown away.
-    pub(crate) grace: Duration,
 }
 
 impl Server {
     pub(crate) fn start(start: Start<'_>) -> Result<Self, Error> {
-        let Start { name, program, arguments, logs, grace } = start;
+        let Start {
+            name,
+            program,
+            arguments,
+            logs,
+        } = start;
         let log = logs.join(format!("{name}.log"));
         let pid_file = logs.join(format!("{name}.pid"));
         let shell = shell(include_str!("supervise.sh"), &log)?
             .arg(&pid_file)
-            .arg(grace.as_secs().to_string())
             .arg(&program)
             .args(arguments)
             .spawn()
             .map_err(spawn_error("sh"))?;
-        Ok(Self { name, log, pid_file, grace, shell })
+        Ok(Self {
+            name,
+            log,
+            pid_file,
+            shell,
+        })
     }
 
     /// The server's own process id, once its shell has started it.
     pub(crate) fn pid(&self) -> Option<u32> {
-        std::fs::read_to_string(&self.pid_file).ok()?.trim().parse().ok()
+        std::fs::read_to_string(&self.pid_file)
+            .ok()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// Whether it has ended by itself.
@@ -66,24 +76,31 @@ impl Server {
     pub(crate) fn ended(&self) -> Error {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let tail = lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n");
-        Error::ServerEnded { server: self.name, log: self.log.clone(), tail }
+        let tail = lines
+            .iter()
+            .skip(lines.len().saturating_sub(10))
+            .copied()
+            .collect::<Vec<_>>()
+            .join("\n");
+        Error::ServerEnded {
+            server: self.name,
+            log: self.log.clone(),
+            tail,
+        }
     }
 
-    /// Whether it gets no time to end by itself.
-    pub(crate) fn stops_at_once(&self) -> bool {
-        self.grace.is_zero()
-    }
-
-    /// Asks it to stop; [`Server::wait`] waits until it has.
+    /// Has it stopped; [`Server::wait`] waits until it is.
     pub(crate) fn let_go(&mut self) {
         drop(self.shell.stdin.take());
     }
 
     /// Waits until a server that was let go has ended, and ends it by force when it takes too long.
     pub(crate) fn wait(&mut self) {
-        let patience = Deadline::after(self.grace + Duration::from_secs(5));
-        if patience.until(Duration::from_millis(5), || self.has_ended().then_some(())).is_none() {
+        let patience = Deadline::after(Duration::from_secs(5));
+        if patience
+            .until(Duration::from_millis(5), || self.has_ended().then_some(()))
+            .is_none()
+        {
             // The shell has not been waited for, so its process id can't be somebody else's by now.
             if let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw) {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -100,7 +117,11 @@ pub(crate) struct Janitor(Child);
 impl Janitor {
     pub(crate) fn watch(folder: &Path) -> Result<Self, Error> {
         let log = Path::new("/dev/null");
-        shell(include_str!("janitor.sh"), log)?.arg(folder).spawn().map(Self).map_err(spawn_error("sh"))
+        shell(include_str!("janitor.sh"), log)?
+            .arg(folder)
+            .spawn()
+            .map(Self)
+            .map_err(spawn_error("sh"))
     }
 
     /// From now on the logs survive.
@@ -120,11 +141,19 @@ impl Janitor {
 /// A shell with a pipe as its input, in a process group of its own: Ctrl-C in a terminal reaches the owner only, and
 /// the servers still end in order.
 fn shell(script: &str, log: &Path) -> Result<Command, Error> {
-    let output = File::options().create(true).append(true).open(log).map_err(Error::file("open", log))?;
+    let output = File::options()
+        .create(true)
+        .append(true)
+        .open(log)
+        .map_err(Error::file("open", log))?;
     let errors = output.try_clone().map_err(Error::file("open", log))?;
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg("testcluster");
-    command.process_group(0).stdin(Stdio::piped()).stdout(output).stderr(errors);
+    command
+        .process_group(0)
+        .stdin(Stdio::piped())
+        .stdout(output)
+        .stderr(errors);
     Ok(command)
 }
 
@@ -135,41 +164,42 @@ pub(crate) fn spawn_error(program: impl Into<String>) -> impl FnOnce(std::io::Er
 
 /// Whether a process exists and is not merely waiting to be reaped.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        stat.rsplit_once(')')
+            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn sleeper(logs: &Path, grace: u64) -> Server {
+    fn sleeper(logs: &Path) -> Server {
         Server::start(Start {
             name: "sleeper",
             program: "sleep".into(),
             arguments: vec!["600".into()],
             logs,
-            grace: Duration::from_secs(grace),
         })
         .unwrap()
     }
 
     fn pid_of(server: &Server) -> u32 {
         let deadline = Deadline::after(Duration::from_secs(10));
-        deadline.until(Duration::from_millis(5), || server.pid()).unwrap()
+        deadline
+            .until(Duration::from_millis(5), || server.pid())
+            .unwrap()
     }
 
     #[test]
-    fn a_server_ends_when_its_owner_lets_go_at_once_or_with_grace() {
-        for grace in [0, 5] {
-            let folder = tempfile::tempdir().unwrap();
-            let mut server = sleeper(folder.path(), grace);
-            let pid = pid_of(&server);
-            assert!(is_alive(pid));
-            server.let_go();
-            server.wait();
-            assert!(!is_alive(pid), "still there with {grace} s of grace");
-        }
+    fn a_server_ends_when_its_owner_lets_go() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = sleeper(folder.path());
+        let pid = pid_of(&server);
+        assert!(is_alive(pid));
+        server.let_go();
+        server.wait();
+        assert!(!is_alive(pid));
     }
 
     #[test]
@@ -180,12 +210,21 @@ mod tests {
             program: "sh".into(),
             arguments: vec!["-c".into(), "echo no such flag; exit 3".into()],
             logs: folder.path(),
-            grace: Duration::ZERO,
         })
         .unwrap();
         let deadline = Deadline::after(Duration::from_secs(10));
-        assert!(deadline.until(Duration::from_millis(5), || server.has_ended().then_some(())).is_some());
-        assert!(server.ended().to_string().ends_with("no such flag"), "{}", server.ended());
+        assert!(
+            deadline
+                .until(Duration::from_millis(5), || server
+                    .has_ended()
+                    .then_some(()))
+                .is_some()
+        );
+        assert!(
+            server.ended().to_string().ends_with("no such flag"),
+            "{}",
+            server.ended()
+        );
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::wait::{Deadline, free_ports};
 use crate::{Error, tools};
 
 /// A loaded machine with two cores has needed 25 s for what takes 10 s alone.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How a cluster differs from the usual one.
 #[derive(Debug, Clone, Default)]
@@ -24,8 +24,6 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Whether etcd waits for the disk, as it should where writes are measured or data must survive a crash.
     pub fsync: bool,
-    /// How long the servers may take to end by themselves; with zero they are stopped at once.
-    pub grace: Duration,
 }
 
 /// What belongs to a cluster that was started here.
@@ -48,19 +46,15 @@ impl Parts {
         if let (Some(janitor), false) = (&mut self.janitor, self.kept) {
             self.kept = true;
             janitor.keep_logs();
-            eprintln!("testcluster: the servers' logs are kept in {}", self.logs.display());
+            eprintln!(
+                "testcluster: the servers' logs are kept in {}",
+                self.logs.display()
+            );
         }
     }
 
-    /// Stops the servers in the reverse order of their start, so that none loses what it talks to before it ends.
     pub(crate) fn stop(&mut self) {
-        let at_once = self.servers.iter().all(Server::stops_at_once);
-        for server in self.servers.iter_mut().rev() {
-            server.let_go();
-            if !at_once {
-                server.wait();
-            }
-        }
+        self.servers.iter_mut().for_each(Server::let_go);
         self.servers.iter_mut().for_each(Server::wait);
         if let Some(janitor) = &mut self.janitor {
             janitor.clean();
@@ -97,21 +91,28 @@ pub(crate) fn start(options: &Options) -> Result<Started, Error> {
 fn attempt(options: &Options) -> Result<Started, Error> {
     let programs = tools::control_plane()?;
     let kubectl_program = tools::clients()?.join("kubectl");
-    let (folder, janitor) = match &options.folder {
-        Some(folder) => (std::path::absolute(folder).map_err(Error::file("find", folder))?, None),
-        None => {
-            let parent = std::env::temp_dir();
-            let made = tempfile::Builder::new().prefix("testcluster-").tempdir();
-            let folder = made.map_err(Error::file("create a folder in", parent))?.keep();
-            let janitor = Janitor::watch(&folder)?;
-            (folder, Some(janitor))
-        }
+    let (folder, janitor) = if let Some(folder) = &options.folder {
+        (
+            std::path::absolute(folder).map_err(Error::file("find", folder))?,
+            None,
+        )
+    } else {
+        let made = tempfile::Builder::new().prefix("testcluster-").tempdir();
+        let folder = made
+            .map_err(Error::file("create a folder in", std::env::temp_dir()))?
+            .keep();
+        let janitor = Janitor::watch(&folder)?;
+        (folder, Some(janitor))
     };
     let logs = folder.join("logs");
     fs::create_dir_all(&logs).map_err(Error::file("create", &logs))?;
     let certificates = Certificates::generate()?;
     let [etcd, etcd_peer, api_server] = free_ports()?;
-    let ports = Ports { etcd, etcd_peer, api_server };
+    let ports = Ports {
+        etcd,
+        etcd_peer,
+        api_server,
+    };
     let server_url = format!("https://127.0.0.1:{api_server}");
     write_files(&folder, &certificates, &server_url)?;
 
@@ -122,30 +123,47 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     };
     let mut starting = Starting {
         programs: &programs,
-        grace: options.grace,
-        parts: Parts { servers: Vec::new(), janitor, logs, kept: false },
+        parts: Parts {
+            servers: Vec::new(),
+            janitor,
+            logs,
+            kept: false,
+        },
         done: false,
     };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
     starting.server("kube-apiserver", servers::api_server(&folder, ports))?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
-    starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {
-        kubectl.run(&["get", "--raw=/readyz"], None).is_ok_and(|answer| answer.status.success())
+        std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok()
     })?;
-    starting.server("kube-controller-manager", servers::controller_manager(&folder))?;
+    starting.until("the API server's start", || {
+        kubectl
+            .run(&["get", "--raw=/readyz"], None)
+            .is_ok_and(|answer| answer.status.success())
+    })?;
+    starting.server(
+        "kube-controller-manager",
+        servers::controller_manager(&folder),
+    )?;
     starting.until("the making of the default ServiceAccount", || {
         let made = ["get", "serviceaccount/default", "--namespace=default"];
-        kubectl.run(&made, None).is_ok_and(|answer| answer.status.success())
+        kubectl
+            .run(&made, None)
+            .is_ok_and(|answer| answer.status.success())
     })?;
-    let parts = starting.finish();
-    Ok(Started { folder, kubectl, server_url, ca_pem: certificates.ca, parts })
+    Ok(Started {
+        folder,
+        kubectl,
+        server_url,
+        ca_pem: certificates.ca,
+        parts: starting.finish(),
+    })
 }
 
 /// Servers that are being started, stopped again when one of them fails.
 struct Starting<'a> {
     programs: &'a Path,
-    grace: Duration,
     parts: Parts,
     done: bool,
 }
@@ -153,7 +171,12 @@ struct Starting<'a> {
 impl Starting<'_> {
     fn server(&mut self, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
         let program = self.programs.join(name);
-        let start = Start { name, program, arguments, logs: &self.parts.logs, grace: self.grace };
+        let start = Start {
+            name,
+            program,
+            arguments,
+            logs: &self.parts.logs,
+        };
         self.parts.servers.push(Server::start(start)?);
         Ok(())
     }
@@ -161,17 +184,28 @@ impl Starting<'_> {
     fn until(&mut self, what: &'static str, ready: impl Fn() -> bool) -> Result<(), Error> {
         let servers = &mut self.parts.servers;
         let outcome = Deadline::after(PATIENCE).until(Duration::from_millis(100), || {
-            let ended = servers.iter_mut().find_map(|server| server.has_ended().then(|| server.ended()));
+            let ended = servers
+                .iter_mut()
+                .find_map(|server| server.has_ended().then(|| server.ended()));
             ended.map(Err).or_else(|| ready().then_some(Ok(())))
         });
-        let timed_out = || Error::TimedOut { what, seconds: PATIENCE.as_secs(), logs: self.parts.logs.clone() };
+        let timed_out = || Error::TimedOut {
+            what,
+            seconds: PATIENCE.as_secs(),
+            logs: self.parts.logs.clone(),
+        };
         outcome.unwrap_or_else(|| Err(timed_out()))
     }
 
     fn finish(mut self) -> Parts {
         self.done = true;
         let logs = self.parts.logs.clone();
-        let empty = Parts { servers: Vec::new(), janitor: None, logs, kept: false };
+        let empty = Parts {
+            servers: Vec::new(),
+            janitor: None,
+            logs,
+            kept: false,
+        };
         std::mem::replace(&mut self.parts, empty)
     }
 }
@@ -186,10 +220,24 @@ impl Drop for Starting<'_> {
 }
 
 fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> Result<(), Error> {
-    let Certificates { ca, api_server, admin, controller_manager, front_proxy, token_key, token_public_key } =
-        certificates;
-    let kubeconfig =
-        |user, identity| kubeconfig::render(server_url, ca, user, "default", Login::Certificate(identity));
+    let Certificates {
+        ca,
+        api_server,
+        admin,
+        controller_manager,
+        front_proxy,
+        token_key,
+        token_public_key,
+    } = certificates;
+    let kubeconfig = |user, identity| {
+        kubeconfig::render(
+            server_url,
+            ca,
+            user,
+            "default",
+            Login::Certificate(identity),
+        )
+    };
     let files: [(&str, &str); 10] = [
         ("ca.crt", ca),
         ("api-server.crt", &api_server.certificate),
@@ -199,10 +247,15 @@ fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> 
         ("token.key", token_key),
         ("token.pub", token_public_key),
         ("audit-policy.yaml", servers::AUDIT_POLICY),
-        ("controller-manager.kubeconfig", &kubeconfig("system:kube-controller-manager", controller_manager)),
+        (
+            "controller-manager.kubeconfig",
+            &kubeconfig("system:kube-controller-manager", controller_manager),
+        ),
         ("kubeconfig", &kubeconfig("testcluster-admin", admin)),
     ];
-    files.into_iter().try_for_each(|(name, text)| write_secret(&folder.join(name), text))
+    files
+        .into_iter()
+        .try_for_each(|(name, text)| write_secret(&folder.join(name), text))
 }
 
 /// Writes a file that only its owner may read.
