@@ -4,6 +4,8 @@ mod components;
 mod deployment;
 mod job;
 mod policies;
+pub mod rules;
+pub mod schema;
 pub mod status;
 
 pub use components::{

@@ -3,3 +3,4 @@
 pub mod desired;
 pub mod knowledge;
 pub mod request;
+pub mod validate;

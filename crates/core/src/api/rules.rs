@@ -1,0 +1,199 @@
+//! The rules of the spec that take a sentence: each in CEL for the API server, its words shared with the operator's own
+//! check. Pure.
+//!
+//! Bounds and types are keywords of the schema, whose messages the API server words by itself. A rule that compares a
+//! field with its old value stands on the spec, because one on an optional field is bypassed by removing the field and
+//! adding it again.
+
+use serde_json::{Value, json};
+
+/// Entries of `components`. AWS names no limit; this bounds what the API server's rules may cost.
+pub const MAX_COMPONENTS: usize = 1000;
+/// Characters of a component's name (`ComponentName` of the Greengrass API).
+pub const MAX_COMPONENT_NAME: usize = 128;
+/// Characters of `componentVersion` (`ComponentVersionString` of the Greengrass API).
+pub const MAX_COMPONENT_VERSION: usize = 64;
+/// Characters of a `merge` string (`ComponentConfigurationString` of the Greengrass API).
+pub const MAX_MERGE: usize = 10_485_760;
+/// Entries of `reset`. AWS names no limit; this bounds what the API server's rules may cost.
+pub const MAX_RESETS: usize = 256;
+/// Characters of an entry of `reset` (`ComponentConfigurationPath` of the Greengrass API).
+pub const MAX_RESET: usize = 256;
+/// Characters of `posixUser` and `windowsUser`. AWS names no limit; no system has longer ones.
+pub const MAX_USER: usize = 256;
+/// Characters of `deploymentName` (`DeploymentNameString` of the Greengrass API).
+pub const MAX_DEPLOYMENT_NAME: usize = 256;
+/// The user's tags: AWS takes 50 on a resource, the operator adds up to 9, one is spare.
+pub const MAX_TAGS: usize = 40;
+/// Characters of a tag's key (`TagKey` of the Greengrass API).
+pub const MAX_TAG_KEY: usize = 128;
+/// Characters of a tag's value (`TagValue` of the Greengrass API).
+pub const MAX_TAG_VALUE: usize = 256;
+/// Characters of the resource's name: `NAMESPACE/NAME` has to fit a tag's value and a deployment's name in AWS, 256 each.
+pub const MAX_NAME: usize = 190;
+/// Characters of an ARN: the fixed parts and the longest thing name, 128, need fewer than 200.
+pub const MAX_ARN: usize = 256;
+/// Entries of `criteriaList`: one for each failure type is all that has a meaning, so this is ample.
+pub const MAX_ABORT_CRITERIA: usize = 16;
+
+/// The name is too long.
+pub const NAME: &str = "metadata.name must have at most 190 characters, because NAMESPACE/NAME has to fit a tag in AWS: choose a shorter name";
+/// `targetArn` is no target.
+pub const TARGET_ARN: &str = "targetArn must be the ARN of an AWS IoT thing or thing group: write arn:aws:iot:REGION:ACCOUNT:thinggroup/NAME or arn:aws:iot:REGION:ACCOUNT:thing/NAME, with the twelve digits of the account";
+/// `targetArn` was changed.
+pub const TARGET_ARN_CHANGED: &str = "targetArn cannot change, because it says which deployment in AWS this resource stands for: create another GreengrassDeployment for the new target, and delete this one when it is no longer wanted";
+/// `parentTargetArn` is no thing group.
+pub const PARENT_ARN: &str = "parentTargetArn must be the ARN of the thing group that the parent deployment targets: write arn:aws:iot:REGION:ACCOUNT:thinggroup/NAME, with the twelve digits of the account";
+/// `parentTargetArn` was changed, set or removed.
+pub const PARENT_ARN_CHANGED: &str = "parentTargetArn cannot be changed, added or removed, because it says which deployment in AWS this resource stands for: create another GreengrassDeployment, and delete this one when it is no longer wanted";
+/// A subdeployment for a thing.
+pub const PARENT_OF_THING: &str = "parentTargetArn is possible only where targetArn is a thing group: put the thing into a thing group and target that, or remove parentTargetArn";
+/// A subdeployment of itself.
+pub const PARENT_IS_TARGET: &str = "parentTargetArn must be another thing group than targetArn: name the thing group of the parent deployment, or remove parentTargetArn";
+/// A subdeployment across accounts or regions.
+pub const PARENT_ELSEWHERE: &str = "parentTargetArn must be in the partition, region and account of targetArn: name the thing group of the parent deployment there";
+/// A job configuration for a thing.
+pub const JOB_OF_THING: &str = "iotJobConfiguration is possible only where targetArn is a thing group, because a thing gets its deployment without a job: remove iotJobConfiguration, or target a thing group";
+/// No components.
+pub const COMPONENTS_EMPTY: &str = "components is empty, which removes from the devices every component that this target put there: name at least one component, or set allowEmpty to true if that is wanted";
+/// A subdeployment without components.
+pub const COMPONENTS_EMPTY_SUBDEPLOYMENT: &str = "components must name at least one component where parentTargetArn is set, because an empty subdeployment would remove the parent's components from its devices: name the components that should run";
+/// A bad component name.
+pub const COMPONENT_NAME: &str = "each name in components must have 1 to 128 characters: write the component's name as its recipe does, for example com.example.HelloWorld";
+/// A bad version.
+pub const COMPONENT_VERSION: &str = "componentVersion must be one exact version such as 1.0.0 or 1.0.0-rc.1, because devices take no ranges and no LATEST: write MAJOR.MINOR.PATCH in full, and begin a pre-release with a letter";
+/// A bad pointer.
+pub const RESET: &str = "each entry of reset must be a JSON pointer that begins with '/', for example /network/port, or '' to reset the whole configuration";
+/// No processors.
+pub const CPUS: &str = "cpus must be greater than 0: write the number of processors that the component may use, for example 0.5, or remove the field for no limit";
+/// No memory.
+pub const MEMORY: &str = "memory must be greater than 0: write the kilobytes that the component may use, for example 102400, or remove the field for no limit";
+/// Both criteria or none.
+pub const RATE_CRITERIA: &str = "rateIncreaseCriteria must have exactly one of numberOfNotifiedThings and numberOfSucceededThings: keep the one that should raise the rate";
+/// A share of nothing.
+pub const THRESHOLD: &str = "thresholdPercentage must be greater than 0 and at most 100: write the share of failed things that stops the rollout, for example 20";
+/// A bad tag key.
+pub const TAG_KEY: &str = "each key in tags must have 1 to 128 characters, only letters, digits, spaces and _ . : / = + - @: change or remove the key";
+/// AWS's own tags.
+pub const TAG_KEY_AWS: &str = "keys in tags must not begin with aws: in any case, because AWS keeps that prefix to itself: choose another key";
+/// The operator's own tags.
+pub const TAG_KEY_OWN: &str = "keys in tags must not begin with greengrass-operator.dev/, because the operator finds its deployments by those: choose another key";
+/// A bad tag value.
+pub const TAG_VALUE: &str = "values in tags must have at most 256 characters, only letters, digits, spaces and _ . : / = + - @: change the value";
+
+const THING_OR_GROUP: &str = "^arn:aws[a-z0-9-]*:iot:[a-z0-9-]+:[0-9]{12}:(thing|thinggroup)/[a-zA-Z0-9:_-]{1,128}$";
+const GROUP: &str = "^arn:aws[a-z0-9-]*:iot:[a-z0-9-]+:[0-9]{12}:thinggroup/[a-zA-Z0-9:_-]{1,128}$";
+/// Semantic Versioning 2.0.0, where a pre-release begins with a letter or hyphen: a device refuses one of digits.
+const VERSION: &str = "^(0|[1-9][0-9]*)[.](0|[1-9][0-9]*)[.](0|[1-9][0-9]*)(-[a-zA-Z-][0-9a-zA-Z-]*([.](0|[1-9][0-9]*|[0-9]*[a-zA-Z-][0-9a-zA-Z-]*))*)?([+][0-9a-zA-Z-]+([.][0-9a-zA-Z-]+)*)?$";
+/// What AWS takes in tags.
+const TAG: &str = "^[\\\\p{L}\\\\p{Z}\\\\p{N}_.:/=+@-]*$";
+
+fn rule(rule: impl Into<String>, message: &str) -> Value {
+    json!({ "rule": rule.into(), "message": message })
+}
+
+/// A rule whose message stands at a field below.
+fn rule_at(field: &str, text: &str, message: &str) -> Value {
+    json!({ "rule": text, "message": message, "fieldPath": field })
+}
+
+/// Of the object: the API server shows rules there nothing of metadata but the names.
+pub(super) fn root() -> Value {
+    json!([rule(format!("size(self.metadata.name) <= {MAX_NAME}"), NAME)])
+}
+
+pub(super) fn spec() -> Value {
+    // A text that is no ARN has its own message: these hold their tongue about it.
+    let to_thing = "self.targetArn.contains(':thing/')";
+    let groups = "self.targetArn.contains(':thinggroup/') && self.parentTargetArn.contains(':thinggroup/')";
+    json!([
+        rule_at(".targetArn", "self.targetArn == oldSelf.targetArn", TARGET_ARN_CHANGED),
+        rule_at(
+            ".parentTargetArn",
+            "has(self.parentTargetArn) == has(oldSelf.parentTargetArn) && (!has(self.parentTargetArn) || self.parentTargetArn == oldSelf.parentTargetArn)",
+            PARENT_ARN_CHANGED
+        ),
+        rule_at(".parentTargetArn", &format!("!has(self.parentTargetArn) || !{to_thing}"), PARENT_OF_THING),
+        rule_at(
+            ".parentTargetArn",
+            "!has(self.parentTargetArn) || self.parentTargetArn != self.targetArn",
+            PARENT_IS_TARGET
+        ),
+        rule_at(
+            ".parentTargetArn",
+            &format!(
+                "!has(self.parentTargetArn) || !({groups}) || self.parentTargetArn.split('/')[0] == self.targetArn.split('/')[0]"
+            ),
+            PARENT_ELSEWHERE
+        ),
+        rule_at(
+            ".iotJobConfiguration",
+            &format!("!has(self.iotJobConfiguration) || !{to_thing}"),
+            JOB_OF_THING
+        ),
+        rule_at(
+            ".components",
+            "size(self.components) > 0 || has(self.parentTargetArn) || (has(self.allowEmpty) && self.allowEmpty)",
+            COMPONENTS_EMPTY
+        ),
+        rule_at(
+            ".components",
+            "size(self.components) > 0 || !has(self.parentTargetArn)",
+            COMPONENTS_EMPTY_SUBDEPLOYMENT
+        ),
+    ])
+}
+
+pub(super) fn target_arn() -> Value {
+    json!([rule(format!("self.matches('{THING_OR_GROUP}')"), TARGET_ARN)])
+}
+
+pub(super) fn parent_target_arn() -> Value {
+    json!([rule(format!("self.matches('{GROUP}')"), PARENT_ARN)])
+}
+
+pub(super) fn components() -> Value {
+    json!([rule(
+        format!("self.all(name, size(name) >= 1 && size(name) <= {MAX_COMPONENT_NAME})"),
+        COMPONENT_NAME
+    )])
+}
+
+pub(super) fn component_version() -> Value {
+    json!([rule(format!("self.matches('{VERSION}')"), COMPONENT_VERSION)])
+}
+
+pub(super) fn reset() -> Value {
+    json!([rule("self.all(path, path == '' || path.startsWith('/'))", RESET)])
+}
+
+pub(super) fn cpus() -> Value {
+    json!([rule("self > 0.0", CPUS)])
+}
+
+pub(super) fn memory() -> Value {
+    json!([rule("self > 0", MEMORY)])
+}
+
+pub(super) fn rate_criteria() -> Value {
+    json!([rule("has(self.numberOfNotifiedThings) != has(self.numberOfSucceededThings)", RATE_CRITERIA)])
+}
+
+pub(super) fn threshold() -> Value {
+    json!([rule("self > 0.0 && self <= 100.0", THRESHOLD)])
+}
+
+pub(super) fn tags() -> Value {
+    json!([
+        rule(
+            format!("self.all(key, size(key) >= 1 && size(key) <= {MAX_TAG_KEY} && key.matches('{TAG}'))"),
+            TAG_KEY
+        ),
+        rule("self.all(key, !key.matches('^[aA][wW][sS]:'))", TAG_KEY_AWS),
+        rule("self.all(key, !key.startsWith('greengrass-operator.dev/'))", TAG_KEY_OWN),
+        rule(
+            format!("self.all(key, size(self[key]) <= {MAX_TAG_VALUE} && self[key].matches('{TAG}'))"),
+            TAG_VALUE
+        ),
+    ])
+}

@@ -1,0 +1,80 @@
+//! The CustomResourceDefinition as it is installed. Pure.
+
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::CustomResourceExt;
+use serde_json::{Map, Value};
+
+use super::{GreengrassDeployment, rules};
+
+/// The definition of `GreengrassDeployment`.
+///
+/// # Panics
+///
+/// Never: the definition is a constant of the program, and every test that uses it would show it.
+#[must_use]
+pub fn crd() -> CustomResourceDefinition {
+    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+    serde_json::from_value(rendered()).expect("what was a definition is one after tidying")
+}
+
+/// The definition of `GreengrassDeployment` as YAML: what is in `crds/` and what `greengrass-operator crd` prints.
+///
+/// # Panics
+///
+/// Never: see [`crd`].
+#[must_use]
+pub fn crd_yaml() -> String {
+    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+    serde_saphyr::to_string(&rendered()).expect("a JSON value is YAML")
+}
+
+/// The derived definition, tidied: as JSON, because a typed schema renders integer bounds as `1.0`.
+fn rendered() -> Value {
+    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+    let mut crd = serde_json::to_value(GreengrassDeployment::crd()).expect("a definition is JSON");
+    if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").and_then(Value::as_object_mut) {
+        schema.insert("x-kubernetes-validations".into(), rules::root());
+        tidy(schema);
+    }
+    crd
+}
+
+/// Normalises a schema and those below it.
+fn tidy(schema: &mut Map<String, Value>) {
+    // An absent field and an explicit null would be two ways to say one thing, and rules see null as absent.
+    schema.remove("nullable");
+    if let Some(Value::Array(values)) = schema.get_mut("enum") {
+        values.retain(|value| !value.is_null());
+    }
+    // The API server warns of formats that it doesn't know.
+    if matches!(schema.get("format").and_then(Value::as_str), Some("uint" | "uint8" | "uint16" | "uint32" | "uint64")) {
+        schema.remove("format");
+    }
+    for bound in ["minimum", "maximum"] {
+        if let Some(whole) = schema.get(bound).and_then(Value::as_f64).and_then(whole) {
+            schema.insert(bound.into(), whole.into());
+        }
+    }
+    // Where the source breaks a line is of no interest to a reader of `kubectl explain`.
+    if let Some(Value::String(text)) = schema.get_mut("description") {
+        *text = text.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
+    }
+    for map in ["properties"] {
+        for below in schema.get_mut(map).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+            if let Some(below) = below.as_object_mut() {
+                tidy(below);
+            }
+        }
+    }
+    for single in ["items", "additionalProperties", "not"] {
+        if let Some(below) = schema.get_mut(single).and_then(Value::as_object_mut) {
+            tidy(below);
+        }
+    }
+}
+
+/// The integer that a number stands for, if it is one that a double holds exactly.
+fn whole(number: f64) -> Option<i64> {
+    let text = (number.fract() == 0.0 && number.abs() < 9e15).then(|| format!("{number:.0}"))?;
+    text.parse().ok()
+}

@@ -1,0 +1,100 @@
+//! What can be read of a spec that as a whole can't. Pure.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::api::DeletionPolicy;
+use crate::names::{Key, TargetArn, TargetKind};
+
+/// The little of a spec that the operator needs even where the rest makes no sense: to let go of a deleted object, and to
+/// keep from writing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lenient {
+    /// The deletion policy, where it is one that this version knows.
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// The target, where the key as a whole can be read: with a parent that can't, the target alone would be the key of
+    /// another deployment.
+    pub target_arn: Option<TargetArn>,
+    /// The parent's thing group.
+    pub parent_target_arn: Option<TargetArn>,
+    /// Whether nothing may be written: anything but an absent, null or false `suspend` counts as true.
+    pub suspend: bool,
+}
+
+impl Lenient {
+    /// What the deployment is for.
+    #[must_use]
+    pub fn key(&self) -> Option<Key> {
+        Some(Key { target: self.target_arn.clone()?, parent: self.parent_target_arn.clone() })
+    }
+}
+
+/// Reads what it can of a spec, given as the value of the object's `spec`.
+#[must_use]
+pub fn lenient(spec: &Value) -> Lenient {
+    let present = |field: &str| spec.get(field).filter(|value| !value.is_null());
+    let arn = |field: &str| present(field).map(|value| TargetArn::parse(value.as_str().unwrap_or_default()).ok());
+    let target = arn("targetArn").flatten();
+    let (target_arn, parent_target_arn) = match arn("parentTargetArn") {
+        None => (target, None),
+        Some(Some(parent)) if parent.kind() == TargetKind::ThingGroup && target.is_some() => (target, Some(parent)),
+        Some(_) => (None, None),
+    };
+    Lenient {
+        deletion_policy: present("deletionPolicy").and_then(|value| DeletionPolicy::deserialize(value).ok()),
+        target_arn,
+        parent_target_arn,
+        suspend: present("suspend").is_some_and(|value| *value != Value::Bool(false)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    const GROUP: &str = "arn:aws:iot:us-west-2:123456789012:thinggroup/MyThingGroup";
+    const PARENT: &str = "arn:aws:iot:us-west-2:123456789012:thinggroup/MyParent";
+
+    #[test]
+    fn policy_key_and_suspend_are_read_beside_nonsense() {
+        let spec = json!({
+            "targetArn": GROUP, "parentTargetArn": PARENT, "deletionPolicy": "Cancel", "suspend": true, "components": 7
+        });
+        let read = lenient(&spec);
+        assert_eq!(read.deletion_policy, Some(DeletionPolicy::Cancel));
+        assert_eq!(read.key().map(|key| key.target.to_string()).as_deref(), Some(GROUP));
+        assert_eq!(read.parent_target_arn.map(|arn| arn.to_string()).as_deref(), Some(PARENT));
+        assert!(read.suspend);
+    }
+
+    #[rstest]
+    #[case::unknown_policy(json!({"deletionPolicy": "Burn"}))]
+    #[case::policy_of_another_type(json!({"deletionPolicy": {"Cancel": null}}))]
+    #[case::no_object(json!("spec"))]
+    #[case::nothing(Value::Null)]
+    fn a_policy_that_is_none_is_not_made_up(#[case] spec: Value) {
+        let read = lenient(&spec);
+        assert_eq!((read.deletion_policy, read.key(), read.suspend), (None, None, false));
+    }
+
+    #[rstest]
+    #[case::no_arn(json!("MyParent"))]
+    #[case::a_thing(json!("arn:aws:iot:us-west-2:123456789012:thing/MyParent"))]
+    #[case::no_text(json!(7))]
+    fn a_parent_that_cannot_be_read_leaves_no_key(#[case] parent: Value) {
+        assert_eq!(lenient(&json!({"targetArn": GROUP, "parentTargetArn": parent})).key(), None);
+    }
+
+    #[rstest]
+    #[case::absent(json!({}), false)]
+    #[case::null(json!({"suspend": null}), false)]
+    #[case::no(json!({"suspend": false}), false)]
+    #[case::text(json!({"suspend": "yes"}), true)]
+    #[case::number(json!({"suspend": 1}), true)]
+    fn an_unclear_suspend_writes_nothing(#[case] spec: Value, #[case] suspend: bool) {
+        assert_eq!(lenient(&spec).suspend, suspend);
+    }
+}

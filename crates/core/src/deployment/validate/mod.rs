@@ -1,0 +1,206 @@
+//! From a spec as written to a [`Desired`] that holds no wrong value. Pure.
+//!
+//! Everything that the schema of the resource refuses is checked again, because the installed schema can be older or
+//! younger than the operator; the words are those of the schema's rules. What is inside a `merge` is only checked here.
+
+mod components;
+mod job;
+mod lenient;
+mod merge;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use thiserror::Error;
+
+pub use lenient::{Lenient, lenient};
+
+use super::desired::{Content, Desired};
+use crate::api::{DeploymentPolicies, GreengrassDeploymentSpec, rules};
+use crate::names::{Key, ObjectName, TargetArn, TargetKind};
+
+/// Problems that an [`Invalid`] names at most: who sees five has enough to do, and a status has little room.
+pub const MAX_PROBLEMS: usize = 5;
+
+/// Why a spec can't become a deployment.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{}", joined(.problems))]
+pub struct Invalid {
+    /// The first few problems, in the order of the spec's fields; never none.
+    pub problems: Vec<Problem>,
+}
+
+/// One problem of a spec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where it is, as `spec.components[com.example.HelloWorld].configurationUpdate.merge`.
+    pub field: String,
+    /// What is wrong and what to do, a sentence.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.field, self.message)
+    }
+}
+
+fn joined(problems: &[Problem]) -> String {
+    problems.iter().map(Problem::to_string).collect::<Vec<_>>().join("; ")
+}
+
+/// The problems found so far.
+#[derive(Default)]
+struct Problems(Vec<Problem>);
+
+impl Problems {
+    fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+        if self.0.len() < MAX_PROBLEMS {
+            self.0.push(Problem { field: field.into(), message: message.into() });
+        }
+    }
+
+    fn unless(&mut self, holds: bool, field: impl Into<String>, message: &str) {
+        if !holds {
+            self.add(field, message);
+        }
+    }
+}
+
+/// Checks the spec of the object with that name and resolves it.
+pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
+    // Named one by one: a new field must not be forgotten here.
+    let GreengrassDeploymentSpec {
+        target_arn,
+        parent_target_arn,
+        deployment_name,
+        components,
+        allow_empty,
+        deployment_policies,
+        iot_job_configuration,
+        tags,
+        deletion_policy,
+        suspend,
+    } = spec;
+    let mut problems = Problems::default();
+
+    problems.unless(name.name.chars().count() <= rules::MAX_NAME, "metadata.name", rules::NAME);
+    let key = key(target_arn, parent_target_arn.as_deref(), &mut problems);
+    if let Some(text) = deployment_name {
+        let fits = (1..=rules::MAX_DEPLOYMENT_NAME).contains(&text.chars().count());
+        problems.unless(
+            fits,
+            "spec.deploymentName",
+            "deploymentName must have 1 to 256 characters: shorten it, or remove it to get NAMESPACE/NAME",
+        );
+    }
+    if components.is_empty() {
+        if parent_target_arn.is_some() {
+            problems.add("spec.components", rules::COMPONENTS_EMPTY_SUBDEPLOYMENT);
+        } else if *allow_empty != Some(true) {
+            problems.add("spec.components", rules::COMPONENTS_EMPTY);
+        }
+    }
+    let components = components::check(components, &mut problems);
+    if let Some(policies) = deployment_policies {
+        check_policies(policies, &mut problems);
+    }
+    if let Some(configuration) = iot_job_configuration {
+        let of_thing = key.as_ref().is_some_and(|key| key.target.kind() == TargetKind::Thing);
+        problems.unless(!of_thing, "spec.iotJobConfiguration", rules::JOB_OF_THING);
+        job::check(configuration, &mut problems);
+    }
+    let tags = tags.clone().unwrap_or_default();
+    check_tags(&tags, &mut problems);
+
+    match key {
+        Some(key) if problems.0.is_empty() => Ok(Desired {
+            key,
+            content: Content {
+                name: deployment_name.clone(),
+                components,
+                policies: deployment_policies.clone(),
+                job: iot_job_configuration.clone(),
+            },
+            tags,
+            deletion_policy: deletion_policy.unwrap_or_default(),
+            suspend: suspend.unwrap_or_default(),
+        }),
+        _ => Err(Invalid { problems: problems.0 }),
+    }
+}
+
+fn key(target: &str, parent: Option<&str>, problems: &mut Problems) -> Option<Key> {
+    let target_arn = TargetArn::parse(target).ok();
+    problems.unless(target_arn.is_some(), "spec.targetArn", rules::TARGET_ARN);
+    let Some(parent) = parent else {
+        return target_arn.map(|target| Key { target, parent: None });
+    };
+    let field = "spec.parentTargetArn";
+    let parent_arn = TargetArn::parse(parent).ok().filter(|arn| arn.kind() == TargetKind::ThingGroup);
+    problems.unless(parent_arn.is_some(), field, rules::PARENT_ARN);
+    let (target, parent) = (target_arn?, parent_arn?);
+    let place = |arn: &TargetArn| [arn.partition(), arn.region(), arn.account()].map(str::to_owned);
+    if target.kind() == TargetKind::Thing {
+        problems.add(field, rules::PARENT_OF_THING);
+    } else if target == parent {
+        problems.add(field, rules::PARENT_IS_TARGET);
+    } else if place(&target) != place(&parent) {
+        problems.add(field, rules::PARENT_ELSEWHERE);
+    }
+    Some(Key { target, parent: Some(parent) })
+}
+
+fn check_policies(policies: &DeploymentPolicies, problems: &mut Problems) {
+    let DeploymentPolicies { failure_handling_policy: _, component_update_policy, configuration_validation_policy } =
+        policies;
+    let timeouts = [
+        ("componentUpdatePolicy", component_update_policy.as_ref().and_then(|policy| policy.timeout_in_seconds)),
+        (
+            "configurationValidationPolicy",
+            configuration_validation_policy.as_ref().and_then(|policy| policy.timeout_in_seconds),
+        ),
+    ];
+    for (policy, timeout) in timeouts {
+        problems.unless(
+            timeout.is_none_or(|seconds| seconds >= 0),
+            format!("spec.deploymentPolicies.{policy}.timeoutInSeconds"),
+            "timeoutInSeconds must not be less than 0: write seconds, for example 60",
+        );
+    }
+}
+
+fn check_tags(tags: &BTreeMap<String, String>, problems: &mut Problems) {
+    problems.unless(
+        tags.len() <= rules::MAX_TAGS,
+        "spec.tags",
+        "tags must have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
+    );
+    for (key, value) in tags {
+        let field = || format!("spec.tags[{}]", shown(key));
+        let length = key.chars().count();
+        problems.unless((1..=rules::MAX_TAG_KEY).contains(&length) && is_tag_text(key), field(), rules::TAG_KEY);
+        let reserved = key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:"));
+        problems.unless(!reserved, field(), rules::TAG_KEY_AWS);
+        problems.unless(!key.starts_with("greengrass-operator.dev/"), field(), rules::TAG_KEY_OWN);
+        let fits = value.chars().count() <= rules::MAX_TAG_VALUE && is_tag_text(value);
+        problems.unless(fits, field(), rules::TAG_VALUE);
+    }
+}
+
+/// What AWS takes in tags: letters, numbers, separators and a few signs. A little wider than AWS's `\p{L}\p{N}\p{Z}`, for
+/// vowel signs of some scripts count as alphabetic; those AWS refuses itself.
+fn is_tag_text(text: &str) -> bool {
+    text.chars().all(|c| {
+        c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
+    })
+}
+
+/// A key of the user's as a message shows it: whole, if it isn't endless.
+fn shown(key: &str) -> String {
+    if key.chars().count() <= 128 {
+        key.to_owned()
+    } else {
+        key.chars().take(128).chain(['…']).collect()
+    }
+}
