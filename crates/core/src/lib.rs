@@ -7,3 +7,4 @@ pub mod api;
 pub mod deployment;
 pub mod failure;
 pub mod names;
+pub mod pace;

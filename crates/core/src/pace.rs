@@ -1,0 +1,271 @@
+//! How soon a failed call is repeated. Pure: time and chance are arguments.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::failure::{Failure, FailureKind, Who};
+
+/// First wait when the service must act.
+///
+/// Doubling from here, calls go out at 0, 1, 3, 7, 15, 31 and 63 s: six in the first minute, seven with the shortest
+/// jitter (0.8 of it: 0, 0.8, 2.4, 5.6, 12, 24.8, 50.4 s). The budget is eight.
+pub const SERVICE_FIRST: Duration = Duration::from_secs(1);
+/// Longest wait when the service must act: 300 resources that fail make one call a second.
+pub const SERVICE_LONGEST: Duration = Duration::from_mins(5);
+/// First wait when a person must act, within [`GRACE`].
+pub const PERSON_FIRST: Duration = Duration::from_secs(5);
+/// Longest wait when a person must act, within [`GRACE`]: what another tool applies in the same minute is seen soon.
+pub const PERSON_LONGEST: Duration = Duration::from_mins(1);
+/// How long what a person must fix counts as on its way: tools apply a target and its deployment in parallel.
+pub const GRACE: Duration = Duration::from_mins(2);
+/// First wait after [`GRACE`].
+pub const STALLED_FIRST: Duration = Duration::from_secs(30);
+/// Longest wait after [`GRACE`]: one call in ten minutes.
+pub const STALLED_LONGEST: Duration = Duration::from_mins(10);
+/// Shortest wait when the account is deleting all that it can; the service's own text says one minute.
+pub const DELETION_LIMIT_WAIT: Duration = Duration::from_mins(1);
+/// Longest Retry-After that is honoured: a broken answer must not stop a resource for good.
+pub const RETRY_AFTER_LONGEST: Duration = Duration::from_mins(15);
+
+/// Share by which a wait is shortened or lengthened.
+const JITTER: f64 = 0.2;
+
+/// Failures in a row, of whatever kind, since the last success or change of the spec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streak {
+    /// How many, this one included; 0 counts as 1.
+    pub attempts: u32,
+    /// When the first was seen.
+    pub first_failed_at: Timestamp,
+}
+
+/// How long to wait before the next call.
+///
+/// `jitter` is a random number from 0 to 1. Retry-After is a minimum, never shortened.
+#[must_use]
+pub fn pace(failure: &Failure, streak: Streak, now: Timestamp, jitter: f64) -> Duration {
+    let own = pace_of(failure.rule().who, streak, now, jitter);
+    let asked = failure
+        .retry_after
+        .map_or(Duration::ZERO, |asked| asked.min(RETRY_AFTER_LONGEST));
+    let minimum = match failure.kind {
+        FailureKind::DeletionLimit => asked.max(DELETION_LIMIT_WAIT),
+        FailureKind::AccessDenied
+        | FailureKind::NotFound
+        | FailureKind::Validation
+        | FailureKind::QuotaExceeded
+        | FailureKind::Throttled
+        | FailureKind::Conflict
+        | FailureKind::InProgress
+        | FailureKind::Service
+        | FailureKind::TimedOut
+        | FailureKind::Unreachable
+        | FailureKind::BadReply
+        | FailureKind::Credentials
+        | FailureKind::Construction
+        | FailureKind::Fenced => asked,
+    };
+    // Only upward, or those who were told the same minimum would all come at the same moment.
+    own.max(minimum.mul_f64(1.0 + JITTER * unit(jitter)))
+}
+
+/// How long to wait for what is no failure of AWS, for example a missing identity.
+#[must_use]
+pub fn pace_of(who: Who, streak: Streak, now: Timestamp, jitter: f64) -> Duration {
+    let wait = match who {
+        Who::Service => doubled(SERVICE_FIRST, streak.attempts, SERVICE_LONGEST),
+        Who::Person if grace_over(streak.first_failed_at, now) => {
+            // As long as it has been stalled already: that doubles, and looks in between, which count as attempts,
+            // don't lengthen it.
+            elapsed(streak.first_failed_at, now)
+                .saturating_sub(GRACE)
+                .clamp(STALLED_FIRST, STALLED_LONGEST)
+        }
+        Who::Person => doubled(PERSON_FIRST, streak.attempts, PERSON_LONGEST),
+    };
+    wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * unit(jitter))
+}
+
+/// Whether what a person must fix has had its two minutes, so that it is stalled.
+#[must_use]
+pub fn grace_over(first_failed_at: Timestamp, now: Timestamp) -> bool {
+    elapsed(first_failed_at, now) >= GRACE
+}
+
+/// Time since the first failure; none if the clock was set back.
+fn elapsed(first_failed_at: Timestamp, now: Timestamp) -> Duration {
+    Duration::try_from(now.duration_since(first_failed_at)).unwrap_or(Duration::ZERO)
+}
+
+fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
+    let factor = 1_u32
+        .checked_shl(attempts.saturating_sub(1))
+        .unwrap_or(u32::MAX);
+    first.saturating_mul(factor).min(longest)
+}
+
+/// A number from 0 to 1, whatever came in.
+fn unit(jitter: f64) -> f64 {
+    if jitter.is_nan() {
+        0.5
+    } else {
+        jitter.clamp(0.0, 1.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Operation;
+
+    fn failure(kind: FailureKind, retry_after: Option<u64>) -> Failure {
+        Failure {
+            retry_after: retry_after.map(Duration::from_secs),
+            ..Failure::new(Operation::CreateDeployment, kind, "")
+        }
+    }
+
+    /// When calls go out, in seconds, of a resource whose every call fails.
+    fn calls(kind: FailureKind, jitter: f64, until: f64) -> Vec<f64> {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let mut now = Duration::ZERO;
+        let mut calls = Vec::new();
+        while now.as_secs_f64() < until {
+            calls.push(now.as_secs_f64());
+            let streak = Streak {
+                attempts: u32::try_from(calls.len()).unwrap(),
+                first_failed_at: start,
+            };
+            now += pace(&failure(kind, None), streak, start + now, jitter);
+        }
+        calls
+    }
+
+    #[test]
+    fn a_failing_resource_makes_at_most_eight_calls_in_its_first_minute() {
+        for kind in FailureKind::ALL {
+            for jitter in [0.0, 0.5, 1.0] {
+                let calls = calls(kind, jitter, 60.0);
+                assert!(calls.len() <= 8, "{kind:?} {jitter}: {calls:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_person_must_fix_ends_at_one_call_in_ten_minutes() {
+        let all = calls(FailureKind::AccessDenied, 0.5, 12.0 * 3600.0);
+        let in_a_steady_hour = all
+            .iter()
+            .filter(|at| (7200.0..10_800.0).contains(*at))
+            .count();
+        assert_eq!(in_a_steady_hour, 6);
+        // Not slower either: what is healed without a trigger shows within twelve minutes.
+        for jitter in [0.0, 1.0] {
+            let all = calls(FailureKind::AccessDenied, jitter, 12.0 * 3600.0);
+            assert!(
+                all.windows(2).all(|pair| pair[1] - pair[0] <= 720.01),
+                "{jitter}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_the_service_must_fix_ends_at_one_call_in_five_minutes() {
+        let all = calls(FailureKind::Service, 0.5, 7200.0);
+        assert!((all[all.len() - 1] - all[all.len() - 2] - 300.0).abs() < 0.01);
+    }
+
+    #[test]
+    fn the_first_two_minutes_of_what_a_person_must_fix_are_quick() {
+        let all = calls(FailureKind::NotFound, 0.5, 300.0);
+        let rounded: Vec<f64> = all.iter().map(|at| at.round()).collect();
+        assert_eq!(rounded, [0.0, 5.0, 15.0, 35.0, 75.0, 135.0, 165.0, 210.0]);
+    }
+
+    #[test]
+    fn retry_after_is_a_minimum_and_bounded() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let first = Streak {
+            attempts: 1,
+            first_failed_at: start,
+        };
+        let wait = |seconds| {
+            pace(
+                &failure(FailureKind::Throttled, Some(seconds)),
+                first,
+                start,
+                0.0,
+            )
+        };
+        assert_eq!(wait(7), Duration::from_secs(7));
+        assert_eq!(wait(2_000_000_000), RETRY_AFTER_LONGEST);
+        let late = Streak {
+            attempts: 20,
+            first_failed_at: start,
+        };
+        assert!(
+            pace(&failure(FailureKind::Throttled, Some(7)), late, start, 0.0)
+                > Duration::from_secs(200)
+        );
+    }
+
+    #[test]
+    fn those_told_the_same_retry_after_come_at_different_moments() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let first = Streak {
+            attempts: 1,
+            first_failed_at: start,
+        };
+        let told = failure(FailureKind::Throttled, Some(10));
+        assert!(pace(&told, first, start, 0.9) > pace(&told, first, start, 0.1));
+    }
+
+    #[test]
+    fn a_full_deletion_queue_waits_a_minute_at_least() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let first = Streak {
+            attempts: 1,
+            first_failed_at: start,
+        };
+        for jitter in [0.0, 0.5, 1.0] {
+            assert!(
+                pace(
+                    &failure(FailureKind::DeletionLimit, None),
+                    first,
+                    start,
+                    jitter
+                ) >= DELETION_LIMIT_WAIT
+            );
+        }
+    }
+
+    #[test]
+    fn odd_numbers_give_a_wait_all_the_same() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        let earlier = Timestamp::from_second(1_700_000_000).unwrap();
+        for attempts in [0, 1, 33, u32::MAX] {
+            for jitter in [f64::NAN, -1.0, 7.0, f64::INFINITY] {
+                for kind in FailureKind::ALL {
+                    let streak = Streak {
+                        attempts,
+                        first_failed_at: start,
+                    };
+                    let wait = pace(&failure(kind, None), streak, earlier, jitter);
+                    assert!(
+                        wait >= Duration::from_millis(800) && wait <= Duration::from_mins(12),
+                        "{kind:?} {wait:?}"
+                    );
+                }
+            }
+        }
+        assert!(!grace_over(start, earlier));
+    }
+
+    #[test]
+    fn grace_is_over_after_two_minutes() {
+        let start = Timestamp::from_second(1_800_000_000).unwrap();
+        assert!(!grace_over(start, start + Duration::from_secs(119)));
+        assert!(grace_over(start, start + GRACE));
+    }
+}
