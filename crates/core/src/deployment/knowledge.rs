@@ -1,8 +1,15 @@
 //! What is known of AWS, each fact with the time it was read. Pure.
+//!
+//! The rows and details are AWS's words; [`Knowledge`] is what one process has learnt of one resource. It is lost with the
+//! process, and everything that depends on it is decided so that losing it is safe.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+use super::subject::Claimant;
+use crate::failure::{Failure, FailureKind, Operation};
 
 /// One deployment of a key as `ListDeployments` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +43,21 @@ pub enum RowStatus {
     Inactive,
     /// A status that this version does not know.
     Unknown,
+}
+
+impl RowStatus {
+    /// AWS's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Completed => "COMPLETED",
+            Self::Canceled => "CANCELED",
+            Self::Failed => "FAILED",
+            Self::Inactive => "INACTIVE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
 }
 
 /// One deployment as `GetDeployment` shows it.
@@ -76,4 +98,249 @@ pub struct RowFilter {
     pub parent_target_arn: Option<String>,
     /// Only the newest one of each target.
     pub latest_only: bool,
+}
+
+/// What one process has learnt about one resource.
+#[derive(Clone, Debug)]
+pub struct Knowledge {
+    /// Since when this process may write: its start, or when it gained leadership.
+    pub since: Timestamp,
+    /// The last look at the key's deployments.
+    pub look: Option<Look>,
+    /// Deployments that were read, by id; `None` where AWS said that there is none.
+    pub details: BTreeMap<String, Reading<Option<Details>>>,
+    /// What this process sent for the open intent.
+    pub sends: Option<Sends>,
+    /// The newest deployment of a parent that is not managed here.
+    pub parent: Option<Reading<Option<Row>>>,
+    /// The parent's deployment that was last seen, and since when.
+    pub parent_since: Option<(String, Timestamp)>,
+    /// Newest subdeployments of the target.
+    pub subdeployments: Option<Reading<Vec<Row>>>,
+    /// Other resources with the key, read live.
+    pub claimants: Option<Reading<Vec<Claimant>>>,
+    /// When the object was last read from, or written to, the API server itself.
+    pub live_at: Option<Timestamp>,
+    /// A look must have begun after this.
+    pub look_wanted_at: Option<Timestamp>,
+    /// Deployments that looks or reads did not show, and since when.
+    pub missing: BTreeMap<String, Timestamp>,
+    /// When this process last took down a deployment of its own.
+    pub settled_at: Option<Timestamp>,
+    /// Since when looks have not shown a deployment with the open intent's tag.
+    pub tagless_since: Option<Timestamp>,
+    /// When AWS was last seen to hold what the status says.
+    pub verified_at: Option<Timestamp>,
+    /// The call that fails.
+    pub trouble: Option<Trouble>,
+    /// Deployments that this process cancelled.
+    pub canceled: BTreeSet<String>,
+    /// Deployments that this process deleted, or found deleted.
+    pub deleted: BTreeSet<String>,
+    /// Digest of the user's tags that this process put on the newest deployment.
+    pub tagged: Option<String>,
+}
+
+/// A fact and when it was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reading<T> {
+    /// When.
+    pub at: Timestamp,
+    /// What.
+    pub value: T,
+}
+
+/// All deployments of a key, newest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Look {
+    /// When the first page was asked for.
+    pub began_at: Timestamp,
+    /// The object's resource version before it, carried over our own conditional writes.
+    pub resource_version: String,
+    /// Exactly this key's deployments, newest first.
+    pub rows: Vec<Row>,
+}
+
+/// What this process sent for an intent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sends {
+    /// The intent's ordinal.
+    pub ordinal: u64,
+    /// Whether this process recorded the intent, and so knows of every send.
+    pub recorded_here: bool,
+    /// How many went out.
+    pub count: u32,
+    /// When the last one ended.
+    pub last_ended_at: Option<Timestamp>,
+    /// Whether every one was clearly refused.
+    pub all_clearly_refused: bool,
+    /// Whether AWS refused the parameters after a send that was not clearly refused.
+    pub refused_after_doubt: bool,
+    /// The id that AWS answered, and when.
+    pub reply: Option<(String, Timestamp)>,
+}
+
+/// A call that fails again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trouble {
+    /// How it failed last.
+    pub failure: Failure,
+    /// How often it failed.
+    pub attempts: u32,
+    /// When it failed first.
+    pub first_at: Timestamp,
+    /// Not before this.
+    pub retry_at: Timestamp,
+    /// What the person asked for when it failed: a change of it opens the gate at once.
+    pub request: Request,
+}
+
+/// What a person can change to have a failed call tried again at once.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Request {
+    /// The object's generation.
+    pub generation: i64,
+    /// The present `reconcile-at`.
+    pub reconcile_at: Option<String>,
+    /// The present `redeploy-at`.
+    pub redeploy_at: Option<String>,
+}
+
+impl Knowledge {
+    /// Nothing is known yet.
+    #[must_use]
+    pub fn new(since: Timestamp) -> Self {
+        Self {
+            since,
+            look: None,
+            details: BTreeMap::new(),
+            sends: None,
+            parent: None,
+            parent_since: None,
+            subdeployments: None,
+            claimants: None,
+            live_at: None,
+            look_wanted_at: None,
+            missing: BTreeMap::new(),
+            settled_at: None,
+            tagless_since: None,
+            verified_at: None,
+            trouble: None,
+            canceled: BTreeSet::new(),
+            deleted: BTreeSet::new(),
+            tagged: None,
+        }
+    }
+
+    /// A look is complete. Rows are this key's; their order is made here, because the list's own is not relied on.
+    /// `remembered` is the deployment that the status names.
+    pub fn looked(&mut self, mut look: Look, remembered: Option<&str>) {
+        look.rows.sort_by(|a, b| (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id)));
+        self.missing.retain(|id, _| look.rows.iter().all(|row| row.deployment_id != *id));
+        if let Some(id) = remembered.filter(|id| look.rows.iter().all(|row| row.deployment_id != *id)) {
+            self.missing.entry(id.to_owned()).or_insert(look.began_at);
+        }
+        self.tagless_since = self.tagless_since.or(Some(look.began_at));
+        // A row may have got new status or become readable since it was read.
+        self.details.retain(|_, reading| reading.value.is_some());
+        self.look = Some(look);
+        self.succeeded(Operation::ListDeployments);
+    }
+
+    /// `GetDeployment` answered; `None` where there is no such deployment.
+    pub fn read(&mut self, deployment_id: &str, at: Timestamp, details: Option<Details>) {
+        if details.is_some() {
+            self.missing.remove(deployment_id);
+        } else {
+            self.missing.entry(deployment_id.to_owned()).or_insert(at);
+        }
+        self.details.insert(deployment_id.to_owned(), Reading { at, value: details });
+        self.succeeded(Operation::GetDeployment);
+    }
+
+    /// A send of the open intent ended.
+    pub fn sent(&mut self, ordinal: u64, at: Timestamp, outcome: &Result<Created, Failure>) {
+        let clearly_refused = match outcome {
+            Ok(_) => false,
+            Err(failure) => failure.clearly_refused(),
+        };
+        let refused_parameters = matches!(outcome, Err(failure) if failure.kind == FailureKind::Validation);
+        let sends = match self.sends.take() {
+            Some(sends) if sends.ordinal == ordinal => sends,
+            Some(_) | None => Sends::unknown(ordinal),
+        };
+        let doubt_before = !sends.recorded_here || (sends.count > 0 && !sends.all_clearly_refused);
+        self.sends = Some(Sends {
+            ordinal,
+            recorded_here: sends.recorded_here,
+            count: sends.count.saturating_add(1),
+            last_ended_at: Some(at),
+            all_clearly_refused: sends.all_clearly_refused && clearly_refused,
+            refused_after_doubt: sends.refused_after_doubt || (refused_parameters && doubt_before),
+            reply: match outcome {
+                Ok(created) => Some((created.deployment_id.clone(), at)),
+                Err(_) => sends.reply,
+            },
+        });
+        self.tagless_since = None;
+        if outcome.is_ok() {
+            self.succeeded(Operation::CreateDeployment);
+        }
+    }
+
+    /// An intent was recorded by this process: nothing of it was sent yet.
+    pub fn intent_recorded(&mut self, ordinal: u64) {
+        self.sends = Some(Sends { recorded_here: true, all_clearly_refused: true, ..Sends::unknown(ordinal) });
+        self.tagless_since = None;
+    }
+
+    /// A call failed.
+    pub fn failed(&mut self, failure: Failure, now: Timestamp, wait: impl FnOnce(u32, Timestamp) -> Duration, request: Request) {
+        let (attempts, first_at) = match &self.trouble {
+            Some(trouble) if trouble.failure.operation == failure.operation && trouble.request == request => {
+                (trouble.attempts.saturating_add(1), trouble.first_at)
+            }
+            Some(_) | None => (1, now),
+        };
+        let retry_at = later(now, wait(attempts, first_at));
+        self.trouble = Some(Trouble { failure, attempts, first_at, retry_at, request });
+    }
+
+    /// A call worked: what was said of its failures is over.
+    pub fn succeeded(&mut self, operation: Operation) {
+        self.trouble = self.trouble.take().filter(|trouble| trouble.failure.operation != operation);
+    }
+
+    /// What a resource at rest needs no more: thousands of resources at rest share the memory of a sidecar.
+    pub fn rest(&mut self) {
+        self.look = None;
+        self.details.clear();
+        self.parent = None;
+        self.subdeployments = None;
+        self.claimants = None;
+        self.sends = None;
+        self.tagged = None;
+    }
+}
+
+impl Sends {
+    /// After a start: nobody knows what went out.
+    #[must_use]
+    pub fn unknown(ordinal: u64) -> Self {
+        Self {
+            ordinal,
+            recorded_here: false,
+            count: 0,
+            last_ended_at: None,
+            all_clearly_refused: false,
+            refused_after_doubt: false,
+            reply: None,
+        }
+    }
+}
+
+/// A time after another; the end of time where it would lie beyond.
+#[must_use]
+pub fn later(at: Timestamp, by: Duration) -> Timestamp {
+    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }

@@ -1,0 +1,180 @@
+//! What a deletion still needs. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::knowledge::{Details, Knowledge, Row, RowStatus};
+use super::super::memory::Memory;
+use super::super::subject::Subject;
+use super::intent::{AfterReply, DOUBT, IntentState};
+use super::ownership::ours;
+use crate::api::DeletionPolicy;
+use crate::names::Key;
+
+/// An id is read before it is cancelled or deleted; the reading is good for so long.
+const READING_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
+
+/// What a deletion still needs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deletion {
+    /// Nothing: the finalizer goes.
+    Release {
+        /// AWS was left alone although the policy says otherwise, because the resource is suspended.
+        abandoned: bool,
+    },
+    /// What the deployment was for is not known.
+    KeyUnknown,
+    /// A look at the key's deployments.
+    Look,
+    /// A request may still be on its way.
+    Wait(Timestamp),
+    /// Who made this one must be read first.
+    Read(String),
+    /// A change landed, or was given up, and must be remembered first.
+    Settle,
+    /// This one is to be cancelled.
+    Cancel(String),
+    /// This one is to be deleted.
+    Delete(String),
+}
+
+#[allow(clippy::too_many_arguments, reason = "each is a different kind of fact, and this is the only caller")]
+pub(super) fn assess(
+    policy: DeletionPolicy,
+    key: Option<&Key>,
+    suspended: bool,
+    intent: &IntentState,
+    subject: &Subject<'_>,
+    memory: &Memory,
+    knowledge: &Knowledge,
+    now: Timestamp,
+) -> Deletion {
+    if !subject.has_finalizer || policy == DeletionPolicy::Retain {
+        return Deletion::Release { abandoned: false };
+    }
+    if key.is_none() {
+        return Deletion::KeyUnknown;
+    }
+    if let Some(first) = settle_first(intent, knowledge, now) {
+        return first;
+    }
+    if suspended {
+        return Deletion::Release { abandoned: true };
+    }
+    let Some(look) = &knowledge.look else { return Deletion::Look };
+    let newest = look.rows.first();
+    let unlisted = memory
+        .deployment
+        .as_ref()
+        .map(|own| own.deployment_id.as_str())
+        .filter(|id| look.rows.iter().all(|row| row.deployment_id != *id));
+    if let Some(step) = newest.and_then(|newest| cancel_newest(newest, subject, knowledge, now)) {
+        return step;
+    }
+    let oldest_first = look.rows.iter().rev().map(|row| row.deployment_id.as_str());
+    let ids: Vec<&str> = match policy {
+        DeletionPolicy::Retain => Vec::new(),
+        DeletionPolicy::Cancel => unlisted.into_iter().collect(),
+        DeletionPolicy::Delete => oldest_first.chain(unlisted).collect(),
+    };
+    for id in ids {
+        if let Some(step) = finish(id, policy, subject, knowledge, now) {
+            return step;
+        }
+    }
+    Deletion::Release { abandoned: false }
+}
+
+/// A finalizer stays while a request may be on its way: a create that lands after it is gone would have no owner.
+fn settle_first(intent: &IntentState, knowledge: &Knowledge, now: Timestamp) -> Option<Deletion> {
+    match intent {
+        IntentState::None => None,
+        IntentState::Landed { .. } | IntentState::Spent => Some(Deletion::Settle),
+        IntentState::Replied { deployment_id, next } => Some(match *next {
+            AfterReply::Look => Deletion::Look,
+            AfterReply::Read(at) if at > now => Deletion::Wait(at),
+            AfterReply::Read(_) => Deletion::Read(deployment_id.clone()),
+        }),
+        IntentState::Open(open) => Some(match open.certain_at() {
+            None if open.ineffective => Deletion::Settle,
+            Some(at) if at > now => Deletion::Wait(at),
+            certain => {
+                let certain = certain.unwrap_or(knowledge.since);
+                match &knowledge.look {
+                    Some(look) if look.began_at >= certain => Deletion::Settle,
+                    Some(_) | None => Deletion::Look,
+                }
+            }
+        }),
+    }
+}
+
+/// The live deployment is cancelled first, where it is ours; somebody else's is left alone.
+fn cancel_newest(newest: &Row, subject: &Subject<'_>, knowledge: &Knowledge, now: Timestamp) -> Option<Deletion> {
+    let id = &newest.deployment_id;
+    if !is_live(newest.status) || knowledge.canceled.contains(id) || knowledge.deleted.contains(id) {
+        return None;
+    }
+    match fresh(id, knowledge, now) {
+        Reading::Unread => Some(Deletion::Read(id.clone())),
+        Reading::Gone(_) => finish(id, DeletionPolicy::Cancel, subject, knowledge, now),
+        Reading::There(details) => {
+            (ours(details, subject).is_some() && is_live(details.row.status)).then(|| Deletion::Cancel(id.clone()))
+        }
+    }
+}
+
+fn finish(
+    id: &str,
+    policy: DeletionPolicy,
+    subject: &Subject<'_>,
+    knowledge: &Knowledge,
+    now: Timestamp,
+) -> Option<Deletion> {
+    if knowledge.deleted.contains(id) {
+        return None;
+    }
+    match fresh(id, knowledge, now) {
+        Reading::Unread => Some(Deletion::Read(id.to_owned())),
+        // After our own cancellation its absence is what we asked for.
+        Reading::Gone(_) if knowledge.canceled.contains(id) => None,
+        // "Not found" is not absence: reads lag behind writes. Twice, a minute apart, is.
+        Reading::Gone(at) => {
+            let since = knowledge.missing.get(id).copied().unwrap_or(at);
+            let sure_at = since.checked_add(DOUBT).unwrap_or(since);
+            (at < sure_at).then(|| if now < sure_at { Deletion::Wait(sure_at) } else { Deletion::Read(id.to_owned()) })
+        }
+        Reading::There(details) => {
+            ours(details, subject)?;
+            let live = is_live(details.row.status) && !knowledge.canceled.contains(id);
+            match (policy, live) {
+                (_, true) => Some(Deletion::Cancel(id.to_owned())),
+                (DeletionPolicy::Delete, false) => Some(Deletion::Delete(id.to_owned())),
+                (DeletionPolicy::Retain | DeletionPolicy::Cancel, false) => None,
+            }
+        }
+    }
+}
+
+enum Reading<'a> {
+    Unread,
+    Gone(Timestamp),
+    There(&'a Details),
+}
+
+fn fresh<'a>(id: &str, knowledge: &'a Knowledge, now: Timestamp) -> Reading<'a> {
+    match knowledge.details.get(id) {
+        None => Reading::Unread,
+        Some(reading) => match &reading.value {
+            None => Reading::Gone(reading.at),
+            Some(_) if now.duration_since(reading.at) > READING_IS_FRESH_FOR => Reading::Unread,
+            Some(details) => Reading::There(details),
+        },
+    }
+}
+
+fn is_live(status: RowStatus) -> bool {
+    match status {
+        RowStatus::Active | RowStatus::Completed | RowStatus::Failed | RowStatus::Unknown => true,
+        RowStatus::Canceled | RowStatus::Inactive => false,
+    }
+}

@@ -1,0 +1,76 @@
+//! What the failing call means for the resource. Pure.
+
+use jiff::Timestamp;
+
+use super::super::knowledge::{Knowledge, Request, Trouble};
+use super::super::subject::Subject;
+use crate::failure::Blocking;
+use crate::pace::grace_over;
+
+/// After so many failures in a row the message says that it is a retry.
+const RETRIES_BEFORE_TELLING: u32 = 3;
+
+/// The failing call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Blocked {
+    /// It will pass: throttled, 5xx, time-out, conflict.
+    Service {
+        /// Its story.
+        trouble: Trouble,
+        /// Whether it has lasted long enough to be told as a retry.
+        retrying: bool,
+        /// Whether the next try has to wait.
+        waits: bool,
+    },
+    /// A person must act.
+    Person {
+        /// Why.
+        reason: Blocking,
+        /// Its story.
+        trouble: Trouble,
+        /// Whether the time for things applied in parallel is over.
+        stalled: bool,
+        /// Whether the next try has to wait.
+        waits: bool,
+    },
+}
+
+impl Blocked {
+    /// Its story.
+    #[must_use]
+    pub fn trouble(&self) -> &Trouble {
+        match self {
+            Self::Service { trouble, .. } | Self::Person { trouble, .. } => trouble,
+        }
+    }
+
+    /// Until when the next try has to wait.
+    #[must_use]
+    pub fn waits_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Service { trouble, waits, .. } | Self::Person { trouble, waits, .. } => {
+                waits.then_some(trouble.retry_at)
+            }
+        }
+    }
+}
+
+/// What the person asks for now.
+#[must_use]
+pub fn request(subject: &Subject<'_>) -> Request {
+    Request {
+        generation: subject.generation,
+        reconcile_at: subject.reconcile_at.clone(),
+        redeploy_at: subject.redeploy_at.clone(),
+    }
+}
+
+pub(super) fn assess(subject: &Subject<'_>, knowledge: &Knowledge, now: Timestamp) -> Option<Blocked> {
+    let trouble = knowledge.trouble.clone()?;
+    let waits = trouble.retry_at > now && trouble.request == request(subject);
+    let lasted = grace_over(trouble.first_at, now);
+    Some(match trouble.failure.rule().blocking {
+        Some(reason) => Blocked::Person { reason, stalled: lasted, trouble, waits },
+        None => Blocked::Service { retrying: lasted || trouble.attempts >= RETRIES_BEFORE_TELLING, trouble, waits },
+    })
+}

@@ -1,0 +1,175 @@
+//! Rules: an open intent is settled, closed, rebound or sent; it is never forgotten. Pure.
+
+use jiff::SignedDuration;
+
+use super::super::assess::intent::{AfterReply, DOUBT, OpenIntent};
+use super::super::assess::{IntentState, Ownership, Sync};
+use super::super::hash::client_token;
+use super::super::memory::{Intent, Memory};
+use super::super::revision::{request, request_hash};
+use super::super::tags::OwnerTags;
+use super::read::LOOK_IS_FRESH_FOR;
+use super::{Case, Change, Query, Step, Why, finalizer, revise};
+
+/// A send goes out only so shortly after the object itself was seen to still show the intent.
+const OBJECT_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// What landed, or can't land any more, is remembered.
+pub(super) fn settle(case: &Case<'_>) -> Option<Step> {
+    match &case.assessment.intent {
+        IntentState::None | IntentState::Open(_) => None,
+        IntentState::Landed { deployment_id } => {
+            let details = case.knowledge.details.get(deployment_id)?.value.as_ref()?;
+            let owner = OwnerTags::read(&details.tags)?;
+            let memory = case.memory.clone().settled(details, &owner, case.subject);
+            Some(Step::Write(Change::Remember(Box::new(memory), Why::Settled)))
+        }
+        IntentState::Replied { deployment_id, next } => Some(match next {
+            AfterReply::Look => Step::Ask(Query::Look),
+            AfterReply::Read(at) if *at > case.assessment.now => Step::Rest(Some(*at)),
+            AfterReply::Read(_) => Step::Ask(Query::Deployment(deployment_id.clone())),
+        }),
+        IntentState::Spent => {
+            let ordinal = case.memory.intent.as_ref().map_or(0, |intent| intent.ordinal);
+            let memory =
+                Memory { intent: None, ordinal: case.memory.ordinal.max(ordinal), ..case.memory.clone() };
+            Some(Step::Write(Change::Remember(Box::new(memory), Why::Spent)))
+        }
+    }
+}
+
+/// Where nothing may be sent, an open intent is settled by looking.
+pub(super) fn settle_by_reading(case: &Case<'_>) -> Option<Step> {
+    if let Some(step) = settle(case) {
+        return Some(step);
+    }
+    let IntentState::Open(open) = &case.assessment.intent else { return None };
+    if open.ineffective {
+        return Some(close(case));
+    }
+    let certain = open.certain_at()?;
+    if certain > case.assessment.now {
+        return Some(Step::Rest(Some(certain)));
+    }
+    match &case.knowledge.look {
+        Some(look) if look.began_at >= certain => identify_rows(case),
+        Some(_) | None => Some(Step::Ask(Query::Look)),
+    }
+}
+
+fn identify_rows(case: &Case<'_>) -> Option<Step> {
+    match &case.assessment.ownership {
+        Ownership::Unidentified { deployment_id } => Some(Step::Ask(Query::Deployment(deployment_id.clone()))),
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Vacant
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => None,
+    }
+}
+
+/// Nothing was made, and nothing will be: the ordinal stays free.
+pub(super) fn close(case: &Case<'_>) -> Step {
+    Step::Write(Change::Remember(Box::new(Memory { intent: None, ..case.memory.clone() }), Why::Closed))
+}
+
+/// Nothing carries the intent's tag: it goes out, with other content if that is wanted by now.
+pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
+    let (IntentState::Open(open), Some(intent)) = (&case.assessment.intent, &case.memory.intent) else { return None };
+    let desired = case.subject.desired()?;
+    if open.ineffective && is_no_longer_wanted(case) {
+        return Some(close(case));
+    }
+    let owner = owner_tags(case, intent);
+    let body = request(case.subject.object, desired, &owner);
+    if request_hash(&body) != intent.request {
+        return Some(rebind(case, open, intent));
+    }
+    if let Some(step) = look_first(case, open) {
+        return Some(step);
+    }
+    if let Some(step) = finalizer::require(case) {
+        return Some(step);
+    }
+    let is_first_create = case.memory.deployment.is_none() && intent.base.is_none() && open.unsent;
+    if is_first_create && case.knowledge.claimants.as_ref().is_none_or(|claimants| claimants.at < intent.started_at) {
+        return Some(Step::Ask(Query::Claimants));
+    }
+    let seen = case.knowledge.live_at.is_some_and(|at| case.assessment.now.duration_since(at) <= OBJECT_IS_FRESH_FOR);
+    if !seen {
+        return Some(Step::Ask(Query::Object));
+    }
+    Some(Step::Write(Change::Create {
+        ordinal: intent.ordinal,
+        token: client_token(case.subject.cluster, &desired.key, intent.ordinal),
+        request: Box::new(body),
+    }))
+}
+
+/// The newest deployment of ours already is what is wanted.
+fn is_no_longer_wanted(case: &Case<'_>) -> bool {
+    case.assessment.sync == Sync::UpToDate && !matches!(case.assessment.ownership, Ownership::Doubted(..))
+}
+
+/// Same ordinal and token, one attempt more: never two changes for one ordinal.
+fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
+    if let Some(certain) = open.certain_at() {
+        if certain > case.assessment.now {
+            return Step::Rest(Some(certain));
+        }
+        if case.knowledge.look.as_ref().is_none_or(|look| look.began_at < certain) {
+            return Step::Ask(Query::Look);
+        }
+    }
+    if let Some(step) = look_first(case, open) {
+        return step;
+    }
+    let Some(rebound) = revise::intent(case, intent.ordinal, intent.attempt.saturating_add(1), intent.cause) else {
+        return Step::Rest(None);
+    };
+    Step::Write(Change::Remember(Box::new(Memory { intent: Some(rebound), ..case.memory.clone() }), Why::Rebound))
+}
+
+/// The first send may go by the look of its decision; every other send looks anew. The newest deployment must be the one that
+/// the intent was judged against.
+fn look_first(case: &Case<'_>, open: &OpenIntent) -> Option<Step> {
+    let look = Step::Ask(Query::Look);
+    if let Some(until) = open.forgotten_until {
+        return Some(if until > case.assessment.now { Step::Rest(Some(until)) } else { look });
+    }
+    let Some(known) = &case.knowledge.look else { return Some(look) };
+    let fresh = case.assessment.now.duration_since(known.began_at) <= LOOK_IS_FRESH_FOR;
+    if !fresh || !open.looked {
+        return Some(look);
+    }
+    let newest = known.rows.first().map(|row| &row.deployment_id);
+    let base = case.memory.intent.as_ref().and_then(|intent| intent.base.as_ref());
+    // Somebody deployed in between. Where that was judged a drift, this rule is not reached; else the next look tells.
+    (newest != base && !newest_is_ours(case)).then(|| {
+        let again = known.began_at.checked_add(DOUBT).unwrap_or(known.began_at);
+        Step::Rest(Some(again))
+    })
+}
+
+fn newest_is_ours(case: &Case<'_>) -> bool {
+    matches!(case.assessment.ownership, Ownership::Ours(_))
+}
+
+/// The tags of the intent's revision: recorded values, so that an attempt is always the same bytes.
+pub(super) fn owner_tags(case: &Case<'_>, intent: &Intent) -> OwnerTags {
+    let Intent { ordinal, attempt, digest: _, redeploy, parent, cause, request: _, base: _, started_at: _ } = intent;
+    OwnerTags {
+        cluster: case.subject.cluster.to_owned(),
+        resource: case.subject.object.clone(),
+        uid: case.subject.uid.to_owned(),
+        ordinal: *ordinal,
+        attempt: *attempt,
+        digest: case.subject.wanted_digest().cloned().unwrap_or_else(|| intent.digest.clone()),
+        redeploy: redeploy.clone(),
+        parent: parent.clone(),
+        cause: *cause,
+    }
+}

@@ -1,0 +1,98 @@
+//! Rules: what must be read before anything can be said. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::assess::{Drift, Ownership, Phase, Sync};
+use super::super::memory::Memory;
+use super::{Case, Change, Query, Step, Why};
+use crate::api::status::ForeignDeployment;
+
+/// One look serves a decision and its first send for so long.
+pub(super) const LOOK_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// Somebody asked for a look, or nothing is known at all.
+pub(super) fn wanted_look(case: &Case<'_>) -> Option<Step> {
+    let unread = case.assessment.ownership == Ownership::Unread && case.subject.desired().is_some();
+    let suspended = case.assessment.phase == Phase::Suspended && case.knowledge.look.is_none() && unread;
+    let active = unread && !case.assessment.suspended;
+    (case.assessment.look_wanted || suspended || active).then_some(Step::Ask(Query::Look)).or_else(|| doubt_over(case))
+}
+
+/// The second look at a deployment that did not show.
+fn doubt_over(case: &Case<'_>) -> Option<Step> {
+    match &case.assessment.ownership {
+        Ownership::Doubted(_, until) if *until <= case.assessment.now => Some(Step::Ask(Query::Look)),
+        Ownership::Doubted(..)
+        | Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Vacant
+        | Ownership::Unidentified { .. }
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => None,
+    }
+}
+
+/// When the next thing becomes certain or due by itself.
+pub(super) fn next_doubt(case: &Case<'_>) -> Option<Timestamp> {
+    let certain_at = match &case.assessment.ownership {
+        Ownership::Doubted(_, until) => Some(*until),
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Vacant
+        | Ownership::Unidentified { .. }
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => None,
+    };
+    match case.assessment.sync {
+        Sync::DueAt(at) => Some(certain_at.map_or(at, |certain| certain.min(at))),
+        Sync::Unknown | Sync::UpToDate | Sync::Due(_) => certain_at,
+    }
+}
+
+/// Who made a deployment must be read; one of ours that the status does not name is taken up.
+pub(super) fn identify(case: &Case<'_>) -> Option<Step> {
+    let own = match &case.assessment.ownership {
+        Ownership::Unidentified { deployment_id } => return Some(Step::Ask(Query::Deployment(deployment_id.clone()))),
+        // The status is older than this version, or was edited: what the content was, only the tags say.
+        Ownership::Remembered(own) | Ownership::Ours(own) if own.remembered && own.digest.is_none() => {
+            return Some(Step::Ask(Query::Deployment(own.deployment_id.clone())));
+        }
+        Ownership::Remembered(own) if parent_tag_is_unknown(case) && own.tags.is_none() => {
+            return Some(Step::Ask(Query::Deployment(own.deployment_id.clone())));
+        }
+        Ownership::Ours(own) if !own.remembered => own,
+        Ownership::Ours(_)
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Unread
+        | Ownership::Vacant
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => return None,
+    };
+    let details = case.knowledge.details.get(&own.deployment_id)?.value.as_ref()?;
+    let memory = case.memory.clone().settled(details, own.tags.as_ref()?, case.subject);
+    Some(Step::Write(Change::Remember(Box::new(memory), Why::TakenUp)))
+}
+
+/// A new deployment of the parent was seen by this process: whether ours was made for it, only our tag says.
+fn parent_tag_is_unknown(case: &Case<'_>) -> bool {
+    case.assessment.parent.deployment_id().is_some_and(|id| {
+        case.knowledge.parent_since.as_ref().is_some_and(|(seen, since)| seen == id && *since > case.knowledge.since)
+    })
+}
+
+/// Somebody else's deployment above ours is remembered with the `redeploy-at` of that moment: only a newer one overrides it.
+pub(super) fn note_foreign(case: &Case<'_>) -> Option<Step> {
+    let Phase::Drifted(Drift::Overridden(deployment_id)) = &case.assessment.phase else { return None };
+    if case.memory.foreign.as_ref().is_some_and(|foreign| foreign.deployment_id == *deployment_id) {
+        return None;
+    }
+    let foreign =
+        Some(ForeignDeployment { deployment_id: deployment_id.clone(), redeploy_at: case.subject.redeploy_at.clone() });
+    Some(Step::Write(Change::Remember(Box::new(Memory { foreign, ..case.memory.clone() }), Why::Foreign)))
+}

@@ -1,0 +1,87 @@
+//! Rule: a revision is due; what it will be is recorded before the first request goes out. Pure.
+
+use super::super::assess::{Ownership, Parent, Subdeployments, Sync};
+use super::super::hash::short_hash;
+use super::super::memory::{Intent, Memory};
+use super::super::revision::{request, request_hash};
+use super::super::tags::{Cause, OwnerTags};
+use super::read::LOOK_IS_FRESH_FOR;
+use super::{Case, Change, Query, Step, Why, finalizer, intent};
+
+pub(super) fn decide(case: &Case<'_>) -> Option<Step> {
+    let Sync::Due(cause) = case.assessment.sync else { return None };
+    if case.memory.intent.is_some() {
+        return None;
+    }
+    match &case.assessment.parent {
+        Parent::Waiting => return Some(Step::Rest(None)),
+        Parent::Unread => return Some(Step::Ask(Query::Parent)),
+        Parent::None | Parent::Known { .. } => {}
+    }
+    if let Ownership::Doubted(_, until) = &case.assessment.ownership {
+        return Some(Step::Rest(Some(*until)));
+    }
+    let judged = case.knowledge.look.as_ref().is_some_and(|look| {
+        look.resource_version == case.subject.resource_version
+            && case.assessment.now.duration_since(look.began_at) <= LOOK_IS_FRESH_FOR
+    });
+    if !judged {
+        return Some(Step::Ask(Query::Look));
+    }
+    match &case.assessment.subdeployments {
+        Subdeployments::Unread => return Some(Step::Ask(Query::Subdeployments)),
+        Subdeployments::Unidentified(id) => return Some(Step::Ask(Query::Deployment(id.clone()))),
+        // The phase says so and this rule is not reached.
+        Subdeployments::Foreign(_) => return Some(Step::Rest(None)),
+        Subdeployments::Unneeded | Subdeployments::Clear => {}
+    }
+    if let Some(step) = finalizer::require(case) {
+        return Some(step);
+    }
+    let recorded = intent(case, next_ordinal(case), 0, cause)?;
+    let key = case.subject.desired().map(|desired| desired.key.clone());
+    let memory = Memory { intent: Some(recorded), key, ..case.memory.clone() };
+    Some(Step::Write(Change::Remember(Box::new(memory), Why::Intent)))
+}
+
+/// The intent for what is wanted now, judged against the look.
+pub(super) fn intent(case: &Case<'_>, ordinal: u64, attempt: u64, cause: Cause) -> Option<Intent> {
+    let desired = case.subject.desired()?;
+    let mut recorded = Intent {
+        ordinal,
+        attempt,
+        digest: case.subject.wanted_digest()?.clone(),
+        redeploy: redeploy(case),
+        parent: case.assessment.parent.deployment_id().map(ToOwned::to_owned),
+        cause,
+        request: String::new(),
+        base: case.knowledge.look.as_ref().and_then(|look| look.rows.first()).map(|row| row.deployment_id.clone()),
+        started_at: case.assessment.now,
+    };
+    let owner = intent::owner_tags(case, &recorded);
+    recorded.request = request_hash(&request(case.subject.object, desired, &owner));
+    Some(recorded)
+}
+
+/// One more than every number that may have been used.
+fn next_ordinal(case: &Case<'_>) -> u64 {
+    let in_tags = case
+        .knowledge
+        .details
+        .values()
+        .filter_map(|reading| reading.value.as_ref())
+        .filter_map(|details| OwnerTags::read(&details.tags).filter(|tags| tags.cluster == case.subject.cluster))
+        .map(|tags| tags.ordinal)
+        .max()
+        .unwrap_or(0);
+    let recorded = case.memory.intent.as_ref().map_or(0, |intent| intent.ordinal);
+    case.memory.ordinal.max(in_tags).max(recorded).saturating_add(1)
+}
+
+/// The present annotation, else the last handled one, else what the newest revision says: a lost status is found again in it.
+fn redeploy(case: &Case<'_>) -> Option<String> {
+    case.subject
+        .redeploy_hash()
+        .or_else(|| case.memory.redeploy_at.as_deref().map(short_hash))
+        .or_else(|| case.assessment.ownership.own().and_then(|own| own.tags.as_ref()).and_then(|tags| tags.redeploy.clone()))
+}

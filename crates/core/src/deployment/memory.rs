@@ -1,0 +1,249 @@
+//! The part of the status that the logic needs, parsed. Pure.
+//!
+//! A memory aid, never an authority: all of it can be found again from the tags in AWS.
+
+use jiff::Timestamp;
+
+use super::hash::short_hash;
+use super::knowledge::Details;
+use super::revision::{Digest, digest_of_tags};
+use super::subject::Subject;
+use super::tags::{Cause, OwnerTags, user_tags};
+use crate::api::DeletionPolicy;
+use crate::api::status::{
+    AppliedTags, ForeignDeployment, GreengrassDeploymentStatus, IntentStatus, Resolved,
+};
+use crate::names::{Key, TargetArn};
+
+/// What the status remembers.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Memory {
+    /// The generation that the conditions speak of.
+    pub observed_generation: Option<i64>,
+    /// The last settled change.
+    pub ordinal: u64,
+    /// The change that is being made.
+    pub intent: Option<Intent>,
+    /// The newest deployment made by this resource.
+    pub deployment: Option<OwnDeployment>,
+    /// What the spec resolved to.
+    pub key: Option<Key>,
+    /// Deletion policy as last seen.
+    pub deletion_policy: Option<DeletionPolicy>,
+    /// The user's tags as last applied.
+    pub applied_tags: Option<AppliedTags>,
+    /// Somebody else's deployment above ours.
+    pub foreign: Option<ForeignDeployment>,
+    /// Last handled `reconcile-at`.
+    pub reconcile_at: Option<String>,
+    /// Last handled `redeploy-at`.
+    pub redeploy_at: Option<String>,
+}
+
+/// A change that is being made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intent {
+    /// Number of the change.
+    pub ordinal: u64,
+    /// How often its content was changed while it was open.
+    pub attempt: u64,
+    /// Digest of its content.
+    pub digest: Digest,
+    /// Hash of the `redeploy-at` that is handled with it.
+    pub redeploy: Option<String>,
+    /// The parent's newest deployment.
+    pub parent: Option<String>,
+    /// Why it is made.
+    pub cause: Cause,
+    /// SHA-256 of the request but its token.
+    pub request: String,
+    /// The newest deployment when it was decided.
+    pub base: Option<String>,
+    /// When it was recorded.
+    pub started_at: Timestamp,
+}
+
+/// The newest deployment made by this resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OwnDeployment {
+    /// Its id.
+    pub deployment_id: String,
+    /// Its revision.
+    pub revision_id: Option<String>,
+    /// Its job.
+    pub iot_job_id: Option<String>,
+    /// The job's ARN.
+    pub iot_job_arn: Option<String>,
+    /// Digest of its content.
+    pub digest: Option<Digest>,
+    /// The newest generation whose content it is.
+    pub generation: Option<i64>,
+    /// AWS's word for its status.
+    pub status: Option<String>,
+}
+
+impl Memory {
+    /// What the status says; what can't be read counts as forgotten.
+    #[must_use]
+    pub fn recall(status: &GreengrassDeploymentStatus) -> Self {
+        Self {
+            observed_generation: status.observed_generation,
+            ordinal: status.ordinal.and_then(|n| u64::try_from(n).ok()).unwrap_or(0),
+            intent: status.intent.as_ref().and_then(recall_intent),
+            deployment: status.deployment_id.clone().map(|deployment_id| OwnDeployment {
+                deployment_id,
+                revision_id: status.revision_id.clone(),
+                iot_job_id: status.iot_job_id.clone(),
+                iot_job_arn: status.iot_job_arn.clone(),
+                digest: status.applied_digest.as_deref().map(Digest::recorded),
+                generation: status.applied_generation,
+                status: status.deployment_status.clone(),
+            }),
+            key: status.resolved.as_ref().and_then(recall_key),
+            deletion_policy: status.deletion_policy.as_deref().and_then(recall_policy),
+            applied_tags: status.applied_tags.clone(),
+            foreign: status.foreign.clone(),
+            reconcile_at: status.last_handled_reconcile_at.clone(),
+            redeploy_at: status.last_handled_redeploy_at.clone(),
+        }
+    }
+
+    /// The status that says it; conditions are added by the summary.
+    #[must_use]
+    pub fn to_status(&self) -> GreengrassDeploymentStatus {
+        let Self {
+            observed_generation,
+            ordinal,
+            intent,
+            deployment,
+            key,
+            deletion_policy,
+            applied_tags,
+            foreign,
+            reconcile_at,
+            redeploy_at,
+        } = self;
+        let own = deployment.as_ref();
+        let target = key.as_ref().map(|key| &key.target);
+        GreengrassDeploymentStatus {
+            observed_generation: *observed_generation,
+            conditions: Vec::new(),
+            ordinal: (*ordinal > 0).then(|| signed(*ordinal)),
+            intent: intent.as_ref().map(intent_status),
+            deployment_id: own.map(|own| own.deployment_id.clone()),
+            deployment_arn: own.zip(target).map(|(own, target)| deployment_arn(target, &own.deployment_id)),
+            deployment_status: own.and_then(|own| own.status.clone()),
+            revision_id: own.and_then(|own| own.revision_id.clone()),
+            iot_job_id: own.and_then(|own| own.iot_job_id.clone()),
+            iot_job_arn: own.and_then(|own| own.iot_job_arn.clone()),
+            target_name: target.map(|target| target.name().to_owned()),
+            applied_digest: own.and_then(|own| own.digest.as_ref().map(ToString::to_string)),
+            applied_generation: own.and_then(|own| own.generation),
+            resolved: key.as_ref().map(|key| Resolved {
+                account_id: key.target.account().to_owned(),
+                region: key.target.region().to_owned(),
+                target_arn: key.target.to_string(),
+                parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+            }),
+            deletion_policy: deletion_policy.map(|policy| policy_name(policy).to_owned()),
+            applied_tags: applied_tags.clone(),
+            foreign: foreign.clone(),
+            last_handled_reconcile_at: reconcile_at.clone(),
+            last_handled_redeploy_at: redeploy_at.clone(),
+        }
+    }
+
+    /// With a deployment of ours taken down as the newest one: what its tags say, not what a reply said.
+    #[must_use]
+    pub fn settled(mut self, details: &Details, owner: &OwnerTags, subject: &Subject<'_>) -> Self {
+        let wanted = subject.wanted_digest();
+        self.ordinal = self.ordinal.max(owner.ordinal);
+        self.deployment = Some(OwnDeployment {
+            deployment_id: details.row.deployment_id.clone(),
+            revision_id: Some(details.row.revision_id.to_string()),
+            iot_job_id: details.iot_job_id.clone(),
+            iot_job_arn: details.iot_job_arn.clone(),
+            digest: Some(owner.digest.clone()),
+            generation: (wanted == Some(&owner.digest)).then_some(subject.generation),
+            status: Some(details.row.status.as_str().to_owned()),
+        });
+        self.applied_tags = Some(AppliedTags {
+            keys: user_tags(&details.tags).map(|(key, _)| key.clone()).collect(),
+            digest: digest_of_tags(user_tags(&details.tags)),
+        });
+        if let Some(present) = &subject.redeploy_at
+            && owner.redeploy.as_deref() == Some(short_hash(present).as_str())
+        {
+            self.redeploy_at = Some(present.clone());
+        }
+        if self.intent.as_ref().is_some_and(|intent| intent.ordinal <= owner.ordinal) {
+            self.intent = None;
+        }
+        self.foreign = None;
+        self
+    }
+}
+
+/// The ARN that tags and policies name (Service Authorization Reference, "AWS IoT Greengrass V2": `deployments:ID`).
+#[must_use]
+pub fn deployment_arn(target: &TargetArn, deployment_id: &str) -> String {
+    format!("arn:{}:greengrass:{}:{}:deployments:{deployment_id}", target.partition(), target.region(), target.account())
+}
+
+fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+fn recall_intent(intent: &IntentStatus) -> Option<Intent> {
+    let IntentStatus { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent.clone();
+    Some(Intent {
+        ordinal: u64::try_from(ordinal).ok()?,
+        attempt: u64::try_from(attempt).ok()?,
+        digest: Digest::recorded(&digest),
+        redeploy,
+        parent,
+        cause: Cause::recorded(&cause),
+        request,
+        base,
+        started_at,
+    })
+}
+
+fn intent_status(intent: &Intent) -> IntentStatus {
+    let Intent { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent.clone();
+    IntentStatus {
+        ordinal: signed(ordinal),
+        attempt: signed(attempt),
+        digest: digest.to_string(),
+        redeploy,
+        parent,
+        cause: cause.as_str().to_owned(),
+        request,
+        base,
+        started_at,
+    }
+}
+
+fn recall_key(resolved: &Resolved) -> Option<Key> {
+    let parent = match &resolved.parent_target_arn {
+        Some(parent) => Some(TargetArn::parse(parent).ok()?),
+        None => None,
+    };
+    Some(Key { target: TargetArn::parse(&resolved.target_arn).ok()?, parent })
+}
+
+/// The policy's name in the spec.
+#[must_use]
+pub fn policy_name(policy: DeletionPolicy) -> &'static str {
+    match policy {
+        DeletionPolicy::Retain => "Retain",
+        DeletionPolicy::Cancel => "Cancel",
+        DeletionPolicy::Delete => "Delete",
+    }
+}
+
+fn recall_policy(name: &str) -> Option<DeletionPolicy> {
+    [DeletionPolicy::Retain, DeletionPolicy::Cancel, DeletionPolicy::Delete]
+        .into_iter()
+        .find(|policy| policy_name(*policy) == name)
+}

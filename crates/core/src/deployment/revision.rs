@@ -1,0 +1,268 @@
+//! What a spec means as a `CreateDeployment` request, and the digest of that meaning. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Number, Value, json};
+
+use super::desired::{Component, Content, Desired};
+use super::hash::sha256_hex;
+use super::request::{ComponentRequest, DeploymentRequest};
+use super::tags::OwnerTags;
+use crate::api::{ComponentUpdateAction, DeploymentPolicies, FailureHandlingPolicy};
+use crate::names::{Key, ObjectName};
+
+/// The form of the digest. A new form gets a new number and the old one stays in the code: a digest is compared in the form
+/// that it was made in, or an upgrade of the operator would redeploy every fleet.
+const FORM: &str = "1:";
+
+/// Whole numbers up to here survive the way through a double.
+const EXACT_IN_A_DOUBLE: f64 = 9_007_199_254_740_992.0;
+
+/// SHA-256 of the canonical revision with its form in front.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Digest(String);
+
+impl Digest {
+    /// A digest that was written before.
+    #[must_use]
+    pub fn recorded(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// As it stands in tags and status.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Digest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The digest of what is wanted: a function of the spec alone.
+#[must_use]
+pub fn digest(desired: &Desired) -> Digest {
+    Digest(format!("{FORM}{}", sha256_hex(canonical_text(&canonical(&desired.key, &desired.content)).as_bytes())))
+}
+
+/// Policies that AWS applies when a request names none (`DeploymentPolicies`, AWS IoT Greengrass V2 API reference): 60 seconds
+/// for components to answer, 30 seconds to validate a configuration.
+const DEFAULT_UPDATE_TIMEOUT_SECONDS: i32 = 60;
+const DEFAULT_VALIDATION_TIMEOUT_SECONDS: i32 = 30;
+
+fn canonical(key: &Key, content: &Content) -> Value {
+    let Content { name, components, policies, job } = content;
+    let components: Map<String, Value> =
+        components.iter().map(|(name, component)| (name.clone(), canonical_component(component))).collect();
+    let mut revision = json!({
+        "targetArn": key.target.as_str(),
+        "components": components,
+        "deploymentPolicies": canonical_policies(policies.as_ref()),
+    });
+    if let Some(fields) = revision.as_object_mut() {
+        if let Some(parent) = &key.parent {
+            fields.insert("parentTargetArn".into(), json!(parent.as_str()));
+        }
+        if let Some(name) = name {
+            fields.insert("deploymentName".into(), json!(name));
+        }
+        if let Some(job) = job.as_ref().and_then(said) {
+            fields.insert("iotJobConfiguration".into(), job);
+        }
+    }
+    normalised(&revision)
+}
+
+fn canonical_component(component: &Component) -> Value {
+    let Component { version, merge, reset, run_with } = component;
+    let mut fields = Map::new();
+    fields.insert("componentVersion".into(), json!(version.to_string()));
+    // An empty merge changes nothing on a device, so it is the same revision as none.
+    if let Some(merge) = merge.as_ref().filter(|merge| !merge.value.is_empty()) {
+        fields.insert("merge".into(), Value::Object(merge.value.clone()));
+        if has_inexact_number(&merge.text) {
+            // The parsed value has lost digits: two texts that differ only there must not be one revision.
+            fields.insert("mergeText".into(), json!(merge.text));
+        }
+    }
+    if !reset.is_empty() {
+        fields.insert("reset".into(), json!(reset));
+    }
+    if let Some(run_with) = run_with.as_ref().and_then(said) {
+        fields.insert("runWith".into(), run_with);
+    }
+    Value::Object(fields)
+}
+
+fn canonical_policies(policies: Option<&DeploymentPolicies>) -> Value {
+    let failure = policies.and_then(|p| p.failure_handling_policy).unwrap_or(FailureHandlingPolicy::Rollback);
+    let update = policies.and_then(|p| p.component_update_policy.as_ref());
+    let validation = policies.and_then(|p| p.configuration_validation_policy.as_ref());
+    json!({
+        "failureHandlingPolicy": failure,
+        "componentUpdatePolicy": {
+            "action": update.and_then(|u| u.action).unwrap_or(ComponentUpdateAction::NotifyComponents),
+            "timeoutInSeconds": update.and_then(|u| u.timeout_in_seconds).unwrap_or(DEFAULT_UPDATE_TIMEOUT_SECONDS),
+        },
+        "configurationValidationPolicy": {
+            "timeoutInSeconds": validation.and_then(|v| v.timeout_in_seconds).unwrap_or(DEFAULT_VALIDATION_TIMEOUT_SECONDS),
+        },
+    })
+}
+
+/// The value with everything that says nothing left out: null and empty objects.
+fn said<T: Serialize>(value: &T) -> Option<Value> {
+    fn prune(value: Value) -> Option<Value> {
+        match value {
+            Value::Null => None,
+            Value::Object(fields) => {
+                let kept: Map<String, Value> =
+                    fields.into_iter().filter_map(|(key, value)| prune(value).map(|value| (key, value))).collect();
+                (!kept.is_empty()).then_some(Value::Object(kept))
+            }
+            other => Some(other),
+        }
+    }
+    serde_json::to_value(value).ok().and_then(prune)
+}
+
+/// One form for numbers: the API server and devices turn `1.0` into `1` and back.
+fn normalised(value: &Value) -> Value {
+    match value {
+        Value::Number(number) => Value::Number(whole(number).unwrap_or_else(|| number.clone())),
+        Value::Array(items) => Value::Array(items.iter().map(normalised).collect()),
+        Value::Object(fields) => {
+            Value::Object(fields.iter().map(|(key, value)| (key.clone(), normalised(value))).collect())
+        }
+        Value::Null | Value::Bool(_) | Value::String(_) => value.clone(),
+    }
+}
+
+fn whole(number: &Number) -> Option<Number> {
+    if number.is_i64() || number.is_u64() {
+        return None;
+    }
+    let float = number.as_f64()?;
+    // Printed without a fraction, such a double is its own integer; larger ones keep their form.
+    (float.fract() == 0.0 && float.abs() < EXACT_IN_A_DOUBLE)
+        .then(|| format!("{float:.0}").parse::<i64>().ok().map(Number::from))
+        .flatten()
+}
+
+/// Whether a JSON text holds a number that a 64-bit integer or a double can't carry digit by digit.
+fn has_inexact_number(text: &str) -> bool {
+    let mut in_string = false;
+    let mut escaped = false;
+    let mut token = String::new();
+    for c in text.chars().chain(std::iter::once(' ')) {
+        if in_string {
+            (in_string, escaped) = match (c, escaped) {
+                (_, true) => (true, false),
+                ('\\', false) => (true, true),
+                ('"', false) => (false, false),
+                _ => (true, false),
+            };
+            continue;
+        }
+        if c.is_ascii_digit() || (matches!(c, '-' | '+' | '.' | 'e' | 'E') && (!token.is_empty() || c == '-')) {
+            token.push(c);
+            continue;
+        }
+        if !token.is_empty() {
+            let exact = token.parse::<i64>().is_ok() || token.parse::<u64>().is_ok();
+            // A double carries fifteen significant decimal digits for certain.
+            let mantissa = token.split(['e', 'E']).next().unwrap_or_default();
+            let digits = mantissa.chars().filter(char::is_ascii_digit).count();
+            if !exact && digits > 15 {
+                return true;
+            }
+            token.clear();
+        }
+        in_string = c == '"';
+    }
+    false
+}
+
+/// JSON with sorted keys and no white space, whatever order the map type keeps.
+fn canonical_text(value: &Value) -> String {
+    match value {
+        Value::Object(fields) => {
+            let sorted: BTreeMap<&String, &Value> = fields.iter().collect();
+            let fields: Vec<String> =
+                sorted.into_iter().map(|(key, value)| format!("{}:{}", json!(key), canonical_text(value))).collect();
+            format!("{{{}}}", fields.join(","))
+        }
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(canonical_text).collect::<Vec<_>>().join(","))
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.to_string(),
+    }
+}
+
+/// The whole request but its token.
+#[must_use]
+pub fn request(object: &ObjectName, desired: &Desired, owner: &OwnerTags) -> DeploymentRequest {
+    let Desired { key, content, tags, deletion_policy: _, suspend: _ } = desired;
+    let Content { name, components, policies, job } = content;
+    let mut all_tags = tags.clone();
+    all_tags.extend(owner.to_map());
+    DeploymentRequest {
+        target_arn: key.target.to_string(),
+        parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+        deployment_name: name.clone().unwrap_or_else(|| object.to_string()),
+        components: components
+            .iter()
+            .map(|(name, component)| (name.clone(), component_request(component)))
+            .collect(),
+        deployment_policies: policies.clone(),
+        iot_job_configuration: job.clone(),
+        tags: all_tags,
+    }
+}
+
+fn component_request(component: &Component) -> ComponentRequest {
+    let Component { version, merge, reset, run_with } = component;
+    ComponentRequest {
+        component_version: version.to_string(),
+        merge: merge.as_ref().map(|merge| merge.text.clone()),
+        reset: reset.clone(),
+        run_with: run_with.clone(),
+    }
+}
+
+/// Digest of the user's tags, keys and values.
+pub fn digest_of_tags<'a>(tags: impl Iterator<Item = (&'a String, &'a String)>) -> String {
+    let tags: Map<String, Value> = tags.map(|(key, value)| (key.clone(), json!(value))).collect();
+    format!("{FORM}{}", sha256_hex(canonical_text(&Value::Object(tags)).as_bytes()))
+}
+
+/// SHA-256 of the request: an attempt is always the same bytes.
+#[must_use]
+pub fn request_hash(request: &DeploymentRequest) -> String {
+    // A struct of strings, numbers and maps with string keys always serialises.
+    sha256_hex(&serde_json::to_vec(request).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_that_a_double_cannot_carry_are_noticed() {
+        assert!(has_inexact_number(r#"{"a": 123456789012345678901234567890}"#));
+        assert!(has_inexact_number(r#"{"a": 0.12345678901234567890}"#));
+        for exact in [r#"{"a": 9223372036854775807}"#, r#"{"a": "123456789012345678901234567890"}"#, r#"{"a": 1.5e3}"#, r"{}"] {
+            assert!(!has_inexact_number(exact), "{exact}");
+        }
+    }
+
+    #[test]
+    fn a_whole_double_is_the_integer_it_stands_for() {
+        assert_eq!(normalised(&json!({"a": [1.0, -2.0, 0.5]})), json!({"a": [1, -2, 0.5]}));
+    }
+}

@@ -1,0 +1,132 @@
+//! The object that a reconcile is about, and its neighbours in the cluster. Pure.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::desired::Desired;
+use super::hash::short_hash;
+use super::revision::{Digest, digest};
+use crate::api::DeletionPolicy;
+use crate::names::{Key, ObjectName, TargetArn};
+
+/// What is wanted of AWS.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Wanted {
+    /// A valid spec, and the digest of its content.
+    Present(Box<Desired>, Digest),
+    /// The spec can't be used; the sentences name the fields.
+    Invalid(String),
+    /// The object is being deleted; this needs no valid spec.
+    Absent {
+        /// What is to be done in AWS.
+        policy: DeletionPolicy,
+        /// What the deployment was for, where it is known.
+        key: Option<Key>,
+        /// Nothing may be written to AWS.
+        suspended: bool,
+    },
+}
+
+impl Wanted {
+    /// A valid spec.
+    #[must_use]
+    pub fn present(desired: Desired) -> Self {
+        let digest = digest(&desired);
+        Self::Present(Box::new(desired), digest)
+    }
+}
+
+/// The object that a reconcile is about.
+#[derive(Clone, Debug)]
+pub struct Subject<'a> {
+    /// The cluster's name in tags and tokens.
+    pub cluster: &'a str,
+    /// `NAMESPACE/NAME`.
+    pub object: &'a ObjectName,
+    /// The object's uid.
+    pub uid: &'a str,
+    /// The object's resource version: what conditional writes refer to.
+    pub resource_version: &'a str,
+    /// The object's generation.
+    pub generation: i64,
+    /// When the object was created.
+    pub created_at: Timestamp,
+    /// Whether our finalizer holds it.
+    pub has_finalizer: bool,
+    /// The present `reconcile-at`, Flux's included.
+    pub reconcile_at: Option<String>,
+    /// The present `redeploy-at`.
+    pub redeploy_at: Option<String>,
+    /// What its spec asks for.
+    pub wanted: &'a Wanted,
+    /// Its neighbours.
+    pub peers: &'a Peers,
+}
+
+impl Subject<'_> {
+    /// The valid spec.
+    #[must_use]
+    pub fn desired(&self) -> Option<&Desired> {
+        match self.wanted {
+            Wanted::Present(desired, _) => Some(desired),
+            Wanted::Invalid(_) | Wanted::Absent { .. } => None,
+        }
+    }
+
+    /// The digest of the wanted content.
+    #[must_use]
+    pub fn wanted_digest(&self) -> Option<&Digest> {
+        match self.wanted {
+            Wanted::Present(_, digest) => Some(digest),
+            Wanted::Invalid(_) | Wanted::Absent { .. } => None,
+        }
+    }
+
+    /// Hash of the present `redeploy-at`.
+    #[must_use]
+    pub fn redeploy_hash(&self) -> Option<String> {
+        self.redeploy_at.as_deref().map(short_hash)
+    }
+}
+
+/// The neighbours in the cluster, as the caches show them.
+#[derive(Clone, Debug, Default)]
+pub struct Peers {
+    /// The resource that makes the parent's deployment, where one is managed here.
+    pub parent: Option<ParentPeer>,
+    /// Other resources with the same key.
+    pub claimants: Vec<Claimant>,
+    /// Deployments of subdeployments of this target that resources here made.
+    pub subdeployments: BTreeSet<String>,
+}
+
+/// The resource that makes the parent's deployment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParentPeer {
+    /// Its name; shown only where it is in the same namespace.
+    pub object: ObjectName,
+    /// Whether its spec is in AWS.
+    pub synced: bool,
+    /// Its newest deployment.
+    pub deployment_id: Option<String>,
+}
+
+/// Another resource with the same key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claimant {
+    /// Its name.
+    pub object: ObjectName,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Whether its status names a deployment.
+    pub has_deployment: bool,
+    /// Whether it is being deleted.
+    pub deleting: bool,
+}
+
+/// A row's target is exactly this key's.
+#[must_use]
+pub fn is_of_key(key: &Key, target_arn: &str, parent_target_arn: Option<&str>) -> bool {
+    key.target.as_str() == target_arn && key.parent.as_ref().map(TargetArn::as_str) == parent_target_arn
+}

@@ -1,0 +1,229 @@
+//! Says on the resource where it stands: the status, one function per condition. Pure.
+
+mod ready;
+mod synced;
+mod words;
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use jiff::Timestamp;
+
+pub use ready::{Ready, ready};
+use super::assess::{Assessment, Phase};
+use super::knowledge::{Knowledge, Request};
+use super::memory::Memory;
+use super::subject::{Subject, Wanted};
+use crate::api::GreengrassDeploymentStatus;
+use crate::failure::Blocking;
+
+/// Longest message of a condition. The API server takes 32768 bytes; a person reads a few sentences.
+const LONGEST_MESSAGE: usize = 1024;
+
+/// Condition types in the order in which they stand: kstatus reads them in order.
+const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+
+/// Why a condition has its status: the reason in conditions, events and metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// AWS has it.
+    Deployed,
+    /// A revision is being made.
+    Progressing,
+    /// It fails, and is tried again.
+    ProgressingWithRetry,
+    /// AWS could not be read for too long.
+    Unverified,
+    /// Nothing may be written to AWS.
+    Suspended,
+    /// The parent comes first.
+    WaitingForParent,
+    /// AWS is being cleared.
+    Removing,
+    /// The spec can't be used.
+    InvalidSpec,
+    /// The resource now means another target.
+    KeyChanged,
+    /// Another resource has the key.
+    TargetConflict,
+    /// Somebody else's deployment is there.
+    ForeignRevision,
+    /// AWS no longer has what was made.
+    Drifted,
+    /// The newest revision was cancelled.
+    RolloutCanceled,
+    /// The device reported a failure.
+    RolloutFailed,
+    /// AWS refuses; a person must act.
+    Refused(Blocking),
+    /// What must be cleared in AWS is not known, or AWS refuses.
+    DeletionBlocked,
+    /// AWS has what is wanted.
+    UpToDate,
+    /// AWS has something else.
+    OutOfDate,
+    /// It can't be said.
+    Unknown,
+}
+
+impl Reason {
+    /// As it stands in conditions.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Deployed => "Deployed",
+            Self::Progressing => "Progressing",
+            Self::ProgressingWithRetry => "ProgressingWithRetry",
+            Self::Unverified => "Unverified",
+            Self::Suspended => "Suspended",
+            Self::WaitingForParent => "WaitingForParent",
+            Self::Removing => "Removing",
+            Self::InvalidSpec => "InvalidSpec",
+            Self::KeyChanged => "KeyChanged",
+            Self::TargetConflict => "TargetConflict",
+            Self::ForeignRevision => "ForeignRevision",
+            Self::Drifted => "Drifted",
+            Self::RolloutCanceled => "RolloutCanceled",
+            Self::RolloutFailed => "RolloutFailed",
+            Self::Refused(blocking) => blocking.reason(),
+            Self::DeletionBlocked => "DeletionBlocked",
+            Self::UpToDate => "UpToDate",
+            Self::OutOfDate => "OutOfDate",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// The status of a condition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Truth {
+    /// It holds.
+    True,
+    /// It does not.
+    False,
+    /// It can't be said.
+    Unknown,
+}
+
+impl Truth {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// What a condition says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Saying {
+    /// Its status.
+    pub truth: Truth,
+    /// Its reason.
+    pub reason: Reason,
+    /// A sentence for a person.
+    pub message: String,
+}
+
+/// Where the resource stands, as its status says it.
+#[must_use]
+pub fn summarise(
+    subject: &Subject<'_>,
+    memory: &Memory,
+    knowledge: &Knowledge,
+    assessment: &Assessment,
+    previous: &[Condition],
+) -> GreengrassDeploymentStatus {
+    let memory = up_to_date(subject, memory, knowledge, assessment);
+    let mut status = memory.to_status();
+    let Ready { saying, companion } = ready(subject, &memory, assessment, previous);
+    let suspended = assessment.suspended.then(|| words::suspended(assessment));
+    let synced = synced::synced(&memory, assessment);
+    let (reconciling, stalled) = match companion {
+        ready::Companion::None => (None, None),
+        ready::Companion::Reconciling => (Some(accompany(&saying)), None),
+        ready::Companion::Stalled => (None, Some(accompany(&saying))),
+    };
+    let ours = [Some(saying), reconciling, stalled, Some(synced), suspended];
+    let mut conditions: Vec<Condition> = TYPES
+        .iter()
+        .zip(ours)
+        .filter_map(|(name, saying)| {
+            saying.map(|saying| condition(name, saying, subject.generation, assessment.now, previous))
+        })
+        .collect();
+    // Conditions of others stay as they are.
+    conditions.extend(previous.iter().filter(|other| !TYPES.contains(&other.type_.as_str())).cloned());
+    status.conditions = conditions;
+    status
+}
+
+/// What is remembered without a write of its own: it travels with the next one.
+fn up_to_date(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, assessment: &Assessment) -> Memory {
+    let mut memory = memory.clone();
+    memory.observed_generation = Some(subject.generation);
+    if let Wanted::Present(desired, digest) = subject.wanted {
+        memory.key = memory.key.or_else(|| Some(desired.key.clone()));
+        memory.deletion_policy = Some(desired.deletion_policy);
+        let unchanged = memory.intent.is_none() && !matches!(assessment.phase, Phase::Invalid(_) | Phase::KeyChanged { .. });
+        if let Some(own) = memory.deployment.as_mut().filter(|own| unchanged && own.digest.as_ref() == Some(digest)) {
+            own.generation = Some(subject.generation);
+        }
+    }
+    if let (Some(own), Some(status)) =
+        (memory.deployment.as_mut(), assessment.ownership.own().and_then(|own| own.status))
+    {
+        own.status = Some(status.as_str().to_owned());
+    }
+    if subject.reconcile_at.is_some() && !assessment.look_wanted && knowledge.verified_at.is_some() {
+        memory.reconcile_at.clone_from(&subject.reconcile_at);
+    }
+    if memory.foreign.is_some() && assessment.ownership.own().is_some_and(|own| own.remembered) {
+        memory.foreign = None;
+    }
+    memory
+}
+
+fn accompany(ready: &Saying) -> Saying {
+    Saying { truth: Truth::True, ..ready.clone() }
+}
+
+fn condition(name: &str, saying: Saying, generation: i64, now: Timestamp, previous: &[Condition]) -> Condition {
+    let Saying { truth, reason, message } = saying;
+    let before = previous.iter().find(|condition| condition.type_ == name);
+    let since = before
+        .filter(|before| before.status == truth.as_str())
+        // Whole seconds: the API server keeps no more, and a finer time would differ from what it gives back.
+        .map_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now), |before| before.last_transition_time.0);
+    Condition {
+        type_: name.to_owned(),
+        status: truth.as_str().to_owned(),
+        reason: reason.as_str().to_owned(),
+        message: cut(&message),
+        observed_generation: Some(generation),
+        last_transition_time: Time(since),
+    }
+}
+
+fn cut(message: &str) -> String {
+    if message.len() <= LONGEST_MESSAGE {
+        return message.to_owned();
+    }
+    let end = (0..=LONGEST_MESSAGE - 3).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
+    format!("{}...", message.get(..end).unwrap_or_default())
+}
+
+/// What happened between two statuses, for an event: one per transition of Ready.
+#[must_use]
+pub fn transition<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
+    let ready = |conditions: &'a [Condition]| conditions.iter().find(|condition| condition.type_ == "Ready");
+    let now = ready(after)?;
+    let then = before.iter().find(|condition| condition.type_ == "Ready");
+    let same = then.is_some_and(|then| then.status == now.status && then.reason == now.reason);
+    (!same).then_some(now)
+}
+
+/// Re-exported for callers that record a failure.
+#[must_use]
+pub fn request(subject: &Subject<'_>) -> Request {
+    super::assess::trouble::request(subject)
+}
