@@ -65,7 +65,8 @@ impl CallFilter {
     }
 }
 
-fn bad_request(problem: impl ToString) -> (u16, String) {
+#[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
+fn bad_request<E: ToString>(problem: E) -> (u16, String) {
     (400, problem.to_string())
 }
 

@@ -95,7 +95,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_tokio_clock_moves_with_paused_time() {
         let clock = TokioClock::starting_at(Timestamp::UNIX_EPOCH);
-        tokio::time::advance(Duration::from_secs(3600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(clock.now().as_second(), 3600);
         assert_eq!(clock.advance(Duration::from_secs(1)), None);
     }

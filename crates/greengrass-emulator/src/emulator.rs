@@ -18,6 +18,7 @@ use crate::{
     http_client::EmulatorHttpClient,
     ledger::{CallRecord, Ledger},
     operation::Operation,
+    request::of_service,
     scope::Scope,
     state::{Call, Input, ReadAt, State},
     switches::Switches,
@@ -320,7 +321,8 @@ impl Emulator {
         operation: Operation,
         request: &Value,
     ) -> Result<Value, ServiceError> {
-        let Value::Object(input) = operation.input().read(request)? else {
+        let input = operation.input().read(request);
+        let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
             return Err(ServiceError::validation("the request is no JSON object"));
         };
         let call = Call {
@@ -340,6 +342,10 @@ pub struct Faults<'a>(&'a Emulator);
 
 impl Faults<'_> {
     /// Adds a rule after the others, and returns its id.
+    #[expect(
+        clippy::must_use_candidate,
+        reason = "few rules are removed one by one"
+    )]
     pub fn add(&self, rule: FaultRule) -> u64 {
         self.0.core().faults.add(rule)
     }

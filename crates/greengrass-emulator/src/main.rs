@@ -1,2 +1,130 @@
-//! The emulator as a program.
-fn main() {}
+//! The emulator as a program: command line, logs, signals. I/O.
+
+use std::{io::Write, net::SocketAddr, time::Duration};
+
+use anyhow::Context;
+use clap::Parser;
+use greengrass_emulator::{DEFAULT_ACCOUNT, Emulator, ManualClock, Switches};
+use jiff::Timestamp;
+use tokio::{
+    net::TcpListener,
+    signal::unix::{SignalKind, signal},
+};
+use tracing_subscriber::EnvFilter;
+
+/// How long calls that have arrived may take after a signal to stop. A call that a fault keeps hanging never ends by itself.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// AWS IoT Greengrass V2 on one machine: deployments, tags, things and thing groups, for tests and demonstrations.
+///
+/// Point a client at it with AWS_ENDPOINT_URL. An access key id of twelve digits is the caller's account.
+/// GET /_emulator/calls shows every call.
+#[derive(Debug, Parser)]
+#[command(version)]
+#[expect(clippy::doc_markdown, reason = "printed by --help")]
+struct Arguments {
+    /// Address and port to listen on; port 0 takes a free one, which is printed.
+    #[arg(
+        long,
+        env = "GREENGRASS_EMULATOR_LISTEN",
+        default_value = "127.0.0.1:4566"
+    )]
+    listen: SocketAddr,
+
+    /// Account of callers whose access key id is not twelve digits.
+    #[arg(long, env = "GREENGRASS_EMULATOR_ACCOUNT", default_value = DEFAULT_ACCOUNT, value_parser = account)]
+    account: String,
+
+    /// What generated ids follow from: the same seed and the same calls give the same ids. Random when absent.
+    #[arg(long, env = "GREENGRASS_EMULATOR_SEED")]
+    seed: Option<u64>,
+
+    /// Position of a switch, as NAME=POSITION; GET /_emulator/switches shows all. May be repeated; separated by commas in the variable.
+    #[arg(
+        long = "switch",
+        env = "GREENGRASS_EMULATOR_SWITCHES",
+        value_name = "NAME=POSITION",
+        value_delimiter = ','
+    )]
+    switches: Vec<String>,
+
+    /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
+    #[arg(long, env = "GREENGRASS_EMULATOR_MANUAL_CLOCK", value_name = "TIME")]
+    manual_clock: Option<Timestamp>,
+
+    /// Log filter, as RUST_LOG has it.
+    #[arg(long, env = "RUST_LOG", default_value = "info")]
+    log: String,
+}
+
+fn account(text: &str) -> Result<String, String> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        Err("an account is twelve digits".to_owned())
+    }
+}
+
+impl Arguments {
+    fn switches(&self) -> anyhow::Result<Switches> {
+        self.switches
+            .iter()
+            .try_fold(Switches::default(), |switches, flag| {
+                switches
+                    .with_flag(flag)
+                    .with_context(|| format!("--switch {flag}"))
+            })
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments = Arguments::parse();
+    let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .init();
+
+    let mut builder = Emulator::builder()
+        .switches(arguments.switches()?)
+        .default_account(&arguments.account)
+        .seed(arguments.seed.unwrap_or_else(random_seed));
+    if let Some(start) = arguments.manual_clock {
+        builder = builder.clock(ManualClock::starting_at(start));
+    }
+    let emulator = builder.build();
+
+    let listener = TcpListener::bind(arguments.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let mut terminated = signal(SignalKind::terminate())?;
+    let mut interrupted = signal(SignalKind::interrupt())?;
+    let address = listener.local_addr()?;
+    // On stdout, by itself and at once: scripts wait for this line.
+    let mut stdout = std::io::stdout();
+    writeln!(stdout, "listening on http://{address}")?;
+    stdout.flush()?;
+
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let server = emulator.serve_until(listener, async {
+        let _ = stopped.await;
+    });
+    let mut server = std::pin::pin!(server);
+    tokio::select! {
+        ended = &mut server => return ended.context("the server ended"),
+        _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),
+        _ = interrupted.recv() => tracing::info!("SIGINT: stopping"),
+    }
+    let _ = stop.send(());
+    if let Ok(ended) = tokio::time::timeout(GRACE, server).await {
+        return ended.context("the server ended");
+    }
+    tracing::info!("calls are still open; stopping nevertheless");
+    Ok(())
+}
+
+fn random_seed() -> u64 {
+    let (high, low) = uuid::Uuid::new_v4().as_u64_pair();
+    high ^ low
+}

@@ -90,7 +90,7 @@ fn cannot_parse(message: String) -> ServiceError {
 }
 
 /// `IoT` Core has no `ValidationException`.
-fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
+pub(crate) fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
     match (operation.service(), error) {
         (Service::Iot, ServiceError::Validation { message, .. }) => {
             ServiceError::iot(crate::error::IotErrorCode::InvalidRequest, message)

@@ -24,13 +24,13 @@ pub(crate) enum Shape {
         max: f64,
     },
     List {
-        member: &'static Shape,
+        member: &'static Self,
         min: usize,
         max: usize,
     },
     Map {
-        key: &'static Shape,
-        value: &'static Shape,
+        key: &'static Self,
+        value: &'static Self,
         min: usize,
         max: usize,
     },

@@ -34,13 +34,13 @@ impl Partition {
         let mut parameters = input.0.clone();
         parameters.remove("clientToken");
         let parameters = Value::Object(parameters);
-        let answer = match self.tokens.lookup(token, &parameters, switches, now)? {
-            Some(answer) => answer,
-            None => {
-                let answer = self.create_now(input, ids, switches, now)?;
-                self.tokens.remember(token, parameters, answer.clone(), now);
-                answer
-            }
+        let known = self.tokens.lookup(token, &parameters, switches, now)?;
+        let answer = if let Some(answer) = known {
+            answer
+        } else {
+            let answer = self.create_now(input, ids, switches, now)?;
+            self.tokens.remember(token, parameters, answer.clone(), now);
+            answer
         };
         Ok(Answer {
             status: 201,

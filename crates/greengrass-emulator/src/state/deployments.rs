@@ -281,7 +281,7 @@ impl Deployments {
             )));
         }
         self.change(number, now, |version| {
-            version.status = DeploymentStatus::Canceled
+            version.status = DeploymentStatus::Canceled;
         });
         Ok(())
     }

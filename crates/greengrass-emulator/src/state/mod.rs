@@ -4,6 +4,8 @@ mod create;
 pub(crate) mod deployments;
 mod operations;
 mod paging;
+#[cfg(test)]
+mod properties;
 mod tags;
 pub(crate) mod things;
 pub(crate) mod tokens;

@@ -8,11 +8,14 @@ use serde_json::{Value, json};
 use super::{Answer, Input, Partition, deployments::View};
 use crate::error::ServiceError;
 
+/// Tags by their keys.
+pub(super) type Tags = BTreeMap<String, String>;
+
 /// The bound of the model's `TagMap`.
 const MOST_TAGS: usize = 200;
 
 /// The tags in an input, which is a map of strings by its shape.
-pub(super) fn from_input(tags: &Value) -> BTreeMap<String, String> {
+pub(super) fn from_input(tags: &Value) -> Tags {
     tags.as_object()
         .into_iter()
         .flatten()
@@ -21,7 +24,7 @@ pub(super) fn from_input(tags: &Value) -> BTreeMap<String, String> {
 }
 
 /// The `aws:` prefix is reserved in every service: <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>.
-pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError> {
+pub(super) fn check(tags: &Tags) -> Result<(), ServiceError> {
     tags.keys()
         .find(|key| {
             key.get(..4)
@@ -37,17 +40,13 @@ pub(super) fn check(tags: &BTreeMap<String, String>) -> Result<(), ServiceError>
 
 impl Partition {
     /// The id in the ARN of a deployment of this account and region that exists.
-    fn tagged(
-        &self,
-        input: &Input,
-        view: View,
-    ) -> Result<(u64, &Arc<BTreeMap<String, String>>), ServiceError> {
+    fn tagged(&self, input: &Input, view: View) -> Result<(u64, &Tags), ServiceError> {
         let arn = input.required("resourceArn");
         let id = arn.rsplit(':').next().unwrap_or_default();
         self.deployments
             .get(id, view)
             .filter(|_| self.scope.deployment_arn(id) == arn)
-            .map(|(row, version)| (row.number, &version.tags))
+            .map(|(row, version)| (row.number, version.tags.as_ref()))
             .ok_or_else(|| ServiceError::ResourceNotFound {
                 resource_id: arn.to_owned(),
                 resource_type: "resource",
@@ -63,7 +62,7 @@ impl Partition {
         let added = from_input(input.get("tags"));
         check(&added)?;
         let (number, tags) = self.tagged(input, view)?;
-        let mut tags = tags.as_ref().clone();
+        let mut tags = tags.clone();
         tags.extend(added);
         if tags.len() > MOST_TAGS {
             return Err(ServiceError::field(
@@ -83,7 +82,7 @@ impl Partition {
         now: Timestamp,
     ) -> Result<Answer, ServiceError> {
         let (number, tags) = self.tagged(input, view)?;
-        let mut tags = tags.as_ref().clone();
+        let mut tags = tags.clone();
         for key in input.get("tagKeys").as_array().into_iter().flatten() {
             tags.remove(key.as_str().unwrap_or_default());
         }
@@ -94,6 +93,6 @@ impl Partition {
 
     pub(super) fn list_tags(&self, input: &Input, view: View) -> Result<Answer, ServiceError> {
         let (_, tags) = self.tagged(input, view)?;
-        Ok(Answer::ok(json!({"tags": tags.as_ref()})))
+        Ok(Answer::ok(json!({"tags": tags})))
     }
 }

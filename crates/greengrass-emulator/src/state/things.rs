@@ -113,7 +113,7 @@ impl Things {
             .collect()
     }
 
-    /// The same call again succeeds, one with another configuration doesn't: the documentation of CreateThing.
+    /// The same call again succeeds, one with another configuration doesn't: the documentation of `CreateThing`.
     pub(super) fn create_thing(
         &mut self,
         scope: &Scope,
@@ -174,7 +174,7 @@ impl Things {
         }))))
     }
 
-    /// Succeeds for a thing that doesn't exist, as the documentation of DeleteThing says.
+    /// Succeeds for a thing that doesn't exist, as the documentation of `DeleteThing` says.
     pub(super) fn delete_thing(&mut self, input: &Input) -> Result<Answer, ServiceError> {
         check_version(input)?;
         let name = input.required("thingName");

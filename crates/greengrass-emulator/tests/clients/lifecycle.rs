@@ -1,87 +1,104 @@
-//! Create, get, list, cancel, delete and tags.
+//! Create, revise, cancel, delete, tags, subdeployments: through the Rust SDK.
 
-use aws_sdk_greengrassv2::{
-    error::ProvideErrorMetadata,
-    types::{ComponentDeploymentSpecification, DeploymentHistoryFilter, DeploymentStatus},
-};
+use aws_sdk_greengrassv2::{error::ProvideErrorMetadata, types::DeploymentStatus};
+use greengrass_emulator::{Emulator, ManualClock};
+use jiff::Timestamp;
+use serde_json::json;
 
-use crate::support::{ACCOUNT, REGION, client_of, with_group};
-
-fn component(version: &str) -> ComponentDeploymentSpecification {
-    ComponentDeploymentSpecification::builder()
-        .component_version(version)
-        .build()
-        .unwrap()
-}
+use crate::support::{ACCOUNT, REGION, World, component};
 
 #[tokio::test]
-async fn a_group_goes_through_revisions_and_is_cancelled_and_deleted() {
-    let (emulator, client, group) = with_group();
-    let create = |version: &'static str| {
-        client
-            .create_deployment()
-            .target_arn(&group)
-            .deployment_name("fleet")
-            .components("com.example.Hello", component(version))
-            .tags("team", "edge")
-            .send()
-    };
-    let first = create("1.0.0").await.unwrap();
-    let second = create("1.1.0").await.unwrap();
-    assert_ne!(first.deployment_id(), first.iot_job_id());
-    let job = first.iot_job_id().unwrap();
+async fn a_created_deployment_comes_back_as_it_was_sent() {
+    let created_at: Timestamp = "2026-03-04T05:06:07.891Z".parse().unwrap();
+    let clock = ManualClock::starting_at(created_at);
+    let world = World::of(Emulator::builder().clock(clock).build());
+    let created = world
+        .client
+        .create_deployment()
+        .target_arn(&world.group)
+        .deployment_name("fleet")
+        .components("com.example.Hello", component("1.0.0"))
+        .tags("team", "edge")
+        .send()
+        .await
+        .unwrap();
+    let job = created.iot_job_id().unwrap();
+    assert_ne!(created.deployment_id().unwrap(), job);
     assert_eq!(
-        first.iot_job_arn().unwrap(),
+        created.iot_job_arn().unwrap(),
         format!("arn:aws:iot:{REGION}:{ACCOUNT}:job/{job}")
     );
 
-    let id = second.deployment_id().unwrap();
-    let got = client
+    let id = created.deployment_id().unwrap();
+    let got = world
+        .client
         .get_deployment()
         .deployment_id(id)
         .send()
         .await
         .unwrap();
-    assert_eq!(got.revision_id(), Some("2"));
+    assert_eq!(got.target_arn(), Some(world.group.as_str()));
+    assert_eq!(got.revision_id(), Some("1"));
     assert_eq!(got.deployment_status(), Some(&DeploymentStatus::Active));
+    assert_eq!(got.iot_job_id(), Some(job));
     assert!(got.is_latest_for_target());
     assert_eq!(got.tags().unwrap()["team"], "edge");
     assert_eq!(
         got.components().unwrap()["com.example.Hello"],
-        component("1.1.0")
+        component("1.0.0")
     );
+    assert!(got.deployment_policies().is_none());
+    assert_eq!(
+        i128::from(got.creation_timestamp().unwrap().to_millis().unwrap()),
+        created_at.as_nanosecond() / 1_000_000
+    );
+}
 
-    let old = first.deployment_id().unwrap();
-    let list = |filter| {
-        client
-            .list_deployments()
-            .target_arn(&group)
-            .history_filter(filter)
+#[tokio::test]
+async fn a_new_revision_replaces_the_one_before_and_counts_on_after_deletion() {
+    let world = World::new();
+    let first = world.deploy(&world.group);
+    let second = world.deploy(&world.group);
+    assert_eq!(world.status(&first), "INACTIVE");
+    assert_eq!(world.status(&second), "ACTIVE");
+    let cancel = world.client.cancel_deployment().deployment_id(&second);
+    assert_eq!(cancel.send().await.unwrap().message(), Some("SUCCESS"));
+    for id in [&second, &first] {
+        world
+            .client
+            .delete_deployment()
+            .deployment_id(id)
             .send()
-    };
-    let all = list(DeploymentHistoryFilter::All).await.unwrap();
-    let rows: Vec<_> = all
-        .deployments()
-        .iter()
-        .map(|row| {
-            (
-                row.deployment_id().unwrap(),
-                row.deployment_status().unwrap().as_str(),
-                row.is_latest_for_target(),
-            )
-        })
-        .collect();
-    assert_eq!(rows, [(id, "ACTIVE", true), (old, "INACTIVE", false)]);
-    let latest = list(DeploymentHistoryFilter::LatestOnly).await.unwrap();
-    assert_eq!(latest.deployments().len(), 1);
+            .await
+            .unwrap();
+    }
+    let third = world.deploy(&world.group);
+    assert_eq!(world.emulator.deployment(&third).unwrap().revision_id, "3");
+}
 
-    let too_early = client
-        .delete_deployment()
-        .deployment_id(id)
+#[tokio::test]
+async fn a_cancelled_deployment_stays_cancelled_when_it_is_replaced() {
+    let world = World::new();
+    let first = world.deploy(&world.group);
+    world
+        .client
+        .cancel_deployment()
+        .deployment_id(&first)
         .send()
         .await
-        .unwrap_err();
-    let too_early = too_early.into_service_error();
+        .unwrap();
+    world.deploy(&world.group);
+    assert_eq!(world.status(&first), "CANCELED");
+}
+
+#[tokio::test]
+async fn cancelling_twice_and_deleting_too_early_are_validation_exceptions() {
+    let world = World::new();
+    let id = world.deploy(&world.group);
+    let delete = || world.client.delete_deployment().deployment_id(&id).send();
+    let cancel = || world.client.cancel_deployment().deployment_id(&id).send();
+
+    let too_early = delete().await.unwrap_err().into_service_error();
     assert!(too_early.is_validation_exception());
     assert!(
         too_early
@@ -89,57 +106,97 @@ async fn a_group_goes_through_revisions_and_is_cancelled_and_deleted() {
             .unwrap()
             .contains("must be canceled before deletion")
     );
-    let cancelled = client
+    cancel().await.unwrap();
+    let again = cancel().await.unwrap_err().into_service_error();
+    assert!(again.is_validation_exception());
+    assert!(again.message().unwrap().contains("already canceled"));
+    delete().await.unwrap();
+    let gone = delete().await.unwrap_err().into_service_error();
+    assert!(gone.is_resource_not_found_exception());
+}
+
+#[tokio::test]
+async fn a_thing_has_no_job_and_completes() {
+    let world = World::new();
+    let thing = world.thing("core");
+    let created = world
+        .client
+        .create_deployment()
+        .target_arn(&thing)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!((created.iot_job_id(), created.iot_job_arn()), (None, None));
+    let id = created.deployment_id().unwrap();
+    let done = greengrass_emulator::DeploymentStatus::Completed;
+    assert!(world.emulator.set_deployment_status(id, done));
+    let got = world
+        .client
+        .get_deployment()
+        .deployment_id(id)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(got.deployment_status(), Some(&DeploymentStatus::Completed));
+    // It must be cancelled before it can go, as the public clean-up scripts do.
+    assert!(
+        world
+            .client
+            .delete_deployment()
+            .deployment_id(id)
+            .send()
+            .await
+            .is_err()
+    );
+    world
+        .client
         .cancel_deployment()
         .deployment_id(id)
         .send()
         .await
         .unwrap();
-    assert_eq!(cancelled.message(), Some("SUCCESS"));
-    let again = client
-        .cancel_deployment()
-        .deployment_id(id)
-        .send()
-        .await
-        .unwrap_err();
-    assert!(again.message().unwrap().contains("already canceled"));
-    client
+    world
+        .client
         .delete_deployment()
         .deployment_id(id)
         .send()
         .await
         .unwrap();
-    let gone = client
-        .get_deployment()
-        .deployment_id(id)
-        .send()
-        .await
-        .unwrap_err();
-    let gone = gone.into_service_error();
-    assert!(gone.is_resource_not_found_exception());
+}
 
-    let latest = list(DeploymentHistoryFilter::LatestOnly).await.unwrap();
-    assert_eq!(latest.deployments()[0].deployment_id(), Some(old));
-    assert!(latest.deployments()[0].is_latest_for_target());
-    assert_eq!(create("1.2.0").await.map(|_| ()).unwrap(), ());
+#[tokio::test]
+async fn a_parents_new_revision_ends_its_subdeployments_down_to_the_last() {
+    let world = World::new();
+    let (canary, nested) = (world.group("canary"), world.group("nested"));
+    world.deploy(&world.group);
+    let sub = world.deploy_sub(&canary, &world.group);
+    let nested_sub = world.deploy_sub(&nested, &canary);
+    let own = world.deploy(&canary);
+    assert_eq!(world.status(&sub), "ACTIVE");
     assert_eq!(
-        emulator
-            .deployments(ACCOUNT, REGION)
-            .last()
-            .unwrap()
-            .revision_id,
-        "3"
+        world.emulator.deployment(&own).unwrap().revision_id,
+        "1",
+        "counts for itself"
     );
-    assert_eq!(emulator.calls_of("CreateDeployment").len(), 3);
+    assert_eq!(
+        world.status(&nested_sub),
+        "INACTIVE",
+        "its parent has a new revision"
+    );
+
+    let nested_sub = world.deploy_sub(&nested, &canary);
+    world.deploy(&world.group);
+    assert_eq!(world.status(&sub), "INACTIVE");
+    assert_eq!(world.status(&nested_sub), "INACTIVE");
+    assert_eq!(world.status(&own), "ACTIVE");
 }
 
 #[tokio::test]
 async fn tags_are_added_replaced_and_removed() {
-    let (emulator, client, group) = with_group();
-    let id = emulator
-        .create_deployment(ACCOUNT, REGION, &serde_json::json!({"targetArn": group}))
-        .unwrap();
-    let arn = emulator.deployment(&id).unwrap().deployment_arn;
+    let world = World::new();
+    let id = world.deploy(&world.group);
+    let arn = world.emulator.deployment(&id).unwrap().deployment_arn;
+    let client = &world.client;
     let tag = client
         .tag_resource()
         .resource_arn(&arn)
@@ -168,12 +225,109 @@ async fn tags_are_added_replaced_and_removed() {
         .unwrap();
     let tags = tags.tags().unwrap();
     assert_eq!((tags.len(), tags["a"].as_str()), (1, "3"));
-    let elsewhere = client_of(&emulator, ACCOUNT, "eu-west-2");
-    let error = elsewhere
-        .list_tags_for_resource()
-        .resource_arn(&arn)
+}
+
+#[tokio::test]
+async fn accounts_and_regions_are_strangers_to_each_other() {
+    let world = World::new();
+    let id = world.deploy(&world.group);
+    let arn = world.emulator.deployment(&id).unwrap().deployment_arn;
+    for client in [
+        world.client_of("210987654321", REGION),
+        world.client_of(ACCOUNT, "eu-west-2"),
+    ] {
+        let get = client
+            .get_deployment()
+            .deployment_id(&id)
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(get.code(), Some("ResourceNotFoundException"));
+        let tags = client
+            .list_tags_for_resource()
+            .resource_arn(&arn)
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(tags.code(), Some("ResourceNotFoundException"));
+        let create = client
+            .create_deployment()
+            .target_arn(&world.group)
+            .send()
+            .await
+            .unwrap_err();
+        assert_eq!(create.code(), Some("ResourceNotFoundException"));
+        assert!(
+            client
+                .list_deployments()
+                .send()
+                .await
+                .unwrap()
+                .deployments()
+                .is_empty()
+        );
+    }
+    let unknown_key = world.client_of("AKIDEXAMPLE", REGION);
+    unknown_key
+        .get_deployment()
+        .deployment_id(&id)
+        .send()
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn the_ledger_has_every_call_and_what_became_of_it() {
+    let world = World::new();
+    let create = world
+        .client
+        .create_deployment()
+        .target_arn(&world.group)
+        .client_token("t-1");
+    let created = create.send().await.unwrap();
+    let missing = world
+        .client
+        .get_deployment()
+        .deployment_id("none")
         .send()
         .await
         .unwrap_err();
-    assert_eq!(error.code(), Some("ResourceNotFoundException"));
+    let calls = world.emulator.calls();
+    let [create, get] = calls.as_slice() else {
+        panic!("{calls:?}");
+    };
+    assert_eq!(
+        create.request,
+        json!({"targetArn": world.group, "clientToken": "t-1"})
+    );
+    assert_eq!(
+        (create.account.as_deref(), create.region.as_deref()),
+        (Some(ACCOUNT), Some(REGION))
+    );
+    assert_eq!(
+        (create.status, create.error_code.as_deref()),
+        (Some(201), None)
+    );
+    assert_eq!(create.deployment_id.as_deref(), created.deployment_id());
+    assert_eq!(
+        (get.status, get.error_code.as_deref()),
+        (Some(404), Some("ResourceNotFoundException"))
+    );
+    assert_eq!(
+        missing.meta().extra("aws_request_id"),
+        Some(get.request_id.as_str())
+    );
+    assert!(create.time <= get.time && create.sequence < get.sequence);
+    world.emulator.clear_calls();
+    assert!(world.emulator.calls().is_empty());
+}
+
+#[tokio::test]
+async fn the_same_seed_gives_the_same_ids() {
+    let id = |seed| {
+        let world = World::of(Emulator::builder().seed(seed).build());
+        world.deploy(&world.group)
+    };
+    assert_eq!(id(1), id(1));
+    assert_ne!(id(1), id(2));
 }

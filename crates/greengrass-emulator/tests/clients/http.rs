@@ -1,0 +1,443 @@
+//! The wire format, byte by byte, and the admin interface.
+
+use axum::{body::Body, response::Response};
+use greengrass_emulator::{ConnectionDropped, Emulator, FaultAction, FaultRule, ManualClock};
+use http::Request;
+use http_body_util::BodyExt;
+use jiff::Timestamp;
+use serde_json::{Value, json};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+use tower::ServiceExt;
+
+use crate::support::{ACCOUNT, REGION, World};
+
+fn signed(service: &str) -> String {
+    format!(
+        "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=00"
+    )
+}
+
+fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    Request::builder()
+        .method(method)
+        .uri(path)
+        .header("x-amz-date", "20260101T000000Z")
+        .header("authorization", signed("greengrass"))
+        .body(Body::from(body))
+        .unwrap()
+}
+
+async fn send(emulator: &Emulator, request: Request<Body>) -> Response {
+    emulator.router().oneshot(request).await.unwrap()
+}
+
+async fn json_of(response: Response) -> Value {
+    let bytes = response.into_body().collect().await.unwrap().to_bytes();
+    if bytes.is_empty() {
+        return Value::Null;
+    }
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+async fn admin(emulator: &Emulator, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .body(Body::from(body))
+        .unwrap();
+    let response = send(emulator, request).await;
+    (response.status().as_u16(), json_of(response).await)
+}
+
+fn header<'a>(response: &'a Response, name: &str) -> &'a str {
+    response
+        .headers()
+        .get(name)
+        .map_or("", |value| value.to_str().unwrap())
+}
+
+#[tokio::test]
+async fn answers_have_explicit_nulls_and_epoch_seconds() {
+    let clock = ManualClock::starting_at(Timestamp::from_millisecond(1_621_884_415_241).unwrap());
+    let world = World::of(Emulator::builder().clock(clock).build());
+    let thing = world.thing("core");
+    let body = json!({"targetArn": thing, "components": {"c": {"componentVersion": "1.0.0"}}});
+    let created = send(
+        &world.emulator,
+        request("POST", "/greengrass/v2/deployments", &body),
+    )
+    .await;
+    assert_eq!(created.status(), 201);
+    assert_eq!(header(&created, "content-type"), "application/json");
+    assert_eq!(header(&created, "x-amzn-requestid").len(), 36);
+    let created = json_of(created).await;
+    let id = created["deploymentId"].as_str().unwrap();
+    assert_eq!(
+        created,
+        json!({"deploymentId": id, "iotJobId": null, "iotJobArn": null})
+    );
+
+    let got = send(
+        &world.emulator,
+        request(
+            "GET",
+            &format!("/greengrass/v2/deployments/{id}"),
+            &Value::Null,
+        ),
+    )
+    .await;
+    assert_eq!(
+        json_of(got).await,
+        json!({
+            "targetArn": thing, "revisionId": "1", "deploymentId": id, "deploymentName": null,
+            "deploymentStatus": "ACTIVE", "iotJobId": null, "iotJobArn": null,
+            "components": {"c": {"componentVersion": "1.0.0", "configurationUpdate": null, "runWith": null}},
+            "deploymentPolicies": null, "iotJobConfiguration": null, "creationTimestamp": 1_621_884_415.241,
+            "isLatestForTarget": true, "parentTargetArn": null, "tags": {},
+        })
+    );
+    let listed = send(
+        &world.emulator,
+        request("GET", "/greengrass/v2/deployments", &Value::Null),
+    )
+    .await;
+    assert_eq!(
+        json_of(listed).await,
+        json!({"deployments": [{
+            "targetArn": thing, "revisionId": "1", "deploymentId": id, "deploymentName": null,
+            "creationTimestamp": 1_621_884_415.241, "deploymentStatus": "ACTIVE",
+            "isLatestForTarget": true, "parentTargetArn": null,
+        }], "nextToken": null})
+    );
+    let path = format!("/greengrass/v2/deployments/{id}");
+    let cancelled = send(
+        &world.emulator,
+        request("POST", &format!("{path}/cancel"), &Value::Null),
+    )
+    .await;
+    assert_eq!(cancelled.status(), 200);
+    let deleted = send(&world.emulator, request("DELETE", &path, &Value::Null)).await;
+    assert_eq!(
+        (deleted.status().as_u16(), json_of(deleted).await),
+        (204, Value::Null)
+    );
+}
+
+#[tokio::test]
+async fn an_error_names_its_type_in_a_header() {
+    let world = World::new();
+    let missing = send(
+        &world.emulator,
+        request("GET", "/greengrass/v2/deployments/none", &Value::Null),
+    )
+    .await;
+    assert_eq!(missing.status(), 404);
+    assert_eq!(
+        header(&missing, "x-amzn-errortype"),
+        "ResourceNotFoundException"
+    );
+    let body = json_of(missing).await;
+    assert_eq!(
+        (&body["resourceId"], &body["resourceType"]),
+        (&json!("none"), &json!("deployment"))
+    );
+
+    let conflict = world.emulator.faults();
+    conflict.add(FaultRule::new(FaultAction::Throttle {
+        retry_after_seconds: Some(3),
+    }));
+    let throttled = send(
+        &world.emulator,
+        request("GET", "/greengrass/v2/deployments", &Value::Null),
+    )
+    .await;
+    assert_eq!(
+        (
+            throttled.status().as_u16(),
+            header(&throttled, "retry-after")
+        ),
+        (429, "3")
+    );
+}
+
+#[tokio::test]
+async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
+    let emulator = Emulator::default();
+    let with = |authorization: Option<String>| {
+        let mut request = request("GET", "/greengrass/v2/deployments", &Value::Null);
+        request.headers_mut().remove("authorization");
+        if let Some(authorization) = authorization {
+            request
+                .headers_mut()
+                .insert("authorization", authorization.parse().unwrap());
+        }
+        request
+    };
+    for (authorization, expected) in [
+        (None, "MissingAuthenticationTokenException"),
+        (Some("Basic x".to_owned()), "IncompleteSignatureException"),
+        (Some(signed("iot")), "InvalidSignatureException"),
+    ] {
+        let response = send(&emulator, with(authorization)).await;
+        assert_eq!(
+            (
+                response.status().as_u16(),
+                header(&response, "x-amzn-errortype")
+            ),
+            (403, expected)
+        );
+    }
+    assert_eq!(emulator.calls_of("ListDeployments").len(), 3);
+}
+
+#[tokio::test]
+async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
+    let emulator = Emulator::default();
+    let missing = send(
+        &emulator,
+        request("GET", "/greengrass/v2/coreDevices", &Value::Null),
+    )
+    .await;
+    assert_eq!(missing.status(), 501);
+    assert!(
+        json_of(missing).await["message"]
+            .as_str()
+            .unwrap()
+            .contains("ListCoreDevices")
+    );
+    let unknown = send(&emulator, request("PUT", "/nowhere", &Value::Null)).await;
+    assert_eq!(unknown.status(), 404);
+    assert!(
+        json_of(unknown).await["message"]
+            .as_str()
+            .unwrap()
+            .contains("PUT /nowhere")
+    );
+    let operations: Vec<_> = emulator
+        .calls()
+        .into_iter()
+        .map(|call| call.operation)
+        .collect();
+    assert_eq!(operations, ["ListCoreDevices", "PUT /nowhere"]);
+}
+
+#[tokio::test]
+async fn a_body_beyond_twelve_mebibytes_is_refused() {
+    let emulator = Emulator::default();
+    let mut large = request("POST", "/greengrass/v2/deployments", &Value::Null);
+    *large.body_mut() = Body::from(vec![b' '; 12 * 1024 * 1024 + 1]);
+    let response = send(&emulator, large).await;
+    assert_eq!(response.status(), 413);
+    assert_eq!(
+        header(&response, "x-amzn-errortype"),
+        "RequestEntityTooLargeException"
+    );
+}
+
+#[tokio::test]
+async fn a_reset_really_closes_the_connection_without_a_byte() {
+    let emulator = Emulator::default();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn({
+        let emulator = emulator.clone();
+        async move { emulator.serve(listener).await }
+    });
+    let exchange = async || {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let head =
+            "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).await.map(|_| answer)
+    };
+    emulator
+        .faults()
+        .add(FaultRule::new(FaultAction::ResetAfter));
+    let error = exchange().await.unwrap_err();
+    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
+    let answer = exchange().await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 403"));
+    server.abort();
+
+    emulator
+        .faults()
+        .add(FaultRule::new(FaultAction::ResetBefore));
+    let response = send(
+        &emulator,
+        request("GET", "/greengrass/v2/deployments", &Value::Null),
+    )
+    .await;
+    assert!(response.extensions().get::<ConnectionDropped>().is_some());
+}
+
+#[tokio::test]
+async fn the_ledger_is_read_filtered_and_cleared_over_http() {
+    let world = World::new();
+    let advance = json!({"advanceMilliseconds": 1});
+    let (status, _) = admin(&world.emulator, "POST", "/_emulator/clock", &advance).await;
+    assert_eq!(status, 409, "the clock runs by itself");
+    world.client.list_deployments().send().await.unwrap();
+    let create = world
+        .client
+        .create_deployment()
+        .target_arn(&world.group)
+        .send();
+    let created = create.await.unwrap();
+    let get = |query: &'static str| admin(&world.emulator, "GET", query, &Value::Null);
+    let (status, calls) = get("/_emulator/calls").await;
+    assert_eq!((status, calls.as_array().unwrap().len()), (200, 2));
+    let (_, creates) =
+        get("/_emulator/calls?operation=CreateDeployment&after=1&since=2020-01-01T00:00:00Z").await;
+    let id = created.deployment_id().unwrap();
+    let call = &creates[0];
+    let expected = json!({
+        "sequence": 2, "time": call["time"], "account": ACCOUNT, "region": REGION, "service": "greengrass",
+        "operation": "CreateDeployment", "status": 201, "errorCode": null, "fault": null, "deploymentId": id,
+        "requestId": call["requestId"],
+        "request": {"targetArn": world.group, "clientToken": call["request"]["clientToken"]},
+    });
+    assert_eq!(creates, json!([expected]));
+    assert_eq!(
+        get("/_emulator/calls?since=2999-01-01T00:00:00Z").await.1,
+        json!([])
+    );
+    assert_eq!(get("/_emulator/calls?nonsense=1").await.0, 400);
+    assert_eq!(
+        admin(&world.emulator, "DELETE", "/_emulator/calls", &Value::Null)
+            .await
+            .0,
+        204
+    );
+    assert_eq!(get("/_emulator/calls").await.1, json!([]));
+}
+
+#[tokio::test]
+async fn faults_switches_state_and_clock_are_driven_over_http() {
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let world = World::of(Emulator::builder().clock(clock).build());
+    let emulator = &world.emulator;
+    let id = world.deploy(&world.group);
+
+    let rule = json!({"match": {"operation": "GetDeployment"}, "action": {"type": "accessDenied"}});
+    assert_eq!(
+        admin(emulator, "POST", "/_emulator/faults", &rule).await,
+        (200, json!({"id": 1}))
+    );
+    world
+        .client
+        .get_deployment()
+        .deployment_id(&id)
+        .send()
+        .await
+        .unwrap_err();
+    let (_, faults) = admin(emulator, "GET", "/_emulator/faults", &Value::Null).await;
+    assert_eq!(
+        (&faults[0]["fired"], &faults[0]["rule"]["action"]["type"]),
+        (&json!(1), &json!("accessDenied"))
+    );
+    assert_eq!(
+        admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null)
+            .await
+            .0,
+        204
+    );
+    assert_eq!(
+        admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null)
+            .await
+            .0,
+        404
+    );
+    assert_eq!(
+        admin(emulator, "DELETE", "/_emulator/faults", &Value::Null)
+            .await
+            .0,
+        204
+    );
+    for wrong in [
+        json!({"action": {"type": "error", "status": 200, "code": "X"}}),
+        json!({"action": {"type": "explode"}}),
+        json!({"match": {"operation": "Nonsense"}, "action": {"type": "accessDenied"}}),
+    ] {
+        assert_eq!(
+            admin(emulator, "POST", "/_emulator/faults", &wrong).await.0,
+            400,
+            "{wrong}"
+        );
+    }
+
+    let change = json!({"tokenReuse": "createAnew"});
+    let (_, switches) = admin(emulator, "PUT", "/_emulator/switches", &change).await;
+    assert_eq!(switches["tokenReuse"], "createAnew");
+    assert_eq!(
+        admin(emulator, "GET", "/_emulator/switches", &Value::Null)
+            .await
+            .1,
+        switches
+    );
+    assert_eq!(
+        admin(
+            emulator,
+            "PUT",
+            "/_emulator/switches",
+            &json!({"tokenReuse": 1})
+        )
+        .await
+        .0,
+        400
+    );
+
+    let path = format!("/_emulator/deployments/{id}/status");
+    let (_, forced) = admin(emulator, "POST", &path, &json!({"status": "FAILED"})).await;
+    assert_eq!(forced["deploymentStatus"], "FAILED");
+    let (_, state) = admin(emulator, "GET", "/_emulator/state", &Value::Null).await;
+    let here = &state["accounts"][ACCOUNT][REGION];
+    assert_eq!(
+        here["targets"][&world.group][0]["deploymentStatus"],
+        "FAILED"
+    );
+    assert_eq!(here["thingGroups"], json!({"fleet": []}));
+    let nobody = "/_emulator/deployments/none/status";
+    assert_eq!(
+        admin(emulator, "POST", nobody, &json!({"status": "FAILED"}))
+            .await
+            .0,
+        404
+    );
+
+    let advance = json!({"advanceMilliseconds": 1500});
+    let (_, now) = admin(emulator, "POST", "/_emulator/clock", &advance).await;
+    assert_eq!(now, json!({"now": "1970-01-01T00:00:01.5Z"}));
+    assert_eq!(
+        admin(emulator, "GET", "/_emulator/health", &Value::Null)
+            .await
+            .1["status"],
+        "ok"
+    );
+    assert_eq!(
+        admin(emulator, "POST", "/_emulator/reset", &Value::Null)
+            .await
+            .0,
+        204
+    );
+    assert!(emulator.deployments(ACCOUNT, REGION).is_empty());
+    assert_eq!(
+        admin(emulator, "GET", "/_emulator/nonsense", &Value::Null)
+            .await
+            .0,
+        404
+    );
+}

@@ -1,0 +1,144 @@
+//! The emulator's program on a free port, and the clients that a script of this repository installs.
+
+use std::{
+    io::{BufRead, BufReader},
+    net::TcpStream,
+    path::PathBuf,
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::Duration,
+};
+
+use crate::support::{ACCOUNT, REGION};
+
+/// A running program; stopped when dropped.
+pub(crate) struct Program {
+    child: Child,
+    pub(crate) url: String,
+}
+
+impl Program {
+    pub(crate) fn start(arguments: &[&str]) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator"))
+            .args(["--listen", "127.0.0.1:0", "--log", "warn"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap())
+            .read_line(&mut line)
+            .unwrap();
+        let url = line
+            .trim_end()
+            .strip_prefix("listening on ")
+            .unwrap_or_default()
+            .to_owned();
+        let program = Self { child, url };
+        assert!(program.url.starts_with("http://127.0.0.1:"), "{line:?}");
+        program
+    }
+
+    pub(crate) fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// A command whose AWS client talks to this program, whatever the surroundings say.
+    pub(crate) fn client(&self, program: &str) -> Command {
+        let mut command = Command::new(clients().join(program));
+        for name in [
+            "AWS_PROFILE",
+            "AWS_SESSION_TOKEN",
+            "AWS_REGION",
+            "AWS_CA_BUNDLE",
+            "PYTHONPATH",
+            "PYTHONHOME",
+        ] {
+            command.env_remove(name);
+        }
+        command
+            .env("AWS_ENDPOINT_URL", &self.url)
+            .env("AWS_ACCESS_KEY_ID", ACCOUNT)
+            .env("AWS_SECRET_ACCESS_KEY", "secret")
+            .env("AWS_DEFAULT_REGION", REGION)
+            .env("AWS_DEFAULT_OUTPUT", "json")
+            .env("AWS_CONFIG_FILE", "/dev/null")
+            .env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null")
+            .env("AWS_EC2_METADATA_DISABLED", "true")
+            .env("AWS_MAX_ATTEMPTS", "1")
+            .env("AWS_PAGER", "")
+            .env("NO_PROXY", "127.0.0.1")
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Asks it to stop, and says whether it did so by itself.
+    pub(crate) fn stops_on(&mut self, signal: &str) -> bool {
+        let id = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([signal, &id])
+                .status()
+                .unwrap()
+                .success()
+        );
+        for _ in 0..100 {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                return status.success();
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        false
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // By the handle's process id; an error means that it is gone already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// The folder of the AWS CLI and of a Python with boto3.
+fn clients() -> &'static PathBuf {
+    static CLIENTS: OnceLock<PathBuf> = OnceLock::new();
+    CLIENTS.get_or_init(|| {
+        let script = concat!(
+            env!("CARGO_MANIFEST_DIR"),
+            "/../../tools/clients/install-aws"
+        );
+        let output = Command::new(script)
+            .stderr(Stdio::inherit())
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{script} failed: see above");
+        PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
+    })
+}
+
+#[test]
+fn the_program_stops_on_sigterm_and_sigint_even_with_an_open_connection() {
+    for signal in ["-TERM", "-INT"] {
+        let mut program = Program::start(&[]);
+        let _open = TcpStream::connect(program.address()).unwrap();
+        assert!(program.stops_on(signal), "{signal}");
+    }
+}
+
+#[test]
+fn a_wrong_argument_is_named() {
+    for (arguments, expected) in [
+        (["--switch", "tokenReuse=maybe"], "tokenReuse=maybe"),
+        (["--account", "12"], "twelve digits"),
+        (["--listen", "nowhere"], "nowhere"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(!output.status.success());
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert!(error.contains(expected), "{error}");
+    }
+}
