@@ -1,0 +1,43 @@
+# Everything is built as one workspace with one set of features: see tools/run-tests for why.
+everything := --workspace --all-targets --locked
+programs = $${CARGO_TARGET_DIR:-target}/debug
+
+.DEFAULT_GOAL := help
+.PHONY: help build test lint fmt crd demo demo-down clients controlplane clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## Build every program and every test
+	cargo build $(everything)
+
+test: ## Run every test, against a real control plane (built the first time, which takes minutes)
+	@tools/run-tests
+
+lint: ## Check format, lints, documentation and dependencies
+	cargo fmt --all --check
+	cargo clippy $(everything) -- -D warnings
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	tools/check-dependencies
+
+fmt: ## Format the code
+	cargo fmt --all
+
+crd: build ## Write the custom resource definitions in crds/ anew
+	$(programs)/greengrass-operator crd > crds/greengrass-operator.dev_greengrassdeployments.yaml
+
+demo: ## Show the operator at work: control plane, emulated AWS, examples; stays up
+	@tools/demo up
+
+demo-down: ## Stop the demo and remove what it made
+	@tools/demo down
+
+clients: ## Fetch kubectl, helm and the AWS CLI into a cache outside the tree
+	@for install in tools/clients/install-*; do if [ -x $$install ]; then $$install || exit 1; fi; done
+
+controlplane: ## Build etcd, kube-apiserver and kube-controller-manager into a cache outside the tree
+	@tools/controlplane/build
+
+clean: ## Remove what was built in the tree; the caches outside it stay
+	@if [ -d .demo ]; then tools/demo down; fi
+	cargo clean
