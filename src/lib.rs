@@ -1,1 +1,3 @@
 //! greengrass-operator
+pub mod controller;
+pub mod telemetry;

@@ -1,0 +1,1 @@
+//! Events of resources. I/O.

@@ -1,0 +1,17 @@
+//! What every kind shares: records, the queue, the driver, and the writers of status, finalizers and events.
+
+pub mod clock;
+pub mod driver;
+pub mod events;
+pub mod finalizer;
+pub mod heartbeat;
+#[cfg(test)]
+pub(crate) mod mock;
+pub mod object;
+pub mod objects;
+pub mod publish;
+pub mod queue;
+pub mod record;
+pub mod store;
+pub mod wakes;
+pub mod watch;

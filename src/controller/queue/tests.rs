@@ -1,0 +1,306 @@
+//! What the queue promises: nothing lost, nothing twice at once, nobody starved, a back-off that holds.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::aws::Class;
+use crate::controller::record::ResourceVersion;
+
+fn name(number: usize) -> ObjectName {
+    ObjectName { namespace: "press".into(), name: format!("o{number}") }
+}
+
+fn seconds(count: u64) -> Duration {
+    Duration::from_secs(count)
+}
+
+fn turn(state: &mut State, now: Instant) -> Option<Turn> {
+    match state.pick(now) {
+        Picked::Turn(turn) => Some(turn),
+        Picked::Idle(_) => None,
+    }
+}
+
+fn wake(class: Class, reason: Reason, due: Instant) -> Wake {
+    Wake { class, reason, due, lane: None, version: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wake_ups_of_one_object_become_one_turn_of_the_strongest_class() {
+    let queue = Queue::new(8);
+    queue.wake(name(1), Wake::now(Class::Sweep, Reason::AccountView).after(seconds(60)));
+    queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
+    let lease = queue.next().await;
+    assert_eq!(lease.turn().class, Class::Change);
+    let reasons: Vec<_> = lease.turn().reasons.iter().collect();
+    assert_eq!(reasons, [Reason::SpecChanged, Reason::AccountView]);
+    lease.done(Rest::until_woken());
+    assert_eq!(queue.lock().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_wakes_an_object_during_its_turn_becomes_one_turn_after_it() {
+    let queue = Queue::new(8);
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    let lease = queue.next().await;
+    queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
+    queue.wake(name(1), Wake::now(Class::Recovery, Reason::Status));
+    assert!(tokio::time::timeout(seconds(5), queue.next()).await.is_err());
+    lease.done(Rest::after(seconds(300), Class::Sweep));
+    let lease = queue.next().await;
+    assert_eq!(lease.turn().class, Class::Change);
+    assert!(!lease.turn().reasons.contains(Reason::Timer));
+    lease.done(Rest::until_woken());
+    assert_eq!(queue.lock().len(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_echo_of_an_own_write_costs_no_turn_but_a_newer_version_does() {
+    let queue = Queue::new(8);
+    let echo = |version| Wake::now(Class::Recovery, Reason::Status).of_version(ResourceVersion(version));
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    let lease = queue.next().await;
+    queue.wake(name(1), echo(7));
+    queue.wake(name(1), echo(8));
+    lease.done(Rest::until_woken().having_seen(ResourceVersion(8)));
+    assert_eq!(queue.lock().len(), 0);
+
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    let lease = queue.next().await;
+    queue.wake(name(1), echo(9));
+    lease.done(Rest::until_woken().having_seen(ResourceVersion(8)));
+    assert!(queue.next().await.turn().reasons.contains(Reason::Status));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_back_off_is_cut_short_only_by_what_can_have_removed_its_cause() {
+    let queue = Queue::new(8);
+    let begin = Instant::now();
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    queue.next().await.done(Rest::back_off(seconds(60), Class::Change));
+    for reason in Reason::ALL.into_iter().filter(|reason| !reason.overrides_back_off()) {
+        queue.wake(name(1), Wake::now(Class::Change, reason));
+    }
+    let lease = queue.next().await;
+    assert_eq!(begin.elapsed(), seconds(60));
+    assert_eq!((lease.turn().failures, lease.turn().failing_since), (1, Some(begin)));
+    lease.done(Rest::back_off(seconds(600), Class::Change));
+
+    queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
+    let lease = queue.next().await;
+    assert_eq!(begin.elapsed(), seconds(60));
+    assert_eq!((lease.turn().failures, lease.turn().failing_since), (0, None));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_back_off_that_ends_a_turn_holds_what_came_in_during_it() {
+    let queue = Queue::new(8);
+    let begin = Instant::now();
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    let lease = queue.next().await;
+    queue.wake(name(1), Wake::now(Class::Sweep, Reason::AccountView));
+    lease.done(Rest::back_off(seconds(10), Class::Change));
+    let lease = queue.next().await;
+    assert_eq!(begin.elapsed(), seconds(10));
+    lease.done(Rest::until_woken());
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_wake_up_the_next_turn_is_when_the_last_one_said() {
+    let queue = Queue::new(8);
+    let begin = Instant::now();
+    queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+    queue.next().await.done(Rest::at(begin + seconds(90), Class::Rollout));
+    let lease = queue.next().await;
+    assert_eq!(begin.elapsed(), seconds(90));
+    assert_eq!((lease.turn().class, lease.turn().reasons), (Class::Rollout, Reason::Timer.into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_turn_that_breaks_off_comes_again_with_its_reasons() {
+    let queue = Queue::new(8);
+    let begin = Instant::now();
+    queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
+    drop(queue.next().await);
+    let lease = queue.next().await;
+    assert_eq!(begin.elapsed(), BROKEN_RETRY);
+    assert!(lease.turn().reasons.contains(Reason::SpecChanged));
+    assert!(lease.turn().reasons.contains(Reason::Broken));
+}
+
+#[test]
+fn a_lane_that_is_full_does_not_hold_up_another() {
+    let now = Instant::now();
+    let mut state = State::new(2);
+    for number in 0..5 {
+        state.wake(name(number), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("hangs")));
+    }
+    state.wake(name(9), wake(Class::Sweep, Reason::Listed, now).in_lane(Lane::named("works")));
+    assert_eq!(turn(&mut state, now).unwrap().name, name(0));
+    assert_eq!(turn(&mut state, now).unwrap().name, name(1));
+    assert_eq!(turn(&mut state, now).unwrap().name, name(9));
+    assert!(turn(&mut state, now).is_none());
+    state.done(&name(0), Rest::until_woken(), now);
+    assert_eq!(turn(&mut state, now).unwrap().name, name(2));
+}
+
+#[test]
+fn lanes_of_equal_class_take_turns() {
+    let now = Instant::now();
+    let mut state = State::new(8);
+    for number in 0..4 {
+        state.wake(name(number), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("busy")));
+    }
+    state.wake(name(9), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("other")));
+    turn(&mut state, now).unwrap();
+    assert_eq!(turn(&mut state, now).unwrap().name, name(9));
+}
+
+#[test]
+fn a_change_passes_a_sweep_of_thousands() {
+    let start = Instant::now();
+    let mut state = State::new(8);
+    for number in 0..5000 {
+        state.wake(name(number), wake(Class::Sweep, Reason::Listed, start));
+    }
+    // The sweep is old, so its share of turns is used to the full.
+    let now = start + seconds(600);
+    for round in 0..100 {
+        let changed = name(10_000 + round);
+        state.wake(changed.clone(), wake(Class::Change, Reason::SpecChanged, now));
+        let waited = (0..10).position(|_| {
+            let turn = turn(&mut state, now).unwrap();
+            state.done(&turn.name, Rest::until_woken(), now);
+            turn.name == changed
+        });
+        assert!(waited.unwrap() <= 1, "{waited:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_changes_starves_nobody() {
+    let mut now = Instant::now();
+    let mut state = State::new(8);
+    for (number, class) in Class::ALL.into_iter().enumerate() {
+        state.wake(name(number), wake(class, Reason::Listed, now));
+    }
+    let mut served = BTreeSet::new();
+    for flood in 0..1000 {
+        // Twice as many changes as there are turns.
+        state.wake(name(1000 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
+        state.wake(name(1001 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
+        let turn = turn(&mut state, now).unwrap();
+        state.done(&turn.name, Rest::until_woken(), now);
+        served.insert(turn.name);
+        now += Duration::from_millis(100);
+    }
+    assert!((0..Class::ALL.len()).all(|number| served.contains(&name(number))), "{served:?}");
+}
+
+#[test]
+fn what_is_ready_is_counted_by_class_with_the_age_of_the_oldest() {
+    let now = Instant::now();
+    let mut state = State::new(8);
+    state.wake(name(1), wake(Class::Sweep, Reason::Listed, now));
+    state.wake(name(2), wake(Class::Sweep, Reason::Listed, now + seconds(1)));
+    state.wake(name(3), wake(Class::Change, Reason::Listed, now + seconds(99)));
+    let ready = state.ready(now + seconds(10));
+    assert_eq!(ready, [Ready { class: Class::Sweep, count: 2, oldest: now }]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Wake { object: usize, class: Class, reason: Reason, delay: u64, lane: Option<u8> },
+    Begin,
+    End { pick: usize, rest: Option<(u64, bool)> },
+    Break { pick: usize },
+    Pass(u64),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let class = prop::sample::select(Class::ALL.to_vec());
+    let reason = prop::sample::select(Reason::ALL.to_vec());
+    let step = prop_oneof![
+        4 => (0..6_usize, class, reason, 0..90_u64, prop::option::of(0..3_u8)).prop_map(
+            |(object, class, reason, delay, lane)| Step::Wake { object, class, reason, delay, lane }
+        ),
+        4 => Just(Step::Begin),
+        3 => (any::<usize>(), prop::option::of((0..120_u64, any::<bool>())))
+            .prop_map(|(pick, rest)| Step::End { pick, rest }),
+        1 => any::<usize>().prop_map(|pick| Step::Break { pick }),
+        2 => (0..60_u64).prop_map(Step::Pass),
+    ];
+    prop::collection::vec(step, 1..200)
+}
+
+/// What the test knows of an object: whether a turn is owed, and until when a back-off may hold it.
+#[derive(Debug, Default)]
+struct Owed {
+    turn: bool,
+    latest: Option<Instant>,
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_nothing_is_lost_or_runs_twice_at_once(steps in steps()) {
+        let mut now = Instant::now();
+        let mut state = State::new(2);
+        let mut running: Vec<Turn> = Vec::new();
+        let mut owed: BTreeMap<ObjectName, Owed> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Wake { object, class, reason, delay, lane } => {
+                    let due = now + seconds(delay);
+                    let lane = lane.map(|lane| Lane::named(&lane.to_string()));
+                    state.wake(name(object), Wake { class, reason, due, lane, version: None });
+                    let owed = owed.entry(name(object)).or_default();
+                    owed.turn = true;
+                    owed.latest = owed.latest.max(Some(due));
+                }
+                Step::Begin => if let Some(turn) = turn(&mut state, now) {
+                    prop_assert!(running.iter().all(|other| other.name != turn.name), "twice at once");
+                    prop_assert!(owed.remove(&turn.name).is_some_and(|owed| owed.turn), "a turn for nothing");
+                    prop_assert!(turn.reasons != Reasons::default());
+                    running.push(turn);
+                },
+                Step::End { pick, rest } if !running.is_empty() => {
+                    let turn = running.swap_remove(pick % running.len());
+                    let (rest, due) = match rest {
+                        None => (Rest::until_woken(), None),
+                        Some((delay, false)) => (Rest::after(seconds(delay), Class::Sweep), Some(delay)),
+                        Some((delay, true)) => (Rest::back_off(seconds(delay), Class::Sweep), Some(delay)),
+                    };
+                    state.done(&turn.name, rest, now);
+                    if let Some(delay) = due {
+                        let owed = owed.entry(turn.name).or_default();
+                        owed.turn = true;
+                        owed.latest = owed.latest.max(Some(now + seconds(delay)));
+                    }
+                }
+                Step::Break { pick } if !running.is_empty() => {
+                    let turn = running.swap_remove(pick % running.len());
+                    state.broken(&turn, BROKEN_RETRY, now);
+                    let owed = owed.entry(turn.name).or_default();
+                    owed.turn = true;
+                    owed.latest = owed.latest.max(Some(now + BROKEN_RETRY));
+                }
+                Step::End { .. } | Step::Break { .. } => {}
+                Step::Pass(passed) => now += seconds(passed),
+            }
+            prop_assert_eq!(state.len(), owed.keys().chain(running.iter().map(|turn| &turn.name)).collect::<BTreeSet<_>>().len());
+        }
+        // In the end everyone who is owed a turn gets it, no later than the latest time that was named.
+        for turn in running.drain(..) {
+            state.done(&turn.name, Rest::until_woken(), now);
+        }
+        let end = owed.values().filter_map(|owed| owed.latest).max().unwrap_or(now).max(now);
+        while let Some(turn) = turn(&mut state, end) {
+            prop_assert!(owed.remove(&turn.name).is_some());
+            state.done(&turn.name, Rest::until_woken(), end);
+        }
+        prop_assert!(owed.is_empty(), "lost: {:?}", owed);
+        prop_assert_eq!(state.len(), 0);
+    }
+}

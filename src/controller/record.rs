@@ -1,0 +1,345 @@
+//! What the operator keeps of an object: the few fields that matter, spec and status as compact bytes. Pure.
+//!
+//! A typed object with its managedFields takes more than 20 KiB; a record about 2. A record exists for every object that
+//! the API server hands out, also for one whose spec this version can't decode: decoding happens when somebody asks.
+
+use std::fmt;
+
+use greengrass_operator_core::api::{FLUX_REQUESTED_AT, RECONCILE_AT, REDEPLOY_AT};
+use greengrass_operator_core::names::ObjectName;
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use thiserror::Error;
+
+use super::object::RawObject;
+use crate::telemetry::metrics::Readiness;
+
+/// What the operator keeps of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Namespace and name.
+    pub name: ObjectName,
+    /// The object's uid.
+    pub uid: Box<str>,
+    /// The version of the object that this is.
+    pub resource_version: ResourceVersion,
+    /// Counts changes of spec; the marking for deletion too.
+    pub generation: i64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// When somebody asked to delete it.
+    pub deleted_at: Option<Timestamp>,
+    /// Every finalizer, in the object's order.
+    pub finalizers: Box<[Box<str>]>,
+    /// The annotations that mean something to the operator.
+    pub annotations: Annotations,
+    /// The spec.
+    pub spec: Option<Json>,
+    /// The status.
+    pub status: Option<Json>,
+}
+
+/// The annotations that mean something to the operator.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Annotations {
+    /// `greengrass-operator.dev/reconcile-at`
+    pub reconcile_at: Option<Box<str>>,
+    /// `reconcile.fluxcd.io/requestedAt`, the same in Flux's words.
+    pub flux_requested_at: Option<Box<str>>,
+    /// `greengrass-operator.dev/redeploy-at`
+    pub redeploy_at: Option<Box<str>>,
+}
+
+/// A version of an object.
+///
+/// Versions of objects of one resource type can be compared as numbers: Kubernetes promises it from 1.35 on, and for
+/// what is kept in etcd, as custom resources are, it was always so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ResourceVersion(pub u64);
+
+impl fmt::Display for ResourceVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// JSON as compact bytes, the keys of its objects sorted: equal content is equal bytes.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Json(Box<[u8]>);
+
+impl Json {
+    /// Anything that can be written as JSON.
+    pub fn of(content: &impl Serialize) -> Result<Self, DecodeError> {
+        // By way of `Value`, which sorts keys.
+        let value = serde_json::to_value(content).map_err(|error| DecodeError::new(&error))?;
+        Self::of_value(&value)
+    }
+
+    fn of_value(value: &Value) -> Result<Self, DecodeError> {
+        serde_json::to_vec(value)
+            .map(|bytes| Self(bytes.into_boxed_slice()))
+            .map_err(|error| DecodeError::new(&error))
+    }
+
+    /// Reads it as a type.
+    pub fn decode<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        serde_json::from_slice(&self.0).map_err(|error| DecodeError::new(&error))
+    }
+
+    /// The bytes.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Json {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Not the content: a component's configuration has no place in a log.
+        write!(f, "Json({} bytes)", self.0.len())
+    }
+}
+
+#[derive(Deserialize, Default)]
+struct Conditions {
+    #[serde(default)]
+    conditions: Vec<ConditionStatus>,
+}
+
+#[derive(Deserialize)]
+struct ConditionStatus {
+    #[serde(rename = "type")]
+    kind: String,
+    status: String,
+}
+
+/// Why JSON can't be read as a type.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("{0}")]
+pub struct DecodeError(String);
+
+impl DecodeError {
+    fn new(error: &serde_json::Error) -> Self {
+        let text = error.to_string();
+        // Line and column count in bytes that nobody but this file has seen.
+        let end = text.rfind(" at line ").unwrap_or(text.len());
+        Self(text.get(..end).unwrap_or_default().to_owned())
+    }
+}
+
+/// Why something that the API server sent is not even a record.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum NotARecord {
+    /// A field that every stored object has is missing.
+    #[error("it has no {0}")]
+    Missing(&'static str),
+    /// Its version is not a number.
+    #[error("its resourceVersion '{0}' is not a number")]
+    Version(String),
+    /// Its content can't be written down again.
+    #[error("its content can't be kept: {0}")]
+    Content(#[from] DecodeError),
+}
+
+impl Record {
+    /// Keeps what matters of an object.
+    pub fn of(object: RawObject) -> Result<Self, NotARecord> {
+        let RawObject { api_version: _, kind: _, metadata, spec, status } = object;
+        let version = metadata.resource_version.ok_or(NotARecord::Missing("resourceVersion"))?;
+        let Ok(resource_version) = version.parse().map(ResourceVersion) else {
+            return Err(NotARecord::Version(version));
+        };
+        let mut annotations = metadata.annotations.unwrap_or_default();
+        let mut take = |key: &str| annotations.remove(key).map(String::into_boxed_str);
+        Ok(Self {
+            name: ObjectName {
+                namespace: metadata.namespace.unwrap_or_default(),
+                name: metadata.name.ok_or(NotARecord::Missing("name"))?,
+            },
+            uid: metadata.uid.ok_or(NotARecord::Missing("uid"))?.into_boxed_str(),
+            resource_version,
+            generation: metadata.generation.unwrap_or_default(),
+            created_at: metadata
+                .creation_timestamp
+                .ok_or(NotARecord::Missing("creationTimestamp"))?
+                .0,
+            deleted_at: metadata.deletion_timestamp.map(|time| time.0),
+            finalizers: metadata
+                .finalizers
+                .unwrap_or_default()
+                .into_iter()
+                .map(String::into_boxed_str)
+                .collect(),
+            annotations: Annotations {
+                reconcile_at: take(RECONCILE_AT),
+                flux_requested_at: take(FLUX_REQUESTED_AT),
+                redeploy_at: take(REDEPLOY_AT),
+            },
+            spec: spec.as_ref().map(Json::of_value).transpose()?,
+            status: status.as_ref().map(Json::of_value).transpose()?,
+        })
+    }
+
+    /// Reads the spec as a kind's type; an object without a spec is read as one with an empty spec.
+    pub fn decode_spec<T: DeserializeOwned>(&self) -> Result<T, DecodeError> {
+        match &self.spec {
+            Some(spec) => spec.decode(),
+            None => serde_json::from_str("{}").map_err(|error| DecodeError::new(&error)),
+        }
+    }
+
+    /// Reads the status as a kind's type, if there is one.
+    pub fn decode_status<T: DeserializeOwned>(&self) -> Result<Option<T>, DecodeError> {
+        self.status.as_ref().map(Json::decode).transpose()
+    }
+
+    /// Whether that finalizer is set.
+    #[must_use]
+    pub fn has_finalizer(&self, finalizer: &str) -> bool {
+        self.finalizers.iter().any(|present| **present == *finalizer)
+    }
+
+    /// The status of its condition Ready.
+    #[must_use]
+    pub fn readiness(&self) -> Readiness {
+        let status: Conditions = self.decode_status().ok().flatten().unwrap_or_default();
+        let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+        match ready.map(|condition| condition.status.as_str()) {
+            Some("True") => Readiness::True,
+            Some("False") => Readiness::False,
+            Some(_) | None => Readiness::Unknown,
+        }
+    }
+
+    /// Whether somebody asked to delete the object.
+    #[must_use]
+    pub fn is_deleting(&self) -> bool {
+        self.deleted_at.is_some()
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A record of a small object.
+    pub(crate) fn record(name: &str, version: u64) -> Record {
+        Record::of(
+            serde_json::from_value(json!({
+                "metadata": {
+                    "namespace": "press", "name": name, "uid": format!("uid-{name}"),
+                    "resourceVersion": version.to_string(), "generation": 1,
+                    "creationTimestamp": "2026-11-23T10:00:00Z",
+                },
+                "spec": {"targetArn": "arn:aws:iot:eu-central-1:123456789012:thinggroup/Presses"},
+            }))
+            .unwrap(),
+        )
+        .unwrap()
+    }
+
+    fn as_the_api_server_sends_it() -> Value {
+        json!({
+            "apiVersion": "greengrass-operator.dev/v1alpha1",
+            "kind": "GreengrassDeployment",
+            "metadata": {
+                "name": "presses", "namespace": "press", "uid": "4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11",
+                "resourceVersion": "41234", "generation": 3, "creationTimestamp": "2026-11-23T10:00:00Z",
+                "deletionTimestamp": "2026-11-23T11:00:00Z", "deletionGracePeriodSeconds": 0,
+                "finalizers": ["greengrass-operator.dev/deployment", "example.com/other"],
+                "labels": {"app": "press"},
+                "annotations": {
+                    "greengrass-operator.dev/redeploy-at": "2",
+                    "kubectl.kubernetes.io/last-applied-configuration": "{\"long\": true}",
+                },
+                "managedFields": [{"manager": "kubectl", "fieldsV1": {"f:spec": {"f:targetArn": {}}}}],
+            },
+            "spec": {
+                "targetArn": "arn:aws:iot:eu-central-1:123456789012:thinggroup/Presses",
+                "components": {
+                    "aws.greengrass.Nucleus": {"componentVersion": "2.13.0"},
+                    "com.example.Press": {
+                        "componentVersion": "1.4.2",
+                        "configurationUpdate": {"merge": {"interval": 5, "topic": "press/telemetry"}},
+                    },
+                },
+            },
+            "status": {"observedGeneration": 3, "deploymentId": "a1b2", "conditions": [
+                {"type": "Ready", "status": "True", "reason": "Deployed", "message": "revision 7 is deployed",
+                 "observedGeneration": 3, "lastTransitionTime": "2026-11-23T10:00:05Z"},
+            ]},
+        })
+    }
+
+    #[test]
+    fn a_record_keeps_what_matters_and_nothing_else() {
+        let object: RawObject = serde_json::from_value(as_the_api_server_sends_it()).unwrap();
+        let record = Record::of(object).unwrap();
+        assert_eq!(record.name.to_string(), "press/presses");
+        assert_eq!(record.resource_version, ResourceVersion(41234));
+        assert_eq!(record.generation, 3);
+        assert!(record.is_deleting());
+        assert!(record.has_finalizer("example.com/other"));
+        assert_eq!(record.annotations.redeploy_at.as_deref(), Some("2"));
+        assert_eq!(record.annotations.reconcile_at, None);
+        assert_eq!(
+            record.decode_spec::<Value>().unwrap(),
+            *as_the_api_server_sends_it().get("spec").unwrap()
+        );
+    }
+
+    #[test]
+    fn an_object_that_the_kind_cant_read_is_a_record_whose_spec_says_why() {
+        let object = json!({
+            "metadata": {"name": "odd", "namespace": "press", "uid": "u", "resourceVersion": "7",
+                         "creationTimestamp": "2026-11-23T10:00:00Z"},
+            "spec": {"targetArn": 7},
+            "status": "not even an object",
+        });
+        let record = Record::of(serde_json::from_value(object).unwrap()).unwrap();
+        #[derive(serde::Deserialize, Debug)]
+        #[serde(rename_all = "camelCase")]
+        struct Spec {
+            #[allow(dead_code, reason = "read for its type")]
+            target_arn: String,
+        }
+        let error = record.decode_spec::<Spec>().unwrap_err();
+        assert_eq!(error.to_string(), "invalid type: integer `7`, expected a string");
+    }
+
+    #[test]
+    fn equal_content_is_equal_bytes_in_whatever_order_it_comes() {
+        let one: Value = serde_json::from_str(r#"{"b": {"y": 1, "x": 2}, "a": []}"#).unwrap();
+        let other: Value = serde_json::from_str(r#"{"a": [], "b": {"x": 2, "y": 1}}"#).unwrap();
+        assert_eq!(Json::of(&one).unwrap(), Json::of(&other).unwrap());
+    }
+
+    #[test]
+    fn what_has_no_version_is_no_record() {
+        let object = json!({"metadata": {"name": "x", "uid": "u", "creationTimestamp": "2026-11-23T10:00:00Z"}});
+        let object: RawObject = serde_json::from_value(object).unwrap();
+        assert_eq!(Record::of(object), Err(NotARecord::Missing("resourceVersion")));
+    }
+
+    #[test]
+    fn the_size_of_a_record_is_printed() {
+        let object: RawObject = serde_json::from_value(as_the_api_server_sends_it()).unwrap();
+        let record = Record::of(object).unwrap();
+        let heap = record.name.namespace.capacity()
+            + record.name.name.capacity()
+            + record.uid.len()
+            + record.finalizers.iter().map(|text| text.len() + size_of_val(text)).sum::<usize>()
+            + [&record.spec, &record.status]
+                .into_iter()
+                .flatten()
+                .map(|json| json.as_bytes().len())
+                .sum::<usize>();
+        let whole = size_of::<Record>() + heap;
+        println!("a record of a two-component deployment: {} + {heap} = {whole} bytes", size_of::<Record>());
+        assert!(whole < 4096, "{whole}");
+    }
+}
