@@ -17,7 +17,7 @@ pub struct ComponentDeploymentSpecification {
     /// with a letter where wanted. Ranges and LATEST are refused, because devices take neither. May change: a change makes
     /// a new revision. In AWS: `componentVersion`. Example: `1.0.0`.
     #[schemars(
-        length(min = 1, max = rules::MAX_COMPONENT_VERSION),
+        length(max = rules::MAX_COMPONENT_VERSION),
         extend("x-kubernetes-validations" = rules::component_version())
     )]
     pub component_version: String,

@@ -140,7 +140,11 @@ pub struct GreengrassDeploymentSpec {
     /// `_.:/=+-@`. Absent: none. May change: the deployment gets the new tags in place, without a new revision. In AWS:
     /// `tags`. Example: `{Tag1: Value1}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    #[schemars(extend("maxProperties" = rules::MAX_TAGS, "x-kubernetes-validations" = rules::tags()))]
+    #[schemars(extend(
+        "maxProperties" = rules::MAX_TAGS,
+        "additionalProperties" = { "type": "string", "maxLength": rules::MAX_TAG_VALUE },
+        "x-kubernetes-validations" = rules::tags()
+    ))]
     pub tags: Option<BTreeMap<String, String>>,
     /// What happens in AWS when this resource is deleted. `Retain`: nothing, the deployment stays in force. `Cancel`: the
     /// live deployment is cancelled, so that devices which did not yet get it never do. `Delete`: the deployments that this

@@ -17,6 +17,9 @@ pub fn crd() -> CustomResourceDefinition {
     serde_json::from_value(rendered()).expect("what was a definition is one after tidying")
 }
 
+/// What a reader of the generated file needs to know.
+const HEADER: &str = "# Generated from crates/core/src/api by `make crd`: change it there.\n";
+
 /// The definition of `GreengrassDeployment` as YAML: what is in `crds/` and what `greengrass-operator crd` prints.
 ///
 /// # Panics
@@ -25,7 +28,8 @@ pub fn crd() -> CustomResourceDefinition {
 #[must_use]
 pub fn crd_yaml() -> String {
     #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
-    serde_saphyr::to_string(&rendered()).expect("a JSON value is YAML")
+    let yaml = serde_saphyr::to_string(&rendered()).expect("a JSON value is YAML");
+    format!("{HEADER}{yaml}")
 }
 
 /// The derived definition, tidied: as JSON, because a typed schema renders integer bounds as `1.0`.
@@ -59,11 +63,9 @@ fn tidy(schema: &mut Map<String, Value>) {
     if let Some(Value::String(text)) = schema.get_mut("description") {
         *text = text.split('\n').map(str::trim).collect::<Vec<_>>().join(" ");
     }
-    for map in ["properties"] {
-        for below in schema.get_mut(map).and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
-            if let Some(below) = below.as_object_mut() {
-                tidy(below);
-            }
+    for below in schema.get_mut("properties").and_then(Value::as_object_mut).into_iter().flat_map(Map::values_mut) {
+        if let Some(below) = below.as_object_mut() {
+            tidy(below);
         }
     }
     for single in ["items", "additionalProperties", "not"] {

@@ -121,6 +121,8 @@ pub struct Knowledge {
     pub claimants: Option<Reading<Vec<Claimant>>>,
     /// When the object was last read from, or written to, the API server itself.
     pub live_at: Option<Timestamp>,
+    /// The `reconcile-at` for which a look was asked.
+    pub request_noticed: Option<String>,
     /// A look must have begun after this.
     pub look_wanted_at: Option<Timestamp>,
     /// Deployments that looks or reads did not show, and since when.
@@ -139,6 +141,8 @@ pub struct Knowledge {
     pub deleted: BTreeSet<String>,
     /// Digest of the user's tags that this process put on the newest deployment.
     pub tagged: Option<String>,
+    /// Digest of the user's tags for which this process took the others off.
+    pub untagged: Option<String>,
 }
 
 /// A fact and when it was read.
@@ -220,6 +224,7 @@ impl Knowledge {
             subdeployments: None,
             claimants: None,
             live_at: None,
+            request_noticed: None,
             look_wanted_at: None,
             missing: BTreeMap::new(),
             settled_at: None,
@@ -229,6 +234,7 @@ impl Knowledge {
             canceled: BTreeSet::new(),
             deleted: BTreeSet::new(),
             tagged: None,
+            untagged: None,
         }
     }
 
@@ -320,6 +326,29 @@ impl Knowledge {
         self.claimants = None;
         self.sends = None;
         self.tagged = None;
+        self.untagged = None;
+    }
+
+    /// The status names another deployment of ours, or another ordinal: what was known of the change before is over.
+    pub fn settled(&mut self, deployment_id: Option<&str>, at: Timestamp) {
+        let shown = |look: &Look| look.rows.iter().any(|row| Some(row.deployment_id.as_str()) == deployment_id);
+        // A look from before the create would show its deployment as missing.
+        self.look = self.look.take().filter(shown);
+        self.details.retain(|id, _| Some(id.as_str()) == deployment_id);
+        self.sends = None;
+        self.tagless_since = None;
+        self.claimants = None;
+        self.subdeployments = None;
+        self.settled_at = Some(at);
+        self.verified_at = Some(at);
+    }
+
+    /// Our own conditional write gave the object a new version: what was judged on the one before is judged on this one.
+    pub fn wrote(&mut self, before: &str, after: &str, at: Timestamp) {
+        if let Some(look) = self.look.as_mut().filter(|look| look.resource_version == before) {
+            look.resource_version = after.to_owned();
+        }
+        self.live_at = Some(at);
     }
 }
 

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::knowledge::{Details, Knowledge, Look, Row, RowStatus};
+use super::super::knowledge::{Details, Knowledge, Row, RowStatus};
 use super::super::memory::Memory;
 use super::super::revision::Digest;
 use super::super::subject::Subject;
@@ -94,10 +94,19 @@ pub(super) fn assess(key: &Key, subject: &Subject<'_>, memory: &Memory, knowledg
     let Some(look) = &knowledge.look else {
         return remembered(memory, knowledge, subject).map_or(Ownership::Unread, Ownership::Remembered);
     };
-    if let Some(certain_at) = doubted_until(look, memory, knowledge)
-        && let Some(own) = remembered(memory, knowledge, subject)
+    if let Some(own) = remembered(memory, knowledge, subject)
+        && look.rows.iter().all(|row| row.deployment_id != own.deployment_id)
     {
-        return Ownership::Doubted(own, certain_at);
+        match knowledge.missing.get(&own.deployment_id) {
+            // Another replica has recorded it since the look began: the look can't say anything about it.
+            None => return Ownership::Remembered(own),
+            Some(missing_since) => {
+                let certain_at = certain_at(*missing_since, knowledge);
+                if look.began_at < certain_at {
+                    return Ownership::Doubted(own, certain_at);
+                }
+            }
+        }
     }
     let mut newest_foreign = None;
     for row in look.rows.iter().take(ROWS_READ_AT_MOST) {
@@ -137,12 +146,10 @@ pub(crate) fn ours(details: &Details, subject: &Subject<'_>) -> Option<OwnerTags
 }
 
 /// Deleted means not shown twice, a minute apart, two minutes after the create.
-fn doubted_until(look: &Look, memory: &Memory, knowledge: &Knowledge) -> Option<Timestamp> {
-    let own = memory.deployment.as_ref()?;
-    let missing_since = knowledge.missing.get(&own.deployment_id)?;
+fn certain_at(missing_since: Timestamp, knowledge: &Knowledge) -> Timestamp {
+    let second_look = missing_since.checked_add(DOUBT).unwrap_or(missing_since);
     let created = knowledge.settled_at.and_then(|at| at.checked_add(CREATE_SHOWS_WITHIN).ok());
-    let certain_at = missing_since.checked_add(DOUBT).ok().max(created)?;
-    (look.began_at < certain_at).then_some(certain_at)
+    created.map_or(second_look, |created| created.max(second_look))
 }
 
 /// Only its tags say whether a subdeployment ended because the parent has a newer revision.

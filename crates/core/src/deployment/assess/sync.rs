@@ -192,9 +192,12 @@ pub(super) fn tags(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge
         return Tags::Settled;
     }
     if knowledge.tagged.as_deref() != Some(digest.as_str()) {
-        return if desired.tags.is_empty() { gone(desired, applied) } else { Tags::Add };
+        // Nothing to put on: only to take off.
+        if !desired.tags.is_empty() {
+            return Tags::Add;
+        }
     }
-    gone(desired, applied)
+    if knowledge.untagged.as_deref() == Some(digest.as_str()) { Tags::Remember } else { gone(desired, applied) }
 }
 
 fn gone(desired: &super::super::desired::Desired, applied: &crate::api::status::AppliedTags) -> Tags {
