@@ -104,7 +104,7 @@ fn values_arrive_where_they_belong() {
     let tagged = rendered(&["image.repository=example.invalid/operator", "image.tag=1.2.3"]);
     assert!(tagged.contains(r#"image: "example.invalid/operator:1.2.3""#), "{tagged}");
     let digest = format!("sha256:{}", "0123456789abcdef".repeat(4));
-    let pinned = rendered(&["image.repository=x", "image.tag=1", &format!("image.digest={digest}")]);
+    let pinned = rendered(&["image.repository=x", "image.tag=1.2.3", &format!("image.digest={digest}")]);
     assert!(pinned.contains(&format!(r#"image: "x@{digest}""#)), "{pinned}");
 
     let plain = rendered(&[]);
