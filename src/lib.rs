@@ -1,3 +1,5 @@
 //! greengrass-operator
 pub mod controller;
 pub mod telemetry;
+
+pub mod aws;
