@@ -1,5 +1,9 @@
 //! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30` and `iot/2015-05-28` have them. Pure.
 
+mod iot;
+
+use iot::{ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, MEMBERSHIP, NAME};
+
 use crate::{
     operation::Operation,
     scope::Target,
@@ -240,92 +244,6 @@ const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
 
 const PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 100 });
 const REGISTRY_PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 250 });
-
-const NAME: Shape = Shape::String {
-    min: 1,
-    max: 128,
-    pattern: Some(Pattern {
-        text: "[a-zA-Z0-9:_-]+",
-        matches: |text| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))
-        },
-    }),
-};
-
-const ATTRIBUTE_NAME: Shape = Shape::String {
-    min: 0,
-    max: 128,
-    pattern: Some(Pattern {
-        text: "[a-zA-Z0-9_.,@/:#-]+",
-        matches: |text| !text.is_empty() && of_attribute(text, b"_.,@/:#-"),
-    }),
-};
-
-const ATTRIBUTE_VALUE: Shape = Shape::String {
-    min: 0,
-    max: 800,
-    pattern: Some(Pattern {
-        text: r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
-        matches: |text| of_attribute(text, b"_.,@/:#=[]-"),
-    }),
-};
-
-const ATTRIBUTES: Shape = Shape::Structure(&[
-    optional(
-        "attributes",
-        &Shape::Map {
-            key: &ATTRIBUTE_NAME,
-            value: &ATTRIBUTE_VALUE,
-            min: 0,
-            max: ANY,
-        },
-    ),
-    optional("merge", &Shape::Boolean),
-]);
-
-fn of_attribute(text: &str, others: &[u8]) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
-}
-
-const CREATE_THING: Shape = Shape::Structure(&[
-    required("thingName", &NAME),
-    optional("thingTypeName", &NAME),
-    optional("attributePayload", &ATTRIBUTES),
-    optional("billingGroupName", &NAME),
-]);
-
-const CREATE_THING_GROUP: Shape = Shape::Structure(&[
-    required("thingGroupName", &NAME),
-    optional("parentGroupName", &NAME),
-    optional(
-        "thingGroupProperties",
-        &Shape::Structure(&[
-            optional("thingGroupDescription", &text(0, 2028)),
-            optional("attributePayload", &ATTRIBUTES),
-        ]),
-    ),
-    optional(
-        "tags",
-        &Shape::List {
-            member: &Shape::Structure(&[
-                required("Key", &TAG_KEY),
-                optional("Value", &text(0, 256)),
-            ]),
-            min: 0,
-            max: ANY,
-        },
-    ),
-]);
-
-const MEMBERSHIP: Shape = Shape::Structure(&[
-    optional("thingGroupName", &NAME),
-    optional("thingGroupArn", &text(0, ANY)),
-    optional("thingName", &NAME),
-    optional("thingArn", &text(0, ANY)),
-    optional("overrideDynamicGroups", &Shape::Boolean),
-]);
 
 const EXPECTED_VERSION: Member = optional(
     "expectedVersion",

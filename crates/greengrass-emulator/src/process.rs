@@ -11,7 +11,8 @@ use tracing::{debug, info};
 use crate::{
     emulator::{Core, Emulator},
     error::ServiceError,
-    fault::{DelayAt, FaultAction, Staleness, Subject},
+    fault::{DelayAt, FaultAction, Staleness},
+    fault_rules::Subject,
     ids::IdKind,
     ledger::CallRecord,
     operation::Service,

@@ -1,10 +1,14 @@
 //! The emulator as others' clients see it: the Rust SDK in one process, raw HTTP, the AWS CLI and boto3 against the program.
 #![allow(
     clippy::unwrap_used,
+    clippy::unwrap_in_result,
+    clippy::indexing_slicing,
     clippy::panic,
-    reason = "a test that can't go on says where"
+    clippy::too_many_lines,
+    reason = "a test that can't go on says where, and a table of cases is as long as it is"
 )]
 
+mod admin;
 mod aws_cli;
 mod boto3;
 mod faults;

@@ -1,0 +1,204 @@
+//! Which fault befalls a call: the rules in their order, and how often each has fired. Pure.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::{
+    fault::{FaultAction, FaultMatch, FaultRule},
+    operation::{Operation, Service},
+};
+
+/// What rules look at.
+#[derive(Debug)]
+pub(crate) struct Subject<'a> {
+    pub(crate) service: Option<Service>,
+    pub(crate) operation: Option<Operation>,
+    pub(crate) account: Option<&'a str>,
+    pub(crate) region: Option<&'a str>,
+    pub(crate) target_arn: Option<String>,
+    pub(crate) request: &'a Value,
+}
+
+impl FaultMatch {
+    fn matches(&self, subject: &Subject<'_>) -> bool {
+        // Destructured, so that a new condition can't be forgotten.
+        let Self {
+            service,
+            operation,
+            account,
+            region,
+            target_arn,
+            contains,
+        } = self;
+        (service.is_none() || *service == subject.service)
+            && (operation.is_none() || *operation == subject.operation)
+            && (account.is_none() || account.as_deref() == subject.account)
+            && (region.is_none() || region.as_deref() == subject.region)
+            && (target_arn.is_none() || *target_arn == subject.target_arn)
+            && contains
+                .as_ref()
+                .is_none_or(|text| subject.request.to_string().contains(text))
+    }
+}
+
+/// A rule that was added, and what became of it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ActiveFault {
+    /// By which it can be removed.
+    pub id: u64,
+    /// How many calls matched, those that were let pass included.
+    pub matched: u64,
+    /// How many calls it befell.
+    pub fired: u64,
+    /// The rule.
+    pub rule: FaultRule,
+}
+
+/// The rules, in the order in which they were added.
+#[derive(Debug, Default)]
+pub(crate) struct FaultRules {
+    rules: Vec<ActiveFault>,
+    last_id: u64,
+}
+
+impl FaultRules {
+    pub(crate) fn add(&mut self, rule: FaultRule) -> u64 {
+        self.last_id += 1;
+        self.rules.push(ActiveFault {
+            id: self.last_id,
+            matched: 0,
+            fired: 0,
+            rule,
+        });
+        self.last_id
+    }
+
+    pub(crate) fn remove(&mut self, id: u64) -> bool {
+        let before = self.rules.len();
+        self.rules.retain(|fault| fault.id != id);
+        self.rules.len() < before
+    }
+
+    pub(crate) fn clear(&mut self) {
+        self.rules.clear();
+    }
+
+    pub(crate) fn all(&self) -> &[ActiveFault] {
+        &self.rules
+    }
+
+    /// What happens to a call: the first rule that is for it and not exhausted decides. Rules before it that let it pass have counted it.
+    pub(crate) fn befall(&mut self, subject: &Subject<'_>) -> Option<FaultAction> {
+        for fault in &mut self.rules {
+            let exhausted = fault.rule.times.is_some_and(|times| fault.fired >= times);
+            if exhausted || !fault.rule.matching.matches(subject) {
+                continue;
+            }
+            fault.matched += 1;
+            if fault.matched > fault.rule.skip {
+                fault.fired += 1;
+                return Some(fault.rule.action.clone());
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::fault::{FaultKind, Staleness};
+
+    fn befall(rules: &mut FaultRules, operation: Operation, request: &Value) -> Option<FaultKind> {
+        let subject = Subject {
+            service: Some(operation.service()),
+            operation: Some(operation),
+            account: Some("123456789012"),
+            region: Some("eu-west-1"),
+            target_arn: request
+                .get("targetArn")
+                .and_then(Value::as_str)
+                .map(ToOwned::to_owned),
+            request,
+        };
+        rules.befall(&subject).map(|action| action.kind())
+    }
+
+    #[test]
+    fn a_rule_skips_then_fires_then_is_exhausted() {
+        let mut rules = FaultRules::default();
+        rules.add(
+            FaultRule::on(Operation::GetDeployment, FaultAction::ResetAfter)
+                .skip(1)
+                .times(2),
+        );
+        let fired: Vec<_> = (0..4)
+            .map(|_| befall(&mut rules, Operation::GetDeployment, &json!({})).is_some())
+            .collect();
+        assert_eq!(fired, [false, true, true, false]);
+        assert_eq!(
+            befall(&mut rules, Operation::ListDeployments, &json!({})),
+            None
+        );
+        assert_eq!(rules.all()[0].fired, 2);
+    }
+
+    #[test]
+    fn the_first_rule_that_fits_decides() {
+        let mut rules = FaultRules::default();
+        let id = rules.add(
+            FaultRule::new(FaultAction::AccessDenied)
+                .containing("canary")
+                .always(),
+        );
+        rules.add(
+            FaultRule::new(FaultAction::ResetBefore)
+                .target("arn:x")
+                .always(),
+        );
+        rules.add(
+            FaultRule::new(FaultAction::HangAfter)
+                .account("210987654321")
+                .always(),
+        );
+        let create = Operation::CreateDeployment;
+        let request = json!({"targetArn": "arn:x", "deploymentName": "a canary"});
+        assert_eq!(
+            befall(&mut rules, create, &request),
+            Some(FaultKind::AccessDenied)
+        );
+        assert!(rules.remove(id));
+        assert_eq!(
+            befall(&mut rules, create, &request),
+            Some(FaultKind::ResetBefore)
+        );
+        assert_eq!(
+            befall(&mut rules, create, &json!({"targetArn": "arn:y"})),
+            None
+        );
+    }
+
+    #[test]
+    fn a_rule_in_json_fires_once_unless_it_says_otherwise() {
+        let rule = |text: &str| serde_json::from_str::<FaultRule>(text);
+        let once = rule(
+            r#"{"match": {"operation": "CreateDeployment"}, "action": {"type": "throttle", "retryAfterSeconds": 7}}"#,
+        );
+        let action = FaultAction::Throttle {
+            retry_after_seconds: Some(7),
+        };
+        assert_eq!(
+            once.unwrap(),
+            FaultRule::on(Operation::CreateDeployment, action)
+        );
+        let always =
+            rule(r#"{"times": null, "action": {"type": "stale", "writesAgo": 1}}"#).unwrap();
+        let action = FaultAction::Stale(Staleness::WritesAgo(1));
+        assert_eq!(always, FaultRule::new(action).always());
+        assert!(rule(r#"{"match": {"operaton": "x"}, "action": {"type": "resetAfter"}}"#).is_err());
+        assert!(rule(r#"{"action": {"type": "delay", "milliseconds": 5, "at": "reply"}}"#).is_ok());
+    }
+}
