@@ -168,3 +168,154 @@ struct Ended {
     rest: Option<Rest>,
     begun: Instant,
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use greengrass_operator_core::names::ObjectName;
+
+    use super::super::queue::Reason;
+    use super::*;
+    use crate::aws::Class;
+
+    /// A kind whose objects behave as they are called.
+    #[derive(Default)]
+    struct Actor {
+        ended: Mutex<Vec<String>>,
+        running: AtomicUsize,
+        most: AtomicUsize,
+    }
+
+    impl Kind for Actor {
+        const NAME: &'static str = "Actor";
+
+        async fn run(&self, turn: Turn) -> Rest {
+            let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
+            self.most.fetch_max(running, Ordering::SeqCst);
+            let first = !turn.reasons.contains(Reason::Broken);
+            match turn.name.name.as_str() {
+                "panics" if first => {
+                    self.running.fetch_sub(1, Ordering::SeqCst);
+                    panic!("as it was told to")
+                }
+                "hangs" if first => std::future::pending().await,
+                "takes-long" => tokio::time::sleep(Duration::from_secs(20)).await,
+                _ => tokio::time::sleep(Duration::from_secs(1)).await,
+            }
+            self.running.fetch_sub(1, Ordering::SeqCst);
+            self.ended.lock().unwrap().push(turn.name.name);
+            Rest::until_woken()
+        }
+
+        fn lane(&self, _record: &Record) -> Lane {
+            Lane::unresolved()
+        }
+
+        fn look_interval(&self) -> Duration {
+            Duration::from_secs(300)
+        }
+    }
+
+    struct Running {
+        actor: Arc<Actor>,
+        queue: Queue,
+        stop: CancellationToken,
+        metrics: Metrics,
+        heartbeat: Heartbeat,
+        driver: tokio::task::JoinHandle<()>,
+    }
+
+    fn start(concurrency: usize) -> Running {
+        let (actor, queue, metrics) = (Arc::new(Actor::default()), Queue::new(LANE_CONCURRENCY), Metrics::new());
+        let (stop, heartbeat) = (CancellationToken::new(), Heartbeat::new());
+        let driver =
+            Driver::new(Arc::clone(&actor), queue.clone(), concurrency, metrics.clone(), heartbeat.clone());
+        let driver = tokio::spawn(driver.run(stop.clone()));
+        Running { actor, queue, stop, metrics, heartbeat, driver }
+    }
+
+    impl Running {
+        fn wake(&self, name: &str) {
+            let name = ObjectName { namespace: "press".into(), name: name.into() };
+            self.queue.wake(name, Wake::now(Class::Change, Reason::Listed));
+        }
+
+        fn ended(&self) -> Vec<String> {
+            self.actor.ended.lock().unwrap().clone()
+        }
+
+        fn counted(&self, outcome: &str) -> bool {
+            let line = format!(r#"reconciles_total{{kind="Actor",outcome="{outcome}"}} 1"#);
+            self.metrics.encode().unwrap().contains(&line)
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_panics_stops_no_other_and_comes_again() {
+        let running = start(4);
+        running.wake("panics");
+        running.wake("works");
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        assert_eq!(running.ended(), ["works"]);
+        assert!(running.counted("panic"));
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(running.ended(), ["works", "panics"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_that_hangs_ends_at_the_limit_and_comes_again() {
+        let running = start(1);
+        running.wake("hangs");
+        running.wake("works");
+        tokio::time::sleep(TURN_LIMIT + Duration::from_secs(5)).await;
+        assert_eq!(running.ended(), ["works"]);
+        assert!(running.counted("time-limit"));
+        tokio::time::sleep(Duration::from_secs(70)).await;
+        assert_eq!(running.ended(), ["works", "hangs"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_more_turns_run_at_once_than_allowed() {
+        let running = start(3);
+        for number in 0..20 {
+            running.wake(&format!("o{number}"));
+        }
+        tokio::time::sleep(Duration::from_secs(60)).await;
+        assert_eq!(running.ended().len(), 20);
+        assert_eq!(running.actor.most.load(Ordering::SeqCst), 3);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_lets_turns_end_and_begins_none() {
+        let running = start(1);
+        running.wake("takes-long");
+        running.wake("works");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        running.stop.cancel();
+        running.driver.await.unwrap();
+        assert_eq!(*running.actor.ended.lock().unwrap(), ["takes-long"]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn stopping_does_not_wait_for_ever() {
+        let running = start(1);
+        running.wake("hangs");
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let begun = Instant::now();
+        running.stop.cancel();
+        running.driver.await.unwrap();
+        assert_eq!(begun.elapsed(), DRAIN_LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_heart_beats_when_there_is_nothing_to_do_and_when_all_hang() {
+        let running = start(1);
+        tokio::time::sleep(Duration::from_secs(600)).await;
+        assert!(running.heartbeat.age() <= BEAT);
+        running.wake("hangs");
+        tokio::time::sleep(TURN_LIMIT / 2).await;
+        assert!(running.heartbeat.age() <= BEAT);
+    }
+}

@@ -30,6 +30,10 @@ impl Requests {
         self.0.lock().unwrap().clone()
     }
 
+    pub(crate) fn push(&self, sent: Sent) {
+        self.0.lock().unwrap().push(sent);
+    }
+
     pub(crate) fn one(&self) -> Sent {
         let all = self.all();
         assert_eq!(all.len(), 1, "{all:?}");
@@ -97,15 +101,16 @@ pub(crate) fn client_answering(answers: impl IntoIterator<Item = Answer>) -> (Cl
     let client = client_by(move |sent| {
         let answer = answers.lock().unwrap().pop_front();
         let answer = answer.unwrap_or_else(|| panic!("no answer is left for {sent:?}"));
-        seen.0.lock().unwrap().push(sent);
+        seen.push(sent);
         std::future::ready(answer)
     });
     (client, requests)
 }
 
-fn objects(client: Client) -> Objects {
+/// Objects behind that client.
+pub(crate) fn objects(client: Client, namespaces: Namespaces) -> Objects {
     let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
-    Objects::new(client, ApiResource::from_gvk(&kind), Namespaces::All, Metrics::new())
+    Objects::new(client, ApiResource::from_gvk(&kind), namespaces, Metrics::new())
 }
 
 /// Like [`client_by`].
@@ -114,13 +119,13 @@ where
     F: Fn(Sent) -> R + Send + Sync + 'static,
     R: Future<Output = Answer> + Send + 'static,
 {
-    objects(client_by(answer))
+    objects(client_by(answer), Namespaces::All)
 }
 
 /// Like [`client_answering`].
 pub(crate) fn objects_answering(answers: impl IntoIterator<Item = Answer>) -> (Objects, Requests) {
     let (client, requests) = client_answering(answers);
-    (objects(client), requests)
+    (objects(client, Namespaces::All), requests)
 }
 
 /// A stored object of namespace `press`.

@@ -12,6 +12,7 @@ pub mod objects;
 pub mod publish;
 pub mod queue;
 pub mod record;
+pub mod report;
 pub mod store;
 pub mod wakes;
 pub mod watch;

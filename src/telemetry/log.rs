@@ -1,6 +1,7 @@
 //! Sets up logging to standard error. I/O.
 
 use std::fmt;
+use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use thiserror::Error;
@@ -46,7 +47,9 @@ pub enum LogError {
 /// Sends all that passes the filter to standard error.
 pub fn set_up(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = parse(filter)?;
+    // No escape sequences in files and collectors. (NO_COLOR is the subscriber's own to honour, where they would be.)
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(lines).try_init(),
