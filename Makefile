@@ -25,6 +25,7 @@ fmt: ## Format the code
 
 crd: build ## Write the custom resource definitions in crds/ anew
 	$(programs)/greengrass-operator crd > crds/greengrass-operator.dev_greengrassdeployments.yaml
+	cp crds/*.yaml charts/greengrass-operator/files/crds/
 
 demo: ## Show the operator at work: control plane, emulated AWS, examples; stays up
 	@tools/demo up

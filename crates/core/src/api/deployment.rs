@@ -131,7 +131,7 @@ pub struct GreengrassDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deployment_policies: Option<DeploymentPolicies>,
     /// How the deployment is rolled out to the things of a group: how fast, when it stops by itself, and how long a device
-    /// may take. Only where `targetArn` is a thing group. Absent: as fast as AWS can, without a stop. May change: a change
+    /// may take. Absent or empty where `targetArn` is a thing. Absent: as fast as AWS can, without a stop. May change: a change
     /// makes a new revision. In AWS: `iotJobConfiguration`. Example: `{timeoutConfig: {inProgressTimeoutInMinutes: 5}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub iot_job_configuration: Option<IotJobConfiguration>,

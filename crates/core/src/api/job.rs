@@ -26,6 +26,15 @@ pub struct IotJobConfiguration {
     pub timeout_config: Option<TimeoutConfig>,
 }
 
+impl IotJobConfiguration {
+    /// Whether it says nothing, which is the same as its absence.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { job_executions_rollout_config, abort_config, timeout_config } = self;
+        job_executions_rollout_config.is_none() && abort_config.is_none() && timeout_config.is_none()
+    }
+}
+
 /// How fast things are told. In AWS: `IoTJobExecutionsRolloutConfig`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[serde(rename_all = "camelCase")]

@@ -52,8 +52,8 @@ pub const PARENT_OF_THING: &str = "parentTargetArn is possible only where target
 pub const PARENT_IS_TARGET: &str = "parentTargetArn must be another thing group than targetArn: name the thing group of the parent deployment, or remove parentTargetArn";
 /// A subdeployment across accounts or regions.
 pub const PARENT_ELSEWHERE: &str = "parentTargetArn must be in the partition, region and account of targetArn: name the thing group of the parent deployment there";
-/// A job configuration for a thing.
-pub const JOB_OF_THING: &str = "iotJobConfiguration is possible only where targetArn is a thing group, because a thing gets its deployment without a job: remove iotJobConfiguration, or target a thing group";
+/// A job configuration for a thing. An empty one is fine: AWS's own example of a deployment for a thing has it.
+pub const JOB_OF_THING: &str = "iotJobConfiguration must be absent or empty where targetArn is a thing, because a thing gets its deployment without a job: remove what is in it, or target a thing group";
 /// No components.
 pub const COMPONENTS_EMPTY: &str = "components is empty, which removes from the devices every component that this target put there: name at least one component, or set allowEmpty to true if that is wanted";
 /// A subdeployment without components.
@@ -106,6 +106,9 @@ pub(super) fn spec() -> Value {
     // A text that is no ARN has its own message: these hold their tongue about it.
     let to_thing = "self.targetArn.contains(':thing/')";
     let groups = "self.targetArn.contains(':thinggroup/') && self.parentTargetArn.contains(':thinggroup/')";
+    let configured = ["jobExecutionsRolloutConfig", "abortConfig", "timeoutConfig"]
+        .map(|field| format!("has(self.iotJobConfiguration.{field})"))
+        .join(" || ");
     json!([
         rule_at(".targetArn", "self.targetArn == oldSelf.targetArn", TARGET_ARN_CHANGED),
         rule_at(
@@ -128,7 +131,7 @@ pub(super) fn spec() -> Value {
         ),
         rule_at(
             ".iotJobConfiguration",
-            &format!("!has(self.iotJobConfiguration) || !{to_thing}"),
+            &format!("!has(self.iotJobConfiguration) || !{to_thing} || !({configured})"),
             JOB_OF_THING
         ),
         rule_at(

@@ -107,7 +107,7 @@ pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<De
     }
     if let Some(configuration) = iot_job_configuration {
         let of_thing = key.as_ref().is_some_and(|key| key.target.kind() == TargetKind::Thing);
-        problems.unless(!of_thing, "spec.iotJobConfiguration", rules::JOB_OF_THING);
+        problems.unless(!of_thing || configuration.is_empty(), "spec.iotJobConfiguration", rules::JOB_OF_THING);
         job::check(configuration, &mut problems);
     }
     let tags = tags.clone().unwrap_or_default();
@@ -120,7 +120,7 @@ pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<De
                 name: deployment_name.clone(),
                 components,
                 policies: deployment_policies.clone(),
-                job: iot_job_configuration.clone(),
+                job: iot_job_configuration.clone().filter(|configuration| !configuration.is_empty()),
             },
             tags,
             deletion_policy: deletion_policy.unwrap_or_default(),
