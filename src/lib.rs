@@ -3,3 +3,4 @@ pub mod controller;
 pub mod telemetry;
 
 pub mod aws;
+pub mod deployment;

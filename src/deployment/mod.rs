@@ -1,0 +1,114 @@
+//! `GreengrassDeployment`: its turns. I/O.
+//!
+//! What is to be done is decided in the core; here it is read (`resolve`), done (`perform`) and driven (`turn`).
+
+mod perform;
+mod resolve;
+mod session;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use greengrass_operator_core::deployment::memory::Memory;
+use greengrass_operator_core::names::Key;
+use kube::api::ApiResource;
+
+use crate::aws::{Aws, IdentityName, Leadership, Scope};
+use crate::controller::clock::Clock;
+use crate::controller::driver::Kind;
+use crate::controller::events::Events;
+use crate::controller::objects::Objects;
+use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
+use crate::controller::record::Record;
+use crate::controller::store::Store;
+use crate::controller::wakes::{Change, default_wake};
+use session::Sessions;
+
+/// The kind as the API server knows it.
+#[must_use]
+pub fn resource() -> ApiResource {
+    ApiResource::erase::<greengrass_operator_core::api::GreengrassDeployment>(&())
+}
+
+/// What the turns of all resources share.
+pub struct Deployments {
+    cluster: String,
+    clock: Clock,
+    look_interval: Duration,
+    store: Arc<Store>,
+    objects: Objects,
+    queue: Queue,
+    events: Events,
+    aws: Aws,
+    leadership: Arc<dyn Leadership>,
+    sessions: Sessions,
+}
+
+/// What the turns are given.
+pub struct Parts {
+    /// The cluster's name in tags and tokens.
+    pub cluster: String,
+    /// The clock.
+    pub clock: Clock,
+    /// How often AWS is looked at for each resource when nothing happens.
+    pub look_interval: Duration,
+    /// The records.
+    pub store: Arc<Store>,
+    /// The objects in the API server.
+    pub objects: Objects,
+    /// The queue of turns.
+    pub queue: Queue,
+    /// The publisher of events.
+    pub events: Events,
+    /// AWS.
+    pub aws: Aws,
+    /// Whether this process may write.
+    pub leadership: Arc<dyn Leadership>,
+}
+
+impl Deployments {
+    /// The kind, with nothing known yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, leadership } = parts;
+        let sessions = Sessions::new(clock.now());
+        Self { cluster, clock, look_interval, store, objects, queue, events, aws, leadership, sessions }
+    }
+}
+
+impl Kind for Deployments {
+    const NAME: &'static str = "GreengrassDeployment";
+
+    async fn run(&self, turn: Turn) -> Rest {
+        Box::pin(turn::run(self, turn)).await
+    }
+
+    fn lane(&self, record: &Record) -> Lane {
+        let memory = Memory::recall(&resolve::status(record));
+        resolve::key(record, &memory).map_or_else(Lane::unresolved, |key| lane(&key))
+    }
+
+    fn look_interval(&self) -> Duration {
+        self.look_interval
+    }
+
+    fn wake(&self, change: &Change<'_>) -> Option<Wake> {
+        // Before the first turn of a resource its neighbours must know of it: a turn that finds no parent would not wait.
+        match change {
+            Change::Listed(record) | Change::Changed { after: record, .. } => {
+                self.store.set_references(&record.name, resolve::references(record));
+            }
+            Change::Gone(_) => {}
+        }
+        default_wake(change, self.look_interval)
+    }
+}
+
+fn scope(key: &Key) -> Scope {
+    Scope::of(IdentityName::own(), &key.target)
+}
+
+fn lane(key: &Key) -> Lane {
+    Lane::named(&format!("{}/{}", key.target.account(), key.target.region()))
+}

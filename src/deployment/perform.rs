@@ -1,0 +1,337 @@
+//! Does the one operation that was decided, and learns from its outcome. I/O.
+
+use greengrass_operator_core::api::FINALIZER;
+use greengrass_operator_core::deployment::decide::{Change, Query};
+use greengrass_operator_core::deployment::hash::short_hash;
+use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowFilter};
+use greengrass_operator_core::deployment::memory::{Memory, deployment_arn};
+use greengrass_operator_core::deployment::revision::digest_of_tags;
+use greengrass_operator_core::deployment::subject::{Subject, is_of_key};
+use greengrass_operator_core::deployment::summarise::request;
+use greengrass_operator_core::failure::{Failure, FailureKind};
+use greengrass_operator_core::names::{Key, TargetArn};
+use greengrass_operator_core::pace::{Streak, pace};
+use tokio::time::Instant;
+use tracing::{info, warn};
+
+use super::{Deployments, resolve, scope};
+use crate::aws::{ApiFamily, Class, Permit};
+use crate::controller::objects::ApiError;
+use crate::controller::record::Record;
+
+/// The field by which claimants of a target are found.
+const CLAIMED_TARGET: &str = "status.resolved.targetArn";
+
+/// Pages of one walk. A target with more revisions than 100 of a hundred pages has room in no account.
+const PAGES_AT_MOST: usize = 100;
+
+/// What became of an operation.
+pub(super) enum Done {
+    /// Knowledge has changed; the object has not.
+    Learnt,
+    /// The object has a new version.
+    Wrote(Box<Record>),
+    /// The object is gone.
+    Gone,
+    /// Quota: not before this.
+    Wait(Instant),
+}
+
+/// Everything that an operation needs.
+pub(super) struct Act<'a> {
+    pub(super) all: &'a Deployments,
+    pub(super) record: &'a Record,
+    pub(super) subject: &'a Subject<'a>,
+    pub(super) memory: &'a Memory,
+    pub(super) class: Class,
+}
+
+impl Act<'_> {
+    fn key(&self) -> Option<Key> {
+        match self.subject.desired() {
+            Some(desired) => Some(desired.key.clone()),
+            None => resolve::key(self.record, self.memory),
+        }
+    }
+
+    fn permit(&self, key: &Key) -> Result<Permit, Done> {
+        let fence = self.all.leadership.fence();
+        self.all
+            .aws
+            .try_permit(&scope(key), self.class, ApiFamily::Greengrass, &fence)
+            .map_err(|wait| Done::Wait(wait.until))
+    }
+
+    /// Reads.
+    pub(super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        match query {
+            Query::Object => {
+                let before = Some(self.record.resource_version);
+                let live = self.all.objects.get_live(&self.record.name).await?;
+                knowledge.live_at = Some(self.all.clock.now());
+                return Ok(match self.all.store.observe_live(&self.record.name, before, live) {
+                    Some(record) => Done::Wrote(Box::new(Record::clone(&record))),
+                    None => Done::Gone,
+                });
+            }
+            Query::Claimants => return self.claimants(knowledge).await,
+            Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent => {}
+        }
+        let Some(key) = self.key() else { return Ok(Done::Learnt) };
+        let at = self.all.clock.now();
+        let outcome = match query {
+            Query::Object | Query::Claimants => return Ok(Done::Learnt),
+            Query::Deployment(id) => return Ok(self.read(&key, id, knowledge).await),
+            Query::Look => self.rows(&key, self.of_key(&key)).await.map(|rows| {
+                let rows = rows
+                    .into_iter()
+                    .filter(|row| is_of_key(&key, &row.target_arn, row.parent_target_arn.as_deref()))
+                    .collect();
+                let look = Look { began_at: at, resource_version: self.subject.resource_version.to_owned(), rows };
+                knowledge.looked(look, self.memory.deployment.as_ref().map(|own| own.deployment_id.as_str()));
+                knowledge.verified_at = Some(at);
+            }),
+            Query::Subdeployments => {
+                let filter = RowFilter {
+                    target_arn: None,
+                    parent_target_arn: Some(key.target.to_string()),
+                    latest_only: true,
+                };
+                self.rows(&key, filter).await.map(|rows| knowledge.subdeployments = Some(Reading { at, value: rows }))
+            }
+            Query::Parent => {
+                let parent = key.parent.as_ref().map(TargetArn::as_str).unwrap_or_default().to_owned();
+                let filter =
+                    RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
+                self.rows(&key, filter).await.map(|rows| {
+                    let newest = rows
+                        .into_iter()
+                        .filter(|row| row.target_arn == parent && row.parent_target_arn.is_none())
+                        .max_by_key(|row| (row.revision_id, row.created_at));
+                    if let Some(row) = &newest {
+                        knowledge.parent_since = Some((row.deployment_id.clone(), row.created_at));
+                    }
+                    knowledge.parent = Some(Reading { at, value: newest });
+                })
+            }
+        };
+        Ok(match outcome {
+            Ok(()) => Done::Learnt,
+            Err(Stopped::Wait(done)) => done,
+            Err(Stopped::Failed(failure)) => self.failed(failure, knowledge),
+        })
+    }
+
+    fn of_key(&self, key: &Key) -> RowFilter {
+        RowFilter {
+            target_arn: Some(key.target.to_string()),
+            parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+            latest_only: false,
+        }
+    }
+
+    async fn rows(&self, key: &Key, filter: RowFilter) -> Result<Vec<Row>, Stopped> {
+        let mut rows = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..PAGES_AT_MOST {
+            let permit = self.permit(key).map_err(Stopped::Wait)?;
+            let listed = self.all.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
+            let listed = listed.map_err(Stopped::Failed)?;
+            rows.extend(listed.rows);
+            page = listed.next_token;
+            if page.is_none() {
+                break;
+            }
+        }
+        Ok(rows)
+    }
+
+    async fn read(&self, key: &Key, id: &str, knowledge: &mut Knowledge) -> Done {
+        let permit = match self.permit(key) {
+            Ok(permit) => permit,
+            Err(wait) => return wait,
+        };
+        let at = self.all.clock.now();
+        match self.all.aws.greengrass().get_deployment(permit, id).await {
+            Ok(details) => knowledge.read(id, at, Some(details)),
+            Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read(id, at, None),
+            Err(failure) => return self.failed(failure, knowledge),
+        }
+        Done::Learnt
+    }
+
+    async fn claimants(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        let Some(key) = self.key() else { return Ok(Done::Learnt) };
+        let found = self.all.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
+        let value = found
+            .iter()
+            .filter(|record| record.name != self.record.name)
+            .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(&key))
+            .map(resolve::claimant)
+            .collect();
+        knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
+        Ok(Done::Learnt)
+    }
+
+    /// Writes, all but the status.
+    pub(super) async fn write(&self, change: &Change, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        match change {
+            Change::AddFinalizer => {
+                let written = self.all.objects.add_finalizer(self.record, FINALIZER).await?;
+                Ok(self.wrote(written, knowledge))
+            }
+            Change::RemoveFinalizer { abandoned } => {
+                if *abandoned {
+                    self.all
+                        .events
+                        .warning(self.record, "Abandoned", "spec.suspend is true: the resource goes and its deployments stay in AWS as they are")
+                        .await;
+                }
+                Ok(match self.all.objects.remove_finalizer(self.record, FINALIZER).await? {
+                    Some(written) => self.wrote(written, knowledge),
+                    None => Done::Gone,
+                })
+            }
+            Change::Create { .. } | Change::Cancel(_) | Change::Delete(_) | Change::Tag | Change::Untag(_) => {
+                Ok(self.call(change, knowledge).await)
+            }
+            // The status is written in one place: the turn does it.
+            Change::Remember(..) => Ok(Done::Learnt),
+        }
+    }
+
+    /// A write that the API server has taken, with the version that it returned.
+    pub(super) fn wrote(&self, written: Record, knowledge: &mut Knowledge) -> Done {
+        let before = self.record.resource_version.to_string();
+        knowledge.wrote(&before, &written.resource_version.to_string(), self.all.clock.now());
+        match self.all.store.observe_own_write(written) {
+            Some(record) => Done::Wrote(Box::new(Record::clone(&record))),
+            None => Done::Gone,
+        }
+    }
+
+    async fn call(&self, change: &Change, knowledge: &mut Knowledge) -> Done {
+        let Some(key) = self.key() else { return Done::Learnt };
+        let permit = match self.permit(&key) {
+            Ok(permit) => permit,
+            Err(wait) => return wait,
+        };
+        let greengrass = self.all.aws.greengrass();
+        let outcome = match change {
+            Change::Create { ordinal, token, request } => {
+                let outcome = greengrass.create_deployment(permit, request, token).await;
+                knowledge.sent(*ordinal, self.all.clock.now(), &outcome);
+                if let Ok(created) = &outcome {
+                    info!(deployment_id = created.deployment_id, ordinal, "deployment created");
+                }
+                outcome.map(|_| ())
+            }
+            Change::Cancel(id) => {
+                let outcome = forgive_already_canceled(greengrass.cancel_deployment(permit, id).await);
+                self.ended(id, outcome, knowledge, |knowledge, id| {
+                    knowledge.canceled.insert(id);
+                })
+            }
+            Change::Delete(id) => {
+                // From now on its absence is what was asked for, whether the answer arrives or not.
+                knowledge.canceled.insert(id.clone());
+                self.ended(id, greengrass.delete_deployment(permit, id).await, knowledge, |knowledge, id| {
+                    knowledge.deleted.insert(id);
+                })
+            }
+            Change::Tag => self.tag(permit, &key, knowledge).await,
+            Change::Untag(keys) => self.untag(permit, &key, keys, knowledge).await,
+            Change::AddFinalizer | Change::RemoveFinalizer { .. } | Change::Remember(..) => Ok(()),
+        };
+        match outcome {
+            Ok(()) => Done::Learnt,
+            Err(failure) => self.failed(failure, knowledge),
+        }
+    }
+
+    fn ended(
+        &self,
+        id: &str,
+        outcome: Result<(), Failure>,
+        knowledge: &mut Knowledge,
+        note: impl FnOnce(&mut Knowledge, String),
+    ) -> Result<(), Failure> {
+        match outcome {
+            Ok(()) => {
+                knowledge.succeeded(greengrass_operator_core::failure::Operation::CancelDeployment);
+                knowledge.succeeded(greengrass_operator_core::failure::Operation::DeleteDeployment);
+                note(knowledge, id.to_owned());
+                knowledge.details.remove(id);
+                Ok(())
+            }
+            Err(failure) if failure.kind == FailureKind::NotFound => {
+                knowledge.read(id, self.all.clock.now(), None);
+                Ok(())
+            }
+            // Refused as not cancelled: its status has changed since it was read, and the next step reads it again.
+            Err(failure) => {
+                knowledge.details.remove(id);
+                Err(failure)
+            }
+        }
+    }
+
+    async fn tag(&self, permit: Permit, key: &Key, knowledge: &mut Knowledge) -> Result<(), Failure> {
+        let (Some(desired), Some(own)) = (self.subject.desired(), &self.memory.deployment) else { return Ok(()) };
+        let arn = deployment_arn(&key.target, &own.deployment_id);
+        self.all.aws.greengrass().tag_resource(permit, &arn, &desired.tags).await?;
+        knowledge.tagged = Some(digest_of_tags(desired.tags.iter()));
+        Ok(())
+    }
+
+    async fn untag(&self, permit: Permit, key: &Key, keys: &[String], knowledge: &mut Knowledge) -> Result<(), Failure> {
+        let (Some(desired), Some(own)) = (self.subject.desired(), &self.memory.deployment) else { return Ok(()) };
+        let arn = deployment_arn(&key.target, &own.deployment_id);
+        self.all.aws.greengrass().untag_resource(permit, &arn, keys).await?;
+        knowledge.untagged = Some(digest_of_tags(desired.tags.iter()));
+        Ok(())
+    }
+
+    fn failed(&self, failure: Failure, knowledge: &mut Knowledge) -> Done {
+        warn!(
+            operation = %failure.operation,
+            kind = failure.kind.name(),
+            request_id = failure.request_id,
+            "AWS call failed: {failure}"
+        );
+        let now = self.all.clock.now();
+        let jitter = jitter(&self.record.uid, now.as_second());
+        let of_pace = failure.clone();
+        knowledge.failed(
+            failure,
+            now,
+            |attempts, first_failed_at| pace(&of_pace, Streak { attempts, first_failed_at }, now, jitter),
+            request(self.subject),
+        );
+        Done::Learnt
+    }
+}
+
+enum Stopped {
+    Wait(Done),
+    Failed(Failure),
+}
+
+/// The service calls it an error, and it is what was wanted (its own end-to-end tests match the same words).
+fn forgive_already_canceled(outcome: Result<(), Failure>) -> Result<(), Failure> {
+    match outcome {
+        Err(failure)
+            if failure.kind == FailureKind::Validation && failure.message.to_lowercase().contains("already canceled") =>
+        {
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+/// A number from 0 to 1 that differs between resources and between times: enough to keep retries apart.
+fn jitter(uid: &str, second: i64) -> f64 {
+    let digits = short_hash(&format!("{uid}/{second}"));
+    let share = digits.get(..8).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();
+    f64::from(share) / f64::from(u32::MAX)
+}

@@ -1,0 +1,257 @@
+//! A world for one test: a namespace of a real cluster, an AWS of its own, and the operator as a process with the rights of
+//! the chart (does I/O: starts processes).
+
+mod manifest;
+mod operator;
+pub mod oracle;
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use greengrass_emulator::{CallRecord, DeploymentRecord, Emulator};
+use serde_json::Value;
+use testcluster::Cluster;
+use tokio::runtime::Runtime;
+
+pub use manifest::Manifest;
+use operator::Operator;
+
+/// The account that the operator's access key stands for.
+pub const ACCOUNT: &str = "123456789012";
+/// Where everything is deployed to.
+pub const REGION: &str = "eu-central-1";
+/// What every test waits for happens within seconds; a loaded machine gets a minute.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A world for one test.
+pub struct World {
+    /// The cluster that all tests share.
+    pub cluster: &'static Cluster,
+    /// The test's own namespace.
+    pub namespace: String,
+    /// The test's own AWS.
+    pub emulator: Emulator,
+    kubeconfig: PathBuf,
+    endpoint: String,
+    operator: Option<Operator>,
+    folder: tempfile::TempDir,
+    _runtime: Runtime,
+}
+
+impl World {
+    /// A world with a running operator.
+    pub fn new(prefix: &str) -> Self {
+        let mut world = Self::without_operator(prefix);
+        world.start_operator();
+        world
+    }
+
+    /// A world whose operator is not started yet.
+    pub fn without_operator(prefix: &str) -> Self {
+        let cluster = Cluster::shared().unwrap();
+        install_definitions(cluster);
+        Self::prepared(cluster, prefix)
+    }
+
+    /// A world with a running operator on a cluster that has definitions of its own.
+    pub fn on(cluster: &'static Cluster, prefix: &str) -> Self {
+        let mut world = Self::prepared(cluster, prefix);
+        world.start_operator();
+        world
+    }
+
+    fn prepared(cluster: &'static Cluster, prefix: &str) -> Self {
+        let namespace = cluster.namespace(prefix).unwrap();
+        grant(cluster, &namespace);
+        let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
+        let emulator = Emulator::builder().build();
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let served = emulator.clone();
+        runtime.spawn(async move { served.serve(listener).await });
+        let folder = tempfile::tempdir().unwrap();
+        Self { cluster, namespace, emulator, kubeconfig, endpoint, operator: None, folder, _runtime: runtime }
+    }
+
+    pub fn start_operator(&mut self) {
+        self.start_operator_with(&[]);
+    }
+
+    pub fn start_operator_with(&mut self, environment: &[(&str, &str)]) {
+        let mut settings = BTreeMap::from([
+            ("KUBECONFIG", self.kubeconfig.to_str().unwrap()),
+            ("AWS_ENDPOINT_URL", &self.endpoint),
+            ("AWS_ACCESS_KEY_ID", ACCOUNT),
+            ("AWS_SECRET_ACCESS_KEY", "of-no-use-elsewhere"),
+        ]);
+        settings.extend(environment.iter().copied());
+        self.operator = Some(Operator::start(&settings, &self.namespace, self.folder.path()));
+    }
+
+    /// SIGKILL.
+    pub fn kill_operator(&mut self) {
+        self.operator.take().expect("no operator runs").kill();
+    }
+
+    /// SIGTERM; the process must end by itself, and well.
+    pub fn stop_operator(&mut self) {
+        self.operator.take().expect("no operator runs").stop();
+    }
+
+    pub fn operator(&self) -> &Operator {
+        self.operator.as_ref().expect("no operator runs")
+    }
+
+    /// Makes a thing group; its ARN.
+    pub fn group(&self, name: &str) -> String {
+        self.emulator.create_thing_group(ACCOUNT, REGION, name).unwrap()
+    }
+
+    pub fn group_arn(name: &str) -> String {
+        format!("arn:aws:iot:{REGION}:{ACCOUNT}:thinggroup/{name}")
+    }
+
+    pub fn kubectl(&self, arguments: &[&str]) -> testcluster::Output {
+        let mut all = vec!["--namespace", self.namespace.as_str()];
+        all.extend(arguments);
+        self.cluster.kubectl(&all).unwrap()
+    }
+
+    pub fn apply(&self, manifest: &Manifest) {
+        let text = manifest.to_json().to_string();
+        let arguments = ["--namespace", self.namespace.as_str(), "apply", "--filename=-"];
+        self.cluster.kubectl_with_input(&arguments, &text).unwrap().success().unwrap();
+    }
+
+    pub fn annotate(&self, name: &str, annotation: &str, value: &str) {
+        let pair = format!("greengrass-operator.dev/{annotation}={value}");
+        self.kubectl(&["annotate", "--overwrite", "greengrassdeployment", name, &pair]).success().unwrap();
+    }
+
+    pub fn delete(&self, name: &str) {
+        self.kubectl(&["delete", "--wait=false", "greengrassdeployment", name]).success().unwrap();
+    }
+
+    pub fn wait_gone(&self, name: &str) {
+        self.wait(&format!("{name} to be gone"), || self.object(name).is_none());
+    }
+
+    /// The object, judged by the oracle each time that it is read.
+    pub fn object(&self, name: &str) -> Option<Value> {
+        let output = self.kubectl(&["get", "greengrassdeployment", name, "--ignore-not-found", "--output=json"]);
+        let text = output.success().unwrap();
+        if text.trim().is_empty() {
+            return None;
+        }
+        let object = serde_json::from_str(&text).unwrap();
+        oracle::judge(&object);
+        Some(object)
+    }
+
+    /// Waits until the operator has seen the newest generation and `Ready` has this status and reason.
+    pub fn wait_for(&self, name: &str, status: &str, reason: &str) -> Value {
+        self.wait_until(name, &format!("{status}/{reason}"), |object| {
+            let ready = condition(object, "Ready");
+            object["metadata"]["generation"] == object["status"]["observedGeneration"]
+                && ready.is_some_and(|ready| ready["status"] == status && ready["reason"] == reason)
+        })
+    }
+
+    pub fn wait_ready(&self, name: &str) -> Value {
+        self.wait_for(name, "True", "Deployed")
+    }
+
+    pub fn wait_until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut last = None;
+        self.wait(&format!("{name} to become {what}"), || {
+            last = self.object(name);
+            last.as_ref().is_some_and(&holds)
+        });
+        last.unwrap()
+    }
+
+    /// Waits for something; what stands in the way is shown when patience ends.
+    pub fn wait(&self, what: &str, mut holds: impl FnMut() -> bool) {
+        let started = Instant::now();
+        while !holds() {
+            if started.elapsed() > PATIENCE {
+                let objects = self.kubectl(&["get", "greengrassdeployment", "--output=yaml"]).stdout;
+                let calls: Vec<String> = self.emulator.calls().iter().map(describe).collect();
+                panic!("waited in vain for {what}\n{objects}\ncalls: {calls:#?}\nlog: {}", self.operator_log());
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    }
+
+    fn operator_log(&self) -> String {
+        let log = std::fs::read_to_string(self.folder.path().join("operator.log")).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(60)..].join("\n")
+    }
+
+    /// Names of the calls so far, oldest first.
+    pub fn calls(&self) -> Vec<String> {
+        self.emulator.calls().into_iter().map(|call| call.operation).collect()
+    }
+
+    pub fn count(&self, operation: &str) -> usize {
+        self.emulator.calls_of(operation).len()
+    }
+
+    /// Runs something and returns the names of the calls that it made.
+    pub fn calls_of(&self, act: impl FnOnce()) -> Vec<String> {
+        let before = self.emulator.calls().len();
+        act();
+        self.calls().split_off(before)
+    }
+
+    /// All deployments in AWS, oldest first.
+    pub fn deployments(&self) -> Vec<DeploymentRecord> {
+        self.emulator.deployments(ACCOUNT, REGION)
+    }
+}
+
+pub fn condition<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {
+    object["status"]["conditions"].as_array()?.iter().find(|condition| condition["type"] == name)
+}
+
+fn describe(call: &CallRecord) -> String {
+    format!("{} {} {:?} {:?} {:?}", call.time, call.operation, call.status, call.error_code, call.fault)
+}
+
+/// Applies the definitions to the shared cluster, once in this process.
+pub fn install_definitions(cluster: &Cluster) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+        cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", folder]).unwrap().success().unwrap();
+        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap().success().unwrap();
+    });
+}
+
+/// The chart's ServiceAccount with the chart's rights, in one namespace.
+fn grant(cluster: &Cluster, namespace: &str) {
+    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/greengrass-operator");
+    let rights = [
+        "template",
+        "greengrass-operator",
+        chart,
+        "--namespace",
+        namespace,
+        "--set",
+        &format!("watchNamespaces={{{namespace}}},crds.enabled=false,clusterName=test,serviceAccount.name=greengrass-operator"),
+        "--show-only",
+        "templates/rbac.yaml",
+        "--show-only",
+        "templates/serviceaccount.yaml",
+    ]
+    .map(ToOwned::to_owned);
+    let helm = testcluster::tools::clients().unwrap().join("helm");
+    let rendered = Command::new(helm).args(rights).env("KUBECONFIG", "/dev/null").output().unwrap();
+    assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
+    cluster.apply(&String::from_utf8(rendered.stdout).unwrap()).unwrap();
+}

@@ -1,0 +1,80 @@
+//! The operator as a process (does I/O).
+
+use std::collections::BTreeMap;
+use std::fs::OpenOptions;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// The operator as a process; it ends with the test.
+pub struct Operator {
+    child: Child,
+    port: u16,
+}
+
+impl Operator {
+    pub fn start(environment: &BTreeMap<&str, &str>, namespace: &str, folder: &Path) -> Self {
+        let port = free_port();
+        let log = OpenOptions::new().create(true).append(true).open(folder.join("operator.log")).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_greengrass-operator"))
+            .args(["run", "--cluster-name=test", "--watch-namespaces", namespace])
+            .arg(format!("--admin-address=127.0.0.1:{port}"))
+            .env_clear()
+            .env("RUST_LOG", "info,greengrass_operator=debug")
+            .envs(environment)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().unwrap())
+            .stderr(log)
+            .spawn()
+            .unwrap();
+        Self { child, port }
+    }
+
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    pub fn stop(mut self) {
+        let id = i32::try_from(self.child.id()).unwrap();
+        rustix::process::kill_process(rustix::process::Pid::from_raw(id).unwrap(), rustix::process::Signal::TERM).unwrap();
+        let started = Instant::now();
+        loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                assert!(status.success(), "ended with {status}");
+                return;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "does not end on SIGTERM");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// The status and body of a page of the admin server; none where it does not answer.
+    pub fn page(&self, path: &str) -> Option<(u16, String)> {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        stream.set_read_timeout(Some(Duration::from_secs(5))).ok()?;
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        let status = answer.split(' ').nth(1)?.parse().ok()?;
+        Some((status, answer.split_once("\r\n\r\n")?.1.to_owned()))
+    }
+
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+}
+
+impl Drop for Operator {
+    fn drop(&mut self) {
+        // Already ended, or ends now; there is nobody to tell of a failure.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
