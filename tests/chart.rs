@@ -88,6 +88,7 @@ fn values_that_would_not_work_are_refused_with_their_name() {
         ("log.format=xml", "format"),
         ("driftInterval=5", "driftInterval"),
         ("concurrency=0", "concurrency"),
+        ("clusterName=plant 7", "clusterName"),
         ("watchNamespaces={Team_A}", "watchNamespaces"),
         ("aws.endpointUrl=emulator", "endpointUrl"),
         ("terminationGracePeriodSeconds=10", "terminationGracePeriodSeconds"),
