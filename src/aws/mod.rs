@@ -20,6 +20,8 @@ mod quota;
 mod reply;
 mod request;
 mod scope;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 

@@ -8,7 +8,7 @@ use aws_sdk_greengrassv2::operation::list_deployments::ListDeploymentsOutput;
 use aws_sdk_greengrassv2::primitives::DateTime;
 use aws_sdk_greengrassv2::types::{Deployment, DeploymentStatus};
 use greengrass_operator_core::deployment::knowledge::{Created, Details, Row, RowPage, RowStatus};
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 
 /// What an answer lacks that can't be done without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,8 +75,12 @@ fn revision(text: Option<&str>) -> u64 {
 }
 
 /// When absent, the beginning of time: older than every row that says when it was made.
+///
+/// The service counts milliseconds and writes them as a double of seconds, which is off by some nanoseconds: rounded
+/// here, so that one deployment has one time wherever it is read.
 fn timestamp(time: Option<DateTime>) -> Timestamp {
     time.and_then(|time| Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok())
+        .and_then(|time| time.round(Unit::Millisecond).ok())
         .unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
@@ -149,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn fractions_of_seconds_stay() {
+    fn milliseconds_stay_and_the_error_of_the_double_goes() {
         let time = timestamp(Some(DateTime::from_secs_and_nanos(
             1_621_884_415,
             241_000_000,
