@@ -4,3 +4,7 @@ pub mod telemetry;
 
 pub mod aws;
 pub mod deployment;
+pub mod admin;
+pub mod cli;
+pub mod config;
+pub mod operator;

@@ -1,2 +1,7 @@
-//! Entry point.
-fn main() {}
+//! The operator's program. Everything is in the library.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    greengrass_operator::cli::main()
+}

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use greengrass_operator_core::failure::{FailureKind, Operation};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
@@ -14,6 +15,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::aws::{CallObserver, CallOutcome, Scope};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).
 const SECONDS: [f64; 11] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
@@ -249,8 +252,8 @@ impl Metrics {
         self.inner.reconcile_seconds.get_or_create(&KindLabels { kind }).observe(seconds);
     }
 
-    /// A call to AWS has ended. `throttled`: because of too many calls.
-    pub fn aws_call(
+    /// `throttled`: refused because of too many calls.
+    fn aws_call(
         &self,
         operation: &'static str,
         outcome: &'static str,
@@ -288,6 +291,17 @@ impl Metrics {
     /// A call to the API server has ended.
     pub fn kubernetes_call(&self, verb: Verb, outcome: KubernetesOutcome) {
         self.inner.kubernetes_calls.get_or_create(&KubernetesLabels { verb, outcome }).inc();
+    }
+}
+
+impl CallObserver for Metrics {
+    fn observed(&self, operation: Operation, outcome: CallOutcome, scope: &Scope, seconds: f64) {
+        let throttled = match outcome {
+            CallOutcome::Failed(FailureKind::Throttled) => true,
+            CallOutcome::Failed(_) | CallOutcome::Success => false,
+        };
+        let place = (scope.account.as_str(), scope.region.as_str());
+        self.aws_call(operation.name(), outcome.name(), throttled, place, seconds);
     }
 }
 
@@ -347,20 +361,26 @@ fn to_gauge(count: usize) -> i64 {
 
 #[cfg(test)]
 mod tests {
+    use greengrass_operator_core::names::TargetArn;
+
     use super::*;
+    use crate::aws::IdentityName;
 
     #[test]
     fn metrics_read_as_openmetrics() {
         let metrics = Metrics::new();
         metrics.reconciled("GreengrassDeployment", ReconcileOutcome::BackOff, 0.4);
-        metrics.aws_call("CreateDeployment", "throttled", true, ("123456789012", "eu-central-1"), 0.2);
+        let target = TargetArn::parse("arn:aws:iot:eu-central-1:123456789012:thing/Press").unwrap();
+        let scope = Scope::of(IdentityName::own(), &target);
+        let throttled = CallOutcome::Failed(FailureKind::Throttled);
+        metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
         metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);
         metrics.before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
         let text = metrics.encode().unwrap();
         for line in [
             r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="back-off"} 1"#,
             r#"greengrass_operator_reconcile_duration_seconds_count{kind="GreengrassDeployment"} 1"#,
-            r#"greengrass_operator_aws_calls_total{operation="CreateDeployment",outcome="throttled",account="123456789012",region="eu-central-1"} 1"#,
+            r#"greengrass_operator_aws_calls_total{operation="CreateDeployment",outcome="Throttled",account="123456789012",region="eu-central-1"} 1"#,
             r#"greengrass_operator_aws_throttles_total{account="123456789012",region="eu-central-1"} 1"#,
             r#"greengrass_operator_kubernetes_calls_total{verb="update-status",outcome="ok"} 1"#,
             r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="true"} 3"#,

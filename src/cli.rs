@@ -1,0 +1,265 @@
+//! The command line. I/O: reads arguments and environment, prints, starts the operator and passes signals on.
+
+use std::error::Error;
+use std::io::Write;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use greengrass_operator_core::api::schema::crd_yaml;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use crate::config::{ClusterName, Config, DriftInterval, NamespaceName};
+use crate::controller::driver::DEFAULT_CONCURRENCY;
+use crate::controller::objects::Namespaces;
+use crate::operator::{self, RunError};
+use crate::telemetry::log::{self, LogError, LogFormat};
+
+/// More threads than this have nothing to do: the operator waits for answers most of the time, and each costs memory.
+const MOST_THREADS: usize = 4;
+/// Each turn that runs may need a connection of its own; beyond this the API server's own limits (400) are near.
+const MOST_CONCURRENCY: u16 = 256;
+
+/// Kubernetes operator for AWS IoT Greengrass V2 deployments.
+#[derive(Debug, Parser)]
+#[command(name = "greengrass-operator", version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Runs the operator: in a cluster with the Pod's service account, else with KUBECONFIG or ~/.kube/config.
+    ///
+    /// AWS is reached with the SDK's own configuration: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, web identity,
+    /// Pod identity and so on.
+    Run(Box<RunArgs>),
+    /// Prints the CustomResourceDefinitions as YAML.
+    Crd,
+    /// Prints the version.
+    Version,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// Name of this cluster in the tags of its deployments in AWS. Clusters that deploy to one account need different
+    /// names, and a name must never change. Default: the UID of the namespace kube-system.
+    #[arg(long, env = "GREENGRASS_OPERATOR_CLUSTER_NAME", value_name = "NAME")]
+    cluster_name: Option<ClusterName>,
+
+    /// Namespaces to look at, separated by commas. Default: all.
+    #[arg(long, env = "GREENGRASS_OPERATOR_WATCH_NAMESPACES", value_name = "NAMESPACE,…", value_delimiter = ',')]
+    watch_namespaces: Vec<NamespaceName>,
+
+    /// Address and port of /livez, /readyz and /metrics.
+    #[arg(long, env = "GREENGRASS_OPERATOR_ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
+    admin_address: SocketAddr,
+
+    /// How often a resource that is in order is compared with AWS, from 10s to 24h; spread by a tenth either way.
+    #[arg(long, env = "GREENGRASS_OPERATOR_DRIFT_INTERVAL", value_name = "DURATION", default_value = "5m")]
+    drift_interval: DriftInterval,
+
+    /// How many resources are worked on at once, from 1 to 256.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_CONCURRENCY",
+        value_name = "COUNT",
+        default_value_t = DEFAULT_CONCURRENCY,
+        value_parser = concurrency
+    )]
+    concurrency: usize,
+
+    /// What tells this process from others in events: in a Pod its name.
+    #[arg(long, env = "HOSTNAME", value_name = "NAME", default_value = "greengrass-operator")]
+    instance_name: String,
+
+    /// How log lines look.
+    #[arg(long, env = "GREENGRASS_OPERATOR_LOG_FORMAT", value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+
+    /// What is logged: a level (error, warn, info, debug, trace), or TARGET=LEVEL,… for parts of the program.
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// Why a command failed.
+#[derive(Debug, Error)]
+enum CommandError {
+    #[error(transparent)]
+    Log(#[from] LogError),
+    #[error("the threads can't be started")]
+    Threads(#[source] std::io::Error),
+    #[error("signals can't be received")]
+    Signals(#[source] std::io::Error),
+    #[error("can't print")]
+    Print(#[source] std::io::Error),
+    #[error(transparent)]
+    Run(#[from] RunError),
+}
+
+/// Does what the command line says.
+#[must_use]
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Run(args) => run(*args),
+        Command::Crd => print(&crd_yaml()),
+        Command::Version => print(concat!("greengrass-operator ", env!("CARGO_PKG_VERSION"), "\n")),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Nothing is left to do if standard error is closed.
+            let _ = writeln!(std::io::stderr(), "greengrass-operator: {}", chain(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn print(text: &str) -> Result<(), CommandError> {
+    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Print)
+}
+
+/// An error and what caused it, in one line.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}
+
+fn run(args: RunArgs) -> Result<(), CommandError> {
+    let (filter, format) = (args.log.clone(), args.log_format);
+    let config = args.into_config();
+    log::set_up(&filter, format)?;
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads)
+        .enable_all()
+        .build()
+        .map_err(CommandError::Threads)?;
+    runtime.block_on(async {
+        let stop = CancellationToken::new();
+        let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+        let stopping = stop.clone();
+        tokio::spawn(async move {
+            let mut received = async || {
+                tokio::select! {
+                    _ = terminate.recv() => "SIGTERM",
+                    _ = interrupt.recv() => "SIGINT",
+                }
+            };
+            let name = received().await;
+            info!(signal = name, version = env!("CARGO_PKG_VERSION"), "stopping: no new turns, those that run may end");
+            stopping.cancel();
+            let name = received().await;
+            warn!(signal = name, "stopping at once");
+            std::process::exit(130);
+        });
+        info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
+        operator::run(config, stop).await.map_err(CommandError::Run)
+    })
+}
+
+impl RunArgs {
+    fn into_config(self) -> Config {
+        let Self {
+            cluster_name,
+            watch_namespaces,
+            admin_address,
+            drift_interval,
+            concurrency,
+            instance_name,
+            log_format: _,
+            log: _,
+        } = self;
+        let namespaces = if watch_namespaces.is_empty() {
+            Namespaces::All
+        } else {
+            Namespaces::Only(watch_namespaces.into_iter().map(|NamespaceName(name)| name).collect())
+        };
+        let concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
+        Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name }
+    }
+}
+
+fn concurrency(text: &str) -> Result<usize, String> {
+    match text.parse::<u16>() {
+        Ok(count) if (1..=MOST_CONCURRENCY).contains(&count) => Ok(usize::from(count)),
+        Ok(_) | Err(_) => Err(format!("a number from 1 to {MOST_CONCURRENCY} is wanted")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    fn config(arguments: &[&str]) -> Result<Config, String> {
+        let arguments = ["greengrass-operator", "run"].iter().chain(arguments);
+        match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
+            Command::Run(args) => Ok(args.into_config()),
+            Command::Crd | Command::Version => panic!("not asked for"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn every_option_can_be_set_by_the_environment_and_says_what_it_is() {
+        let cli = Cli::command();
+        let run = cli.find_subcommand("run").unwrap();
+        for argument in run.get_arguments().filter(|argument| argument.get_id() != "help" && argument.get_id() != "version") {
+            assert!(argument.get_env().is_some(), "{}", argument.get_id());
+            assert!(argument.get_help().is_some(), "{}", argument.get_id());
+        }
+    }
+
+    #[test]
+    fn without_options_everything_is_looked_at_every_five_minutes() {
+        let config = config(&[]).unwrap();
+        assert_eq!(config.namespaces, Namespaces::All);
+        assert_eq!(config.drift_interval.get().as_secs(), 300);
+        assert_eq!(config.concurrency.get(), DEFAULT_CONCURRENCY);
+        assert_eq!(config.admin_address.to_string(), "0.0.0.0:8080");
+        assert_eq!(config.cluster_name, None);
+    }
+
+    #[test]
+    fn namespaces_are_separated_by_commas() {
+        let config = config(&["--watch-namespaces=press,paint"]).unwrap();
+        assert_eq!(config.namespaces, Namespaces::Only(["paint".to_owned(), "press".to_owned()].into()));
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_with_what_would() {
+        for (argument, words) in [
+            ("--concurrency=0", "a number from 1 to 256"),
+            ("--drift-interval=5", "for example 90s, 5m or 1h30m"),
+            ("--watch-namespaces=Press", "lower-case letters"),
+            ("--cluster-name=plant 7", "letters, digits, dots"),
+        ] {
+            let error = config(&[argument]).unwrap_err();
+            assert!(error.contains(words), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_error_is_told_with_its_causes() {
+        let error = CommandError::Print(std::io::Error::other("broken pipe"));
+        assert_eq!(chain(&error), "can't print: broken pipe");
+    }
+}

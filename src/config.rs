@@ -1,0 +1,138 @@
+//! The operator's configuration: parsed values only. Pure.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use thiserror::Error;
+
+use crate::controller::objects::Namespaces;
+
+/// What the operator is told when it starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The cluster's name in tags and tokens; none: the UID of the namespace kube-system.
+    pub cluster_name: Option<ClusterName>,
+    /// The namespaces to look at.
+    pub namespaces: Namespaces,
+    /// Where probes and metrics are served.
+    pub admin_address: SocketAddr,
+    /// How often each resource is compared with AWS when nothing happens.
+    pub drift_interval: DriftInterval,
+    /// How many resources are worked on at once.
+    pub concurrency: NonZeroUsize,
+    /// Tells this process from others in events.
+    pub instance_name: String,
+}
+
+/// What one cluster's deployments are told from another's by.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClusterName(String);
+
+/// The text is no name for a cluster.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a cluster's name is 1 to 63 letters, digits, dots, hyphens and underscores: it becomes the value of an AWS tag")]
+pub struct InvalidClusterName;
+
+impl FromStr for ClusterName {
+    type Err = InvalidClusterName;
+
+    fn from_str(text: &str) -> Result<Self, InvalidClusterName> {
+        let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+        if (1..=63).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidClusterName)
+        }
+    }
+}
+
+impl fmt::Display for ClusterName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// How often something is looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DriftInterval(Duration);
+
+/// The text is no interval.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum InvalidInterval {
+    /// Not a duration at all.
+    #[error("'{0}' is no duration: write a number with a unit, for example 90s, 5m or 1h30m")]
+    Unreadable(String),
+    /// A duration that makes no sense here.
+    #[error("the interval must be between 10s and 24h: each look costs calls against the account's quota")]
+    OutOfRange,
+}
+
+impl DriftInterval {
+    /// The interval.
+    #[must_use]
+    pub fn get(self) -> Duration {
+        self.0
+    }
+}
+
+impl FromStr for DriftInterval {
+    type Err = InvalidInterval;
+
+    fn from_str(text: &str) -> Result<Self, InvalidInterval> {
+        let interval: SignedDuration =
+            text.parse().map_err(|_| InvalidInterval::Unreadable(text.chars().take(50).collect()))?;
+        if interval < SignedDuration::from_secs(10) || interval > SignedDuration::from_hours(24) {
+            return Err(InvalidInterval::OutOfRange);
+        }
+        Duration::try_from(interval).map(Self).map_err(|_| InvalidInterval::OutOfRange)
+    }
+}
+
+/// A namespace's name.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NamespaceName(pub String);
+
+/// The text is no name for a namespace.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("a namespace's name is 1 to 63 lower-case letters, digits and hyphens")]
+pub struct InvalidNamespace;
+
+impl FromStr for NamespaceName {
+    type Err = InvalidNamespace;
+
+    fn from_str(text: &str) -> Result<Self, InvalidNamespace> {
+        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        if (1..=63).contains(&text.len()) && text.chars().all(allowed) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidNamespace)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interval_has_a_unit_and_a_sensible_size() {
+        assert_eq!("5m".parse::<DriftInterval>().unwrap().get(), Duration::from_secs(300));
+        assert_eq!("1h30m".parse::<DriftInterval>().unwrap().get(), Duration::from_secs(5400));
+        assert_eq!("300".parse::<DriftInterval>(), Err(InvalidInterval::Unreadable("300".into())));
+        for text in ["0s", "-5m", "9s", "25h"] {
+            assert_eq!(text.parse::<DriftInterval>(), Err(InvalidInterval::OutOfRange), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_clusters_name_fits_into_a_tag() {
+        assert!("4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11".parse::<ClusterName>().is_ok());
+        for text in ["", "plant 7", "plant:7", &"x".repeat(64)] {
+            assert!(text.parse::<ClusterName>().is_err(), "{text}");
+        }
+    }
+}
