@@ -155,12 +155,22 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
         "podLabels.c=d",
         "commonLabels.e=f",
     ];
-    let matrix: &[&[&str]] =
-        &[&[], &["clusterName=factory", &watch], &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"], every_list];
+    let matrix: &[&[&str]] = &[
+        &[],
+        &["clusterName=factory", &watch],
+        &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"],
+        every_list,
+    ];
     for values in matrix {
         let manifest = success(&template(&namespace, values));
-        let apply =
-            ["apply", "--server-side", "--force-conflicts", "--field-manager=chart", "--dry-run=server", "--filename=-"];
+        let apply = [
+            "apply",
+            "--server-side",
+            "--force-conflicts",
+            "--field-manager=chart",
+            "--dry-run=server",
+            "--filename=-",
+        ];
         let output = cluster.kubectl_with_input(&apply, &manifest).unwrap();
         assert!(output.status.success(), "{values:?}: {}", output.stderr);
         assert_eq!(output.stderr.trim(), "", "{values:?}");
@@ -172,7 +182,8 @@ fn rights(cluster: &Cluster, account: &str, namespace: &str) -> BTreeSet<String>
     let list = ["auth", "can-i", "--list", "--no-headers", "--as", account, "--namespace", namespace];
     let text = cluster.kubectl(&list).unwrap().success().unwrap();
     let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-    let everybodys = |line: &str| ["[/", "selfsubject", "clustertrustbundles"].iter().any(|start| line.starts_with(start));
+    let everybodys =
+        |line: &str| ["[/", "selfsubject", "clustertrustbundles"].iter().any(|start| line.starts_with(start));
     text.lines().map(words).filter(|line| !everybodys(line)).collect()
 }
 
@@ -218,8 +229,14 @@ fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
     let cluster = Cluster::start().unwrap();
     let chart = chart();
     let upgrade = |values: &[&str]| {
-        let mut arguments =
-            vec!["upgrade", "--install", "greengrass-operator", chart.to_str().unwrap(), "--namespace=operators", "--create-namespace"];
+        let mut arguments = vec![
+            "upgrade",
+            "--install",
+            "greengrass-operator",
+            chart.to_str().unwrap(),
+            "--namespace=operators",
+            "--create-namespace",
+        ];
         for value in values {
             arguments.extend(["--set", value]);
         }
@@ -228,7 +245,11 @@ fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
     let get = |what: &[&str]| cluster.kubectl(what).unwrap();
     let notes = upgrade(&["replicas=0"]);
     assert!(notes.contains("replicas is 0") && notes.contains("names no IAM role"), "{notes}");
-    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap().success().unwrap();
+    cluster
+        .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
+        .unwrap()
+        .success()
+        .unwrap();
 
     let manifest = "
 apiVersion: greengrass-operator.dev/v1alpha1
@@ -241,7 +262,8 @@ spec:
     cluster.apply(manifest).unwrap();
 
     upgrade(&["replicas=1", "clusterName=factory"]);
-    let replicas = ["get", "deployment/greengrass-operator", "--namespace=operators", "--output=jsonpath={.spec.replicas}"];
+    let replicas =
+        ["get", "deployment/greengrass-operator", "--namespace=operators", "--output=jsonpath={.spec.replicas}"];
     assert_eq!(get(&replicas).success().unwrap(), "1");
     let gone = get(&["get", "clusterrole/operators-greengrass-operator-cluster-uid"]);
     assert!(gone.stderr.contains("NotFound"), "a named cluster needs no right to kube-system: {gone:?}");
