@@ -39,11 +39,14 @@ where
             }
         }
         SdkError::TimeoutError(_) => Failure::new(operation, FailureKind::TimedOut, &words(error)),
-        SdkError::DispatchFailure(_) if is_credentials(error) => credentials(operation, error),
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_)
+            if is_credentials(error) =>
+        {
+            Failure::new(operation, FailureKind::Credentials, &words(error))
+        }
         SdkError::DispatchFailure(_) => {
             Failure::new(operation, FailureKind::Unreachable, &words(error))
         }
-        SdkError::ConstructionFailure(_) if is_credentials(error) => credentials(operation, error),
         SdkError::ConstructionFailure(_) => {
             Failure::new(operation, FailureKind::Construction, &words(error))
         }
@@ -163,10 +166,6 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
     let seconds: u64 = raw.headers().get("retry-after")?.trim().parse().ok()?;
     // The model's 0 stands for absent.
     (seconds > 0).then(|| Duration::from_secs(seconds))
-}
-
-fn credentials(operation: Operation, error: &(dyn Error + 'static)) -> Failure {
-    Failure::new(operation, FailureKind::Credentials, &words(error))
 }
 
 /// Whether the cause is that credentials can't be had. The SDK calls that a failure to dispatch.

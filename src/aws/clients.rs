@@ -25,7 +25,7 @@ use tokio::sync::OnceCell;
 use super::body::SortedBody;
 use super::scope::{IdentityName, Scope};
 
-/// The product in the user agent: AWS's logs and CloudTrail tell the operator's calls from others.
+/// The product in the user agent: AWS's audit log tells the operator's calls from others.
 const PRODUCT: &str = "greengrass-operator";
 
 /// To make a connection: the value that SDK clients of this generation use, room for one lost packet of the handshake.
@@ -118,7 +118,7 @@ pub struct Clients {
     /// The operator's own credentials and what the environment says. One for all regions, so that credentials are
     /// fetched once.
     base: OnceCell<SdkConfig>,
-    clients: Mutex<BTreeMap<(IdentityName, String), Client>>,
+    made: Mutex<BTreeMap<(IdentityName, String), Client>>,
 }
 
 impl Clients {
@@ -128,7 +128,7 @@ impl Clients {
         Self {
             settings,
             base: OnceCell::new(),
-            clients: Mutex::default(),
+            made: Mutex::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Clients {
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, BTreeMap<(IdentityName, String), Client>> {
-        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
+        self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -133,7 +133,7 @@ pub(super) mod tests {
         let clock = Arc::new(FakeBootClock::default());
         let fence = Fence::until(
             clock.now().plus(Duration::from_secs(10)),
-            Arc::clone(&clock) as Arc<dyn BootClock>,
+            Arc::<FakeBootClock>::clone(&clock),
         );
         clock.advance(Duration::from_millis(9_999));
         assert!(fence.valid());
@@ -146,7 +146,7 @@ pub(super) mod tests {
         let clock = Arc::new(FakeBootClock::default());
         let fence = Fence::until(
             clock.now().plus(Duration::from_secs(10)),
-            Arc::clone(&clock) as Arc<dyn BootClock>,
+            Arc::<FakeBootClock>::clone(&clock),
         );
         let before = tokio::time::Instant::now();
         clock.advance(Duration::from_hours(1));

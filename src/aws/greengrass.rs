@@ -296,7 +296,7 @@ impl Greengrass {
         match failure.kind {
             FailureKind::Throttled => {
                 self.quota
-                    .throttled(permit.scope(), permit.family(), failure.retry_after)
+                    .throttled(permit.scope(), permit.family(), failure.retry_after);
             }
             FailureKind::DeletionLimit => self
                 .quota

@@ -2,7 +2,7 @@
 //! In-memory; no I/O.
 //!
 //! AWS General Reference, "AWS IoT Greengrass V2 endpoints and quotas": all control-plane operations but
-//! `CreateComponentVersion` together 30 requests a second per region (10 in `cn-north-1` and the GovCloud regions), not
+//! `CreateComponentVersion` together 30 requests a second per region (10 in `cn-north-1` and the US government's regions), not
 //! adjustable. The account's people, pipelines and devices share them, so the operator takes two thirds by default.
 
 use std::collections::BTreeMap;
@@ -50,7 +50,7 @@ impl Rate {
 pub struct Quotas {
     /// Greengrass; default 20 calls a second, two thirds of AWS's 30.
     pub greengrass: Rate,
-    /// Greengrass where AWS allows 10 a second (China, GovCloud); default 6.
+    /// Greengrass where AWS allows 10 a second (China, US government); default 6.
     pub greengrass_small_region: Rate,
     /// IoT jobs; default 6 calls a second of AWS's 10 per operation.
     pub iot_jobs: Rate,
@@ -214,7 +214,7 @@ impl QuotaKeeper {
             .unwrap_or_default()
             .clamp(DELETION_LIMIT_WAIT, RETRY_AFTER_LONGEST);
         self.with_bucket(scope, ApiFamily::Greengrass, now, |bucket| {
-            bucket.deletion_limited(now + pause)
+            bucket.deletion_limited(now + pause);
         });
     }
 

@@ -146,7 +146,7 @@ async fn a_permit_whose_leadership_ended_sends_nothing() {
     let clock = Arc::new(FakeBootClock::default());
     let fence = Fence::until(
         BootTime::since_boot(Duration::from_secs(15)),
-        Arc::clone(&clock) as Arc<dyn BootClock>,
+        Arc::<FakeBootClock>::clone(&clock),
     );
     let scope = bench.permit().scope().clone();
     let permit = bench

@@ -57,7 +57,7 @@ impl Bench {
         let aws = Aws::new(
             settings,
             Quotas::default(),
-            Arc::clone(&observed) as Arc<dyn CallObserver>,
+            Arc::<Observed>::clone(&observed),
         );
         Self {
             aws,

@@ -179,7 +179,7 @@ async fn who_does_not_lead_gets_no_permit_and_a_permit_ends_with_leadership() {
     let clock = Arc::new(FakeBootClock::default());
     let fence = Fence::until(
         BootTime::since_boot(Duration::from_secs(10)),
-        Arc::clone(&clock) as Arc<dyn BootClock>,
+        Arc::<FakeBootClock>::clone(&clock),
     );
     let keeper = QuotaKeeper::new(Quotas::default());
     let permit = keeper
