@@ -34,7 +34,9 @@ pub struct ClusterName(String);
 
 /// The text is no name for a cluster.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a cluster's name is 1 to 63 letters, digits, dots, hyphens and underscores: it becomes the value of an AWS tag")]
+#[error(
+    "a cluster's name is 1 to 63 letters, digits, dots, hyphens and underscores: it becomes the value of an AWS tag"
+)]
 pub struct InvalidClusterName;
 
 impl FromStr for ClusterName {
@@ -67,7 +69,9 @@ pub enum InvalidInterval {
     #[error("'{0}' is no duration: write a number with a unit, for example 90s, 5m or 1h30m")]
     Unreadable(String),
     /// A duration that makes no sense here.
-    #[error("the interval must be between 10s and 24h: each look costs calls against the account's quota")]
+    #[error(
+        "the interval must be between 10s and 24h: each look costs calls against the account's quota"
+    )]
     OutOfRange,
 }
 
@@ -83,12 +87,15 @@ impl FromStr for DriftInterval {
     type Err = InvalidInterval;
 
     fn from_str(text: &str) -> Result<Self, InvalidInterval> {
-        let interval: SignedDuration =
-            text.parse().map_err(|_| InvalidInterval::Unreadable(text.chars().take(50).collect()))?;
+        let interval: SignedDuration = text
+            .parse()
+            .map_err(|_| InvalidInterval::Unreadable(text.chars().take(50).collect()))?;
         if interval < SignedDuration::from_secs(10) || interval > SignedDuration::from_hours(24) {
             return Err(InvalidInterval::OutOfRange);
         }
-        Duration::try_from(interval).map(Self).map_err(|_| InvalidInterval::OutOfRange)
+        Duration::try_from(interval)
+            .map(Self)
+            .map_err(|_| InvalidInterval::OutOfRange)
     }
 }
 
@@ -120,17 +127,34 @@ mod tests {
 
     #[test]
     fn an_interval_has_a_unit_and_a_sensible_size() {
-        assert_eq!("5m".parse::<DriftInterval>().unwrap().get(), Duration::from_secs(300));
-        assert_eq!("1h30m".parse::<DriftInterval>().unwrap().get(), Duration::from_secs(5400));
-        assert_eq!("300".parse::<DriftInterval>(), Err(InvalidInterval::Unreadable("300".into())));
+        assert_eq!(
+            "5m".parse::<DriftInterval>().unwrap().get(),
+            Duration::from_mins(5)
+        );
+        assert_eq!(
+            "1h30m".parse::<DriftInterval>().unwrap().get(),
+            Duration::from_mins(90)
+        );
+        assert_eq!(
+            "300".parse::<DriftInterval>(),
+            Err(InvalidInterval::Unreadable("300".into()))
+        );
         for text in ["0s", "-5m", "9s", "25h"] {
-            assert_eq!(text.parse::<DriftInterval>(), Err(InvalidInterval::OutOfRange), "{text}");
+            assert_eq!(
+                text.parse::<DriftInterval>(),
+                Err(InvalidInterval::OutOfRange),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn a_clusters_name_fits_into_a_tag() {
-        assert!("4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11".parse::<ClusterName>().is_ok());
+        assert!(
+            "4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11"
+                .parse::<ClusterName>()
+                .is_ok()
+        );
         for text in ["", "plant 7", "plant:7", &"x".repeat(64)] {
             assert!(text.parse::<ClusterName>().is_err(), "{text}");
         }

@@ -20,7 +20,10 @@ pub struct Clock {
 impl Clock {
     /// The system's clock.
     #[must_use]
-    #[allow(clippy::disallowed_methods, reason = "the one place where the system's time of day is read")]
+    #[allow(
+        clippy::disallowed_methods,
+        reason = "the one place where the system's time of day is read"
+    )]
     pub fn system() -> Self {
         Self::at(Timestamp::now())
     }
@@ -28,7 +31,10 @@ impl Clock {
     /// A clock that starts at a given time and moves with tokio's.
     #[must_use]
     pub fn at(origin: Timestamp) -> Self {
-        Self { origin, started: Instant::now() }
+        Self {
+            origin,
+            started: Instant::now(),
+        }
     }
 
     /// The time of day.
@@ -75,7 +81,7 @@ mod tests {
         let start: Timestamp = "2026-11-23T10:00:00.75Z".parse().unwrap();
         let clock = Clock::at(start);
         let copy = clock;
-        tokio::time::advance(Duration::from_secs(3600)).await;
+        tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(clock.now().to_string(), "2026-11-23T11:00:00.75Z");
         assert_eq!(copy.now(), clock.now());
         assert_eq!(clock.now_in_seconds().to_string(), "2026-11-23T11:00:00Z");
@@ -85,8 +91,14 @@ mod tests {
     async fn a_time_of_day_has_its_moment_and_a_past_one_is_now() {
         let clock = Clock::at("2026-11-23T10:00:00Z".parse().unwrap());
         let in_a_minute = clock.instant_of("2026-11-23T10:01:00Z".parse().unwrap());
-        assert_eq!(in_a_minute - Instant::now(), Duration::from_secs(60));
-        assert_eq!(clock.instant_of("2026-11-23T09:00:00Z".parse().unwrap()), Instant::now());
-        assert_eq!(clock.at_instant(in_a_minute).to_string(), "2026-11-23T10:01:00Z");
+        assert_eq!(in_a_minute - Instant::now(), Duration::from_mins(1));
+        assert_eq!(
+            clock.instant_of("2026-11-23T09:00:00Z".parse().unwrap()),
+            Instant::now()
+        );
+        assert_eq!(
+            clock.at_instant(in_a_minute).to_string(),
+            "2026-11-23T10:01:00Z"
+        );
     }
 }

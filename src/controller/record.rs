@@ -146,8 +146,16 @@ pub enum NotARecord {
 impl Record {
     /// Keeps what matters of an object.
     pub fn of(object: RawObject) -> Result<Self, NotARecord> {
-        let RawObject { api_version: _, kind: _, metadata, spec, status } = object;
-        let version = metadata.resource_version.ok_or(NotARecord::Missing("resourceVersion"))?;
+        let RawObject {
+            api_version: _,
+            kind: _,
+            metadata,
+            spec,
+            status,
+        } = object;
+        let version = metadata
+            .resource_version
+            .ok_or(NotARecord::Missing("resourceVersion"))?;
         let Ok(resource_version) = version.parse().map(ResourceVersion) else {
             return Err(NotARecord::Version(version));
         };
@@ -158,7 +166,10 @@ impl Record {
                 namespace: metadata.namespace.unwrap_or_default(),
                 name: metadata.name.ok_or(NotARecord::Missing("name"))?,
             },
-            uid: metadata.uid.ok_or(NotARecord::Missing("uid"))?.into_boxed_str(),
+            uid: metadata
+                .uid
+                .ok_or(NotARecord::Missing("uid"))?
+                .into_boxed_str(),
             resource_version,
             generation: metadata.generation.unwrap_or_default(),
             created_at: metadata
@@ -198,14 +209,19 @@ impl Record {
     /// Whether that finalizer is set.
     #[must_use]
     pub fn has_finalizer(&self, finalizer: &str) -> bool {
-        self.finalizers.iter().any(|present| **present == *finalizer)
+        self.finalizers
+            .iter()
+            .any(|present| **present == *finalizer)
     }
 
     /// The status of its condition Ready.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let status: Conditions = self.decode_status().ok().flatten().unwrap_or_default();
-        let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
+        let ready = status
+            .conditions
+            .iter()
+            .find(|condition| condition.kind == "Ready");
         match ready.map(|condition| condition.status.as_str()) {
             Some("True") => Readiness::True,
             Some("False") => Readiness::False,
@@ -292,6 +308,13 @@ pub(crate) mod tests {
         );
     }
 
+    #[derive(Deserialize, Debug)]
+    #[serde(rename_all = "camelCase")]
+    struct Spec {
+        #[allow(dead_code, reason = "read for its type")]
+        target_arn: String,
+    }
+
     #[test]
     fn an_object_that_the_kind_cant_read_is_a_record_whose_spec_says_why() {
         let object = json!({
@@ -301,14 +324,11 @@ pub(crate) mod tests {
             "status": "not even an object",
         });
         let record = Record::of(serde_json::from_value(object).unwrap()).unwrap();
-        #[derive(serde::Deserialize, Debug)]
-        #[serde(rename_all = "camelCase")]
-        struct Spec {
-            #[allow(dead_code, reason = "read for its type")]
-            target_arn: String,
-        }
         let error = record.decode_spec::<Spec>().unwrap_err();
-        assert_eq!(error.to_string(), "invalid type: integer `7`, expected a string");
+        assert_eq!(
+            error.to_string(),
+            "invalid type: integer `7`, expected a string"
+        );
     }
 
     #[test]
@@ -322,7 +342,10 @@ pub(crate) mod tests {
     fn what_has_no_version_is_no_record() {
         let object = json!({"metadata": {"name": "x", "uid": "u", "creationTimestamp": "2026-11-23T10:00:00Z"}});
         let object: RawObject = serde_json::from_value(object).unwrap();
-        assert_eq!(Record::of(object), Err(NotARecord::Missing("resourceVersion")));
+        assert_eq!(
+            Record::of(object),
+            Err(NotARecord::Missing("resourceVersion"))
+        );
     }
 
     #[test]
@@ -332,14 +355,27 @@ pub(crate) mod tests {
         let heap = record.name.namespace.capacity()
             + record.name.name.capacity()
             + record.uid.len()
-            + record.finalizers.iter().map(|text| text.len() + size_of_val(text)).sum::<usize>()
+            + record
+                .finalizers
+                .iter()
+                .map(|text| text.len() + size_of_val(text))
+                .sum::<usize>()
             + [&record.spec, &record.status]
                 .into_iter()
                 .flatten()
                 .map(|json| json.as_bytes().len())
                 .sum::<usize>();
         let whole = size_of::<Record>() + heap;
-        println!("a record of a two-component deployment: {} + {heap} = {whole} bytes", size_of::<Record>());
+        #[allow(
+            clippy::print_stdout,
+            reason = "a measurement, for whoever asks with --nocapture"
+        )]
+        {
+            println!(
+                "a record of a two-component deployment: {} + {heap} = {whole} bytes",
+                size_of::<Record>()
+            );
+        }
         assert!(whole < 4096, "{whole}");
     }
 }

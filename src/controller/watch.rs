@@ -48,20 +48,34 @@ impl<K: Kind> Watch<K> {
     #[must_use]
     pub fn new(kind: Arc<K>, objects: Objects, store: Arc<Store>, queue: Queue) -> Self {
         let unlisted = AtomicUsize::new(objects.namespaces().each().len());
-        Self { kind, objects, store, queue, unlisted }
+        Self {
+            kind,
+            objects,
+            store,
+            queue,
+            unlisted,
+        }
     }
 
     /// Watches until told to stop.
     pub async fn run(self, stop: CancellationToken) {
         let namespaces = self.objects.namespaces().clone();
-        let watches = namespaces.each().into_iter().map(|namespace| self.watch(namespace));
+        let watches = namespaces
+            .each()
+            .into_iter()
+            .map(|namespace| self.watch(namespace));
         // Cut off at any point without harm: the next start lists everything.
         let _ = stop.run_until_cancelled(join_all(watches)).await;
     }
 
     async fn watch(&self, namespace: Option<&str>) {
         let mut listing = Listing::Streaming;
-        let mut session = Session { watch: self, namespace, listed: None, was_listed: false };
+        let mut session = Session {
+            watch: self,
+            namespace,
+            listed: None,
+            was_listed: false,
+        };
         loop {
             let config = match listing {
                 Listing::Streaming => Config::default().streaming_lists(),
@@ -75,7 +89,10 @@ impl<K: Kind> Watch<K> {
                     Err(error) => {
                         self.failed(namespace, &error);
                         if listing == Listing::Streaming && is_refused_list(&error) {
-                            info!(kind = K::NAME, "the API server has no streaming lists: reading pages");
+                            info!(
+                                kind = K::NAME,
+                                "the API server has no streaming lists: reading pages"
+                            );
                             listing = Listing::Pages;
                             break;
                         }
@@ -120,7 +137,7 @@ impl<K: Kind> Session<'_, K> {
         match event {
             Event::Init => self.listed = Some(BTreeSet::new()),
             Event::InitApply(object) | Event::Apply(object) => {
-                if let Some(record) = self.read(object) {
+                if let Some(record) = Self::read(object) {
                     if let Some(listed) = &mut self.listed {
                         listed.insert(record.name.clone());
                     }
@@ -128,7 +145,7 @@ impl<K: Kind> Session<'_, K> {
                 }
             }
             Event::Delete(object) => {
-                if let Some(record) = self.read(object)
+                if let Some(record) = Self::read(object)
                     && self.watch.store.remove(&record)
                 {
                     self.watch.wake(&Change::Gone(&record));
@@ -138,7 +155,7 @@ impl<K: Kind> Session<'_, K> {
         }
     }
 
-    fn read(&self, object: RawObject) -> Option<Record> {
+    fn read(object: RawObject) -> Option<Record> {
         let name = object.metadata.name.clone().unwrap_or_default();
         Record::of(object)
             .inspect_err(|error| warn!(kind = K::NAME, name, %error, "the API server sent something that is no object"))
@@ -149,7 +166,10 @@ impl<K: Kind> Session<'_, K> {
         match self.watch.store.apply(record) {
             Applied::New(record) => self.watch.wake(&Change::Listed(&record)),
             Applied::Changed { before, after } => {
-                self.watch.wake(&Change::Changed { before: &before, after: &after });
+                self.watch.wake(&Change::Changed {
+                    before: &before,
+                    after: &after,
+                });
             }
             Applied::Known | Applied::Stale => {}
         }
@@ -158,7 +178,12 @@ impl<K: Kind> Session<'_, K> {
     fn list_done(&mut self) {
         let listed = self.listed.take().unwrap_or_default();
         let gone = self.watch.store.retain_listed(self.namespace, &listed);
-        debug!(kind = K::NAME, objects = listed.len(), gone = gone.len(), "list is complete");
+        debug!(
+            kind = K::NAME,
+            objects = listed.len(),
+            gone = gone.len(),
+            "list is complete"
+        );
         for record in gone {
             self.watch.wake(&Change::Gone(&record));
         }
@@ -211,7 +236,7 @@ mod tests {
         }
 
         fn look_interval(&self) -> Duration {
-            Duration::from_secs(300)
+            Duration::from_mins(5)
         }
     }
 
@@ -241,7 +266,12 @@ mod tests {
         let objects = objects(client, namespaces);
         let watch = Watch::new(Arc::new(Idle), objects, Arc::clone(&store), queue.clone());
         tokio::spawn(watch.run(stop.clone()));
-        Running { store, queue, requests, stop }
+        Running {
+            store,
+            queue,
+            requests,
+            stop,
+        }
     }
 
     fn event(kind: &str, object: &Value) -> Value {
@@ -259,11 +289,19 @@ mod tests {
     async fn what_is_listed_is_stored_and_woken_and_then_the_watch_is_in_sync() {
         let running = watch(
             Namespaces::All,
-            [Answer::events(&[event("ADDED", &stored("a", 3)), event("ADDED", &stored("b", 4)), end_of_list(5)])],
+            [Answer::events(&[
+                event("ADDED", &stored("a", 3)),
+                event("ADDED", &stored("b", 4)),
+                end_of_list(5),
+            ])],
         );
         running.store.synced().await;
         assert_eq!(running.store.len(), 2);
-        assert!(running.requests.all()[0].uri.contains("sendInitialEvents=true"));
+        assert!(
+            running.requests.all()[0]
+                .uri
+                .contains("sendInitialEvents=true")
+        );
         let lease = running.queue.next().await;
         assert_eq!(lease.turn().name, record("a", 0).name);
         assert!(lease.turn().reasons.contains(Reason::Listed));
@@ -276,13 +314,21 @@ mod tests {
         let running = watch(
             Namespaces::All,
             [
-                Answer::error(422, "Invalid", "sendInitialEvents: Forbidden: sendInitialEvents is forbidden"),
-                Answer::ok(page),
+                Answer::error(
+                    422,
+                    "Invalid",
+                    "sendInitialEvents: Forbidden: sendInitialEvents is forbidden",
+                ),
+                Answer::ok(&page),
             ],
         );
         running.store.synced().await;
         assert_eq!(running.store.len(), 1);
-        assert!(running.requests.all()[1].uri.contains("limit=500"), "{:?}", running.requests.all());
+        assert!(
+            running.requests.all()[1].uri.contains("limit=500"),
+            "{:?}",
+            running.requests.all()
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -292,7 +338,11 @@ mod tests {
         let running = watch(
             Namespaces::All,
             [
-                Answer::events(&[event("ADDED", &stored("a", 3)), event("ADDED", &stored("b", 4)), end_of_list(5)]),
+                Answer::events(&[
+                    event("ADDED", &stored("a", 3)),
+                    event("ADDED", &stored("b", 4)),
+                    end_of_list(5),
+                ]),
                 Answer::events(&[
                     event("MODIFIED", &stored("b", 4)),
                     event("MODIFIED", &changed),
@@ -306,13 +356,19 @@ mod tests {
         let mut woken = Vec::new();
         for _ in 0..2 {
             let lease = running.queue.next().await;
-            woken.push((lease.turn().name.name.clone(), lease.turn().reasons.iter().collect::<Vec<_>>()));
+            woken.push((
+                lease.turn().name.name.clone(),
+                lease.turn().reasons.iter().collect::<Vec<_>>(),
+            ));
             lease.done(Rest::until_woken());
         }
         woken.sort();
         assert_eq!(
             woken,
-            [("a".into(), vec![Reason::Listed, Reason::SpecChanged]), ("b".into(), vec![Reason::Listed, Reason::Gone])]
+            [
+                ("a".into(), vec![Reason::Listed, Reason::SpecChanged]),
+                ("b".into(), vec![Reason::Listed, Reason::Gone])
+            ]
         );
     }
 
@@ -323,12 +379,17 @@ mod tests {
         let running = watch(
             Namespaces::All,
             [
-                Answer::events(&[event("ADDED", &stored("a", 3)), event("ADDED", &stored("b", 4)), end_of_list(5), expired]),
+                Answer::events(&[
+                    event("ADDED", &stored("a", 3)),
+                    event("ADDED", &stored("b", 4)),
+                    end_of_list(5),
+                    expired,
+                ]),
                 Answer::error(500, "InternalError", "etcd has no leader"),
                 Answer::events(&[event("ADDED", &stored("b", 4)), end_of_list(9)]),
             ],
         );
-        tokio::time::sleep(Duration::from_secs(60)).await;
+        tokio::time::sleep(Duration::from_mins(1)).await;
         assert_eq!(running.store.names(), [record("b", 0).name]);
     }
 
@@ -354,7 +415,13 @@ mod tests {
         tokio::time::sleep(Duration::from_secs(5)).await;
         assert!(!running.store.is_synced());
         let namespaces = Namespaces::Only(["one".to_owned(), "two".to_owned()].into());
-        let running = watch(namespaces, [Answer::events(&[end_of_list(5)]), Answer::events(&[end_of_list(5)])]);
+        let running = watch(
+            namespaces,
+            [
+                Answer::events(&[end_of_list(5)]),
+                Answer::events(&[end_of_list(5)]),
+            ],
+        );
         running.store.synced().await;
         assert!(running.requests.all()[0].uri.contains("/namespaces/one/"));
     }

@@ -19,7 +19,9 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::aws::{CallObserver, CallOutcome, Scope};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).
-const SECONDS: [f64; 11] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
+const SECONDS: [f64; 11] = [
+    0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0,
+];
 /// Waiting for a quota: up to the many minutes that a thousand changes at ten calls a second take.
 const WAIT_SECONDS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1200.0];
 
@@ -226,19 +228,29 @@ impl Metrics {
             kubernetes_calls: Family::default(),
         };
         inner.register();
-        Self { inner: Arc::new(inner) }
+        Self {
+            inner: Arc::new(inner),
+        }
     }
 
     /// Has a function bring gauges up to date before each scrape.
     pub fn before_scrape(&self, update: impl Fn(&Self) + Send + Sync + 'static) {
-        let mut updates = self.inner.before_scrape.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut updates = self
+            .inner
+            .before_scrape
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         updates.push(Box::new(update));
     }
 
-    /// All metrics, in the OpenMetrics text format.
+    /// All metrics, in the text format of `OpenMetrics`.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         {
-            let updates = self.inner.before_scrape.lock().unwrap_or_else(PoisonError::into_inner);
+            let updates = self
+                .inner
+                .before_scrape
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
             updates.iter().for_each(|update| update(self));
         }
         let mut text = String::new();
@@ -248,8 +260,14 @@ impl Metrics {
 
     /// A turn has ended.
     pub fn reconciled(&self, kind: &'static str, outcome: ReconcileOutcome, seconds: f64) {
-        self.inner.reconciles.get_or_create(&ReconcileLabels { kind, outcome }).inc();
-        self.inner.reconcile_seconds.get_or_create(&KindLabels { kind }).observe(seconds);
+        self.inner
+            .reconciles
+            .get_or_create(&ReconcileLabels { kind, outcome })
+            .inc();
+        self.inner
+            .reconcile_seconds
+            .get_or_create(&KindLabels { kind })
+            .observe(seconds);
     }
 
     /// `throttled`: refused because of too many calls.
@@ -263,34 +281,72 @@ impl Metrics {
     ) {
         let (account, region) = (account.to_owned(), region.to_owned());
         if throttled {
-            let labels = ScopeLabels { account: account.clone(), region: region.clone() };
+            let labels = ScopeLabels {
+                account: account.clone(),
+                region: region.clone(),
+            };
             self.inner.aws_throttles.get_or_create(&labels).inc();
         }
-        self.inner.aws_calls.get_or_create(&CallLabels { operation, outcome, account, region }).inc();
-        self.inner.aws_call_seconds.get_or_create(&OperationLabels { operation }).observe(seconds);
+        self.inner
+            .aws_calls
+            .get_or_create(&CallLabels {
+                operation,
+                outcome,
+                account,
+                region,
+            })
+            .inc();
+        self.inner
+            .aws_call_seconds
+            .get_or_create(&OperationLabels { operation })
+            .observe(seconds);
     }
 
     /// A call to AWS has waited for its quota.
     pub fn limiter_waited(&self, (account, region): (&str, &str), seconds: f64) {
-        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
-        self.inner.limiter_wait_seconds.get_or_create(&labels).observe(seconds);
+        let labels = ScopeLabels {
+            account: account.to_owned(),
+            region: region.to_owned(),
+        };
+        self.inner
+            .limiter_wait_seconds
+            .get_or_create(&labels)
+            .observe(seconds);
     }
 
     /// How many objects of a class are ready, and how long the oldest has been.
-    pub fn queue(&self, kind: &'static str, class: &'static str, ready: usize, oldest_seconds: f64) {
+    pub fn queue(
+        &self,
+        kind: &'static str,
+        class: &'static str,
+        ready: usize,
+        oldest_seconds: f64,
+    ) {
         let labels = ClassLabels { kind, class };
-        self.inner.queue_ready.get_or_create(&labels).set(to_gauge(ready));
-        self.inner.queue_oldest.get_or_create(&labels).set(oldest_seconds);
+        self.inner
+            .queue_ready
+            .get_or_create(&labels)
+            .set(to_gauge(ready));
+        self.inner
+            .queue_oldest
+            .get_or_create(&labels)
+            .set(oldest_seconds);
     }
 
     /// How many resources there are with that readiness.
     pub fn resources(&self, kind: &'static str, ready: Readiness, count: usize) {
-        self.inner.resources.get_or_create(&ReadyLabels { kind, ready }).set(to_gauge(count));
+        self.inner
+            .resources
+            .get_or_create(&ReadyLabels { kind, ready })
+            .set(to_gauge(count));
     }
 
     /// A call to the API server has ended.
     pub fn kubernetes_call(&self, verb: Verb, outcome: KubernetesOutcome) {
-        self.inner.kubernetes_calls.get_or_create(&KubernetesLabels { verb, outcome }).inc();
+        self.inner
+            .kubernetes_calls
+            .get_or_create(&KubernetesLabels { verb, outcome })
+            .inc();
     }
 }
 
@@ -309,14 +365,22 @@ impl Inner {
     fn register(&mut self) {
         let registry = &mut self.registry;
         let seconds = || Unit::Seconds;
-        registry.register("reconciles", "Turns of resources, by how they ended", self.reconciles.clone());
+        registry.register(
+            "reconciles",
+            "Turns of resources, by how they ended",
+            self.reconciles.clone(),
+        );
         registry.register_with_unit(
             "reconcile_duration",
             "How long turns took",
             seconds(),
             self.reconcile_seconds.clone(),
         );
-        registry.register("aws_calls", "Calls to AWS, by how they ended", self.aws_calls.clone());
+        registry.register(
+            "aws_calls",
+            "Calls to AWS, by how they ended",
+            self.aws_calls.clone(),
+        );
         registry.register_with_unit(
             "aws_call_duration",
             "How long calls to AWS took",
@@ -334,14 +398,22 @@ impl Inner {
             seconds(),
             self.limiter_wait_seconds.clone(),
         );
-        registry.register("queue_ready", "Resources whose turn has come but not begun", self.queue_ready.clone());
+        registry.register(
+            "queue_ready",
+            "Resources whose turn has come but not begun",
+            self.queue_ready.clone(),
+        );
         registry.register_with_unit(
             "queue_oldest",
             "How long the oldest of them has been ready",
             seconds(),
             self.queue_oldest.clone(),
         );
-        registry.register("resources", "Resources, by status of their condition Ready", self.resources.clone());
+        registry.register(
+            "resources",
+            "Resources, by status of their condition Ready",
+            self.resources.clone(),
+        );
         registry.register(
             "kubernetes_calls",
             "Calls to the API server, by how they ended",
@@ -375,7 +447,8 @@ mod tests {
         let throttled = CallOutcome::Failed(FailureKind::Throttled);
         metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
         metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);
-        metrics.before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
+        metrics
+            .before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
         let text = metrics.encode().unwrap();
         for line in [
             r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="back-off"} 1"#,

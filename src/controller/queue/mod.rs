@@ -21,7 +21,7 @@ pub use wake::{Lane, Reason, Reasons, Rest, Turn, Wake};
 
 /// After a turn that broke off, by a panic or a time limit: long enough that an object which always breaks costs nothing,
 /// short enough that an accident heals while somebody looks.
-const BROKEN_RETRY: Duration = Duration::from_secs(60);
+const BROKEN_RETRY: Duration = Duration::from_mins(1);
 
 /// A queue; clones are the same queue.
 #[derive(Clone, Debug)]
@@ -50,7 +50,10 @@ impl Queue {
     #[must_use]
     pub fn new(lane_limit: usize) -> Self {
         Self {
-            shared: Arc::new(Shared { state: Mutex::new(State::new(lane_limit)), changed: Notify::new() }),
+            shared: Arc::new(Shared {
+                state: Mutex::new(State::new(lane_limit)),
+                changed: Notify::new(),
+            }),
         }
     }
 
@@ -69,7 +72,13 @@ impl Queue {
             changed.as_mut().enable();
             let picked = self.lock().pick(Instant::now());
             match picked {
-                Picked::Turn(turn) => return Lease { queue: self.clone(), turn, ended: false },
+                Picked::Turn(turn) => {
+                    return Lease {
+                        queue: self.clone(),
+                        turn,
+                        ended: false,
+                    };
+                }
                 Picked::Idle(None) => changed.await,
                 Picked::Idle(Some(due)) => {
                     // Either way the queue is looked at again.
@@ -86,7 +95,10 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -100,7 +112,9 @@ impl Lease {
     /// Ends the turn.
     pub fn done(mut self, rest: Rest) {
         self.ended = true;
-        self.queue.lock().done(&self.turn.name, rest, Instant::now());
+        self.queue
+            .lock()
+            .done(&self.turn.name, rest, Instant::now());
         self.queue.shared.changed.notify_waiters();
     }
 }
@@ -108,7 +122,9 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.ended {
-            self.queue.lock().broken(&self.turn, BROKEN_RETRY, Instant::now());
+            self.queue
+                .lock()
+                .broken(&self.turn, BROKEN_RETRY, Instant::now());
             self.queue.shared.changed.notify_waiters();
         }
     }

@@ -51,7 +51,10 @@ enum Phase {
     Waiting(Place),
     Ready(Place),
     /// In the lane it started in, with what woke it meanwhile.
-    Running { lane: Lane, next: Option<Pending> },
+    Running {
+        lane: Lane,
+        next: Option<Pending>,
+    },
 }
 
 /// Wake-ups that met while the object was running.
@@ -130,9 +133,21 @@ impl State {
 
     /// Puts a wake-up in. Several of one object become one: the strongest class, the earliest time, all reasons.
     pub(super) fn wake(&mut self, name: ObjectName, wake: Wake) {
-        let Wake { class, reason, due, lane, version } = wake;
+        let Wake {
+            class,
+            reason,
+            due,
+            lane,
+            version,
+        } = wake;
         let overrides_back_off = reason.overrides_back_off();
-        let pending = Pending { class, reasons: reason.into(), due, overrides_back_off, version };
+        let pending = Pending {
+            class,
+            reasons: reason.into(),
+            due,
+            overrides_back_off,
+            version,
+        };
         let name = Arc::new(name);
         let Some(mut entry) = self.entries.remove(&name) else {
             let place = self.place(due);
@@ -155,12 +170,18 @@ impl State {
         self.entries.insert(name, entry);
     }
 
-    fn merge(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, pending: Pending, lane: Option<Lane>) {
+    fn merge(
+        &mut self,
+        name: &Arc<ObjectName>,
+        entry: &mut Entry,
+        pending: Pending,
+        lane: Option<Lane>,
+    ) {
         // Out of its place …
         let (place, was_ready) = match &mut entry.phase {
             Phase::Running { lane: _, next } => {
                 *next = Some(match next.take() {
-                    Some(before) => before.with(pending),
+                    Some(before) => before.with(&pending),
                     None => pending,
                 });
                 entry.lane = lane.unwrap_or_else(|| entry.lane.clone());
@@ -186,17 +207,28 @@ impl State {
             self.put_ready(name, entry, place);
         } else {
             let due = place.0.min(pending.due);
-            self.put_waiting(name, entry, entry.held_until.map_or(due, |end| due.max(end)));
+            self.put_waiting(
+                name,
+                entry,
+                entry.held_until.map_or(due, |end| due.max(end)),
+            );
         }
     }
 
     /// Begins the turn of whoever comes next.
     pub(super) fn pick(&mut self, now: Instant) -> Picked {
         self.ripen(now);
-        let aged = if (self.turns + 1).is_multiple_of(AGED_SHARE) { self.longest_ready(now) } else { None };
+        let aged = if (self.turns + 1).is_multiple_of(AGED_SHARE) {
+            self.longest_ready(now)
+        } else {
+            None
+        };
         aged.or_else(|| self.best_ready())
             .and_then(|(lane, rank, place)| self.begin(lane, rank, place))
-            .map_or_else(|| Picked::Idle(self.waiting.keys().next().map(|(due, _)| *due)), Picked::Turn)
+            .map_or_else(
+                || Picked::Idle(self.waiting.keys().next().map(|(due, _)| *due)),
+                Picked::Turn,
+            )
     }
 
     fn begin(&mut self, lane: Lane, rank: u8, place: Place) -> Option<Turn> {
@@ -209,13 +241,21 @@ impl State {
         let entry = self.entries.get_mut(&name)?;
         entry.phase = Phase::Running { lane, next: None };
         entry.held_until = None;
-        let timed = if entry.failures == 0 { Reason::Timer } else { Reason::Retry };
+        let timed = if entry.failures == 0 {
+            Reason::Timer
+        } else {
+            Reason::Retry
+        };
         let reasons = std::mem::take(&mut entry.reasons);
         Some(Turn {
             name: ObjectName::clone(&name),
             class: entry.class,
             // Nothing woke it: its own time has come.
-            reasons: if reasons == Reasons::default() { timed.into() } else { reasons },
+            reasons: if reasons == Reasons::default() {
+                timed.into()
+            } else {
+                reasons
+            },
             failures: entry.failures,
             failing_since: entry.failing_since,
         })
@@ -223,7 +263,9 @@ impl State {
 
     /// Ends a turn.
     pub(super) fn done(&mut self, name: &ObjectName, rest: Rest, now: Instant) {
-        let Some((name, mut entry)) = self.entries.remove_entry(name) else { return };
+        let Some((name, mut entry)) = self.entries.remove_entry(name) else {
+            return;
+        };
         let (lane, pending) = match &mut entry.phase {
             Phase::Running { lane, next } => (lane.clone(), next.take()),
             Phase::Waiting(_) | Phase::Ready(_) => {
@@ -250,7 +292,8 @@ impl State {
             entry.failures = 0;
             entry.failing_since = None;
         }
-        let Some((due, class)) = scheduled.or_else(|| pending.as_ref().map(|woken| (woken.due, woken.class)))
+        let Some((due, class)) =
+            scheduled.or_else(|| pending.as_ref().map(|woken| (woken.due, woken.class)))
         else {
             return;
         };
@@ -258,7 +301,15 @@ impl State {
         // What was due long ago has not been ready since.
         self.put_waiting(&name, &mut entry, due.max(now));
         if let Some(woken) = pending {
-            self.merge(&name, &mut entry, Pending { due: woken.due.max(now), ..woken }, None);
+            self.merge(
+                &name,
+                &mut entry,
+                Pending {
+                    due: woken.due.max(now),
+                    ..woken
+                },
+                None,
+            );
         }
         self.entries.insert(name, entry);
     }
@@ -267,7 +318,10 @@ impl State {
     pub(super) fn broken(&mut self, turn: &Turn, delay: Duration, now: Instant) {
         self.done(&turn.name, Rest::back_off(delay, turn.class), now);
         if let Some(entry) = self.entries.get_mut(&turn.name) {
-            entry.reasons = entry.reasons.union(turn.reasons).union(Reason::Broken.into());
+            entry.reasons = entry
+                .reasons
+                .union(turn.reasons)
+                .union(Reason::Broken.into());
         }
     }
 
@@ -276,9 +330,17 @@ impl State {
         self.ripen(now);
         let mut by_rank: BTreeMap<u8, Ready> = BTreeMap::new();
         for (rank, places) in self.lanes.values().flat_map(|lane| &lane.ready) {
-            let Some(((since, _), name)) = places.first_key_value() else { continue };
-            let Some(entry) = self.entries.get(name) else { continue };
-            let ready = by_rank.entry(*rank).or_insert(Ready { class: entry.class, count: 0, oldest: *since });
+            let Some(((since, _), name)) = places.first_key_value() else {
+                continue;
+            };
+            let Some(entry) = self.entries.get(name) else {
+                continue;
+            };
+            let ready = by_rank.entry(*rank).or_insert(Ready {
+                class: entry.class,
+                count: 0,
+                oldest: *since,
+            });
             ready.count += places.len();
             ready.oldest = ready.oldest.min(*since);
         }
@@ -312,7 +374,12 @@ impl State {
     /// Whoever has been ready longest, whatever the class.
     fn longest_ready(&self, now: Instant) -> Option<(Lane, u8, Place)> {
         self.open_lanes()
-            .flat_map(|(lane, state)| state.ready.iter().map(move |(rank, places)| (lane, *rank, places)))
+            .flat_map(|(lane, state)| {
+                state
+                    .ready
+                    .iter()
+                    .map(move |(rank, places)| (lane, *rank, places))
+            })
             .filter_map(|(lane, rank, places)| Some((*places.keys().next()?, rank, lane)))
             .min_by_key(|(place, _, _)| *place)
             .filter(|((since, _), _, _)| *since + AGED_AFTER <= now)
@@ -320,7 +387,9 @@ impl State {
     }
 
     fn open_lanes(&self) -> impl Iterator<Item = (&Lane, &LaneState)> {
-        self.lanes.iter().filter(|(_, state)| state.running < self.lane_limit)
+        self.lanes
+            .iter()
+            .filter(|(_, state)| state.running < self.lane_limit)
     }
 
     fn place(&mut self, at: Instant) -> Place {
@@ -336,7 +405,10 @@ impl State {
 
     fn put_ready(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, place: Place) {
         let lane = self.lanes.entry(entry.lane.clone()).or_default();
-        lane.ready.entry(rank(entry.class)).or_default().insert(place, Arc::clone(name));
+        lane.ready
+            .entry(rank(entry.class))
+            .or_default()
+            .insert(place, Arc::clone(name));
         entry.phase = Phase::Ready(place);
     }
 
@@ -359,20 +431,27 @@ impl State {
     }
 
     fn drop_if_empty(&mut self, lane: &Lane) {
-        if self.lanes.get(lane).is_some_and(|state| state.running == 0 && state.ready.is_empty()) {
+        if self
+            .lanes
+            .get(lane)
+            .is_some_and(|state| state.running == 0 && state.ready.is_empty())
+        {
             self.lanes.remove(lane);
         }
     }
 }
 
 impl Pending {
-    fn with(self, other: Self) -> Self {
+    fn with(self, other: &Self) -> Self {
         Self {
             class: stronger(self.class, other.class),
             reasons: self.reasons.union(other.reasons),
             due: self.due.min(other.due),
             overrides_back_off: self.overrides_back_off || other.overrides_back_off,
-            version: self.version.zip(other.version).map(|(one, other)| one.max(other)),
+            version: self
+                .version
+                .zip(other.version)
+                .map(|(one, other)| one.max(other)),
         }
     }
 }
