@@ -23,8 +23,9 @@ lint: ## Check format, lints, documentation and dependencies
 fmt: ## Format the code
 	cargo fmt --all
 
-crd: build ## Write the custom resource definitions in crds/ anew
-	$(programs)/greengrass-operator crd > crds/greengrass-operator.dev_greengrassdeployments.yaml
+crd: build ## Write the custom resource definitions, and the chart's copies of them, anew
+	$(programs)/greengrass-operator crd > crds/.new
+	mv crds/.new crds/greengrass-operator.dev_greengrassdeployments.yaml
 	cp crds/*.yaml charts/greengrass-operator/files/crds/
 
 demo: ## Show the operator at work: control plane, emulated AWS, examples; stays up
