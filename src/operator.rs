@@ -1,17 +1,143 @@
 //! Puts the operator together and runs it. I/O.
+//!
+//! It ends in this order: no new turns, running turns end, the watch ends, and last the admin server, which answers probes
+//! all the while.
 
+use std::sync::Arc;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::{Api, Client};
 use thiserror::Error;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+use tracing::{error, info};
 
+use crate::admin::{Admin, AdminError};
+use crate::aws::{Aws, ClientSettings, Quotas, SingleReplica};
 use crate::config::Config;
+use crate::controller::clock::Clock;
+use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
+use crate::controller::events::Events;
+use crate::controller::heartbeat::Heartbeat;
+use crate::controller::objects::Objects;
+use crate::controller::queue::Queue;
+use crate::controller::store::Store;
+use crate::controller::watch::Watch;
+use crate::deployment::{self, Deployments, Parts};
+use crate::telemetry::metrics::{Metrics, Readiness};
 
 /// Why the operator ended before it was told to.
 #[derive(Debug, Error)]
-#[error("the operator can't run yet")]
-pub struct RunError;
+pub enum RunError {
+    /// There is no way to the API server.
+    #[error("no Kubernetes API server is configured: run in a cluster with a service account, or set KUBECONFIG: {0}")]
+    Configuration(String),
+    /// The cluster's identity is not known.
+    #[error("the UID of the namespace kube-system can't be read: allow get on it, or set --cluster-name: {0}")]
+    ClusterName(String),
+    /// Probes and metrics can't be served.
+    #[error(transparent)]
+    Admin(#[from] AdminError),
+    /// A part ended by itself, which none of them may.
+    #[error("the {0} ended by itself; the process ends so that it is started anew")]
+    Ended(&'static str),
+}
 
 /// Runs the operator until told to stop.
-#[allow(clippy::unused_async, reason = "its parts are not put together yet")]
-pub async fn run(_config: Config, _stop: CancellationToken) -> Result<(), RunError> {
-    Err(RunError)
+pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
+    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
+    let mut kubernetes =
+        kube::Config::infer().await.map_err(|error| RunError::Configuration(error.to_string()))?;
+    // The queue repeats, at a pace that it knows of; retries below it would be invisible to it.
+    kubernetes.default_retry = false;
+    let client = Client::try_from(kubernetes).map_err(|error| RunError::Configuration(error.to_string()))?;
+
+    let metrics = Metrics::new();
+    let clock = Clock::system();
+    let store = Store::new();
+    let queue = Queue::new(LANE_CONCURRENCY);
+    let heartbeat = Heartbeat::new();
+    let admin = Admin {
+        metrics: metrics.clone(),
+        heartbeats: vec![heartbeat.clone()],
+        is_ready: {
+            let store = Arc::clone(&store);
+            Arc::new(move || store.is_synced())
+        },
+    };
+    let listener = Admin::bind(admin_address).await?;
+    let end_of_admin = CancellationToken::new();
+    let serving = tokio::spawn(admin.serve(listener, end_of_admin.clone()));
+
+    let cluster = match cluster_name {
+        Some(name) => name.to_string(),
+        None => cluster_uid(client.clone(), &stop).await?,
+    };
+    info!(cluster, "operator starts");
+    let resource = deployment::resource();
+    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
+    let kind = Arc::new(Deployments::new(Parts {
+        cluster,
+        clock: clock.clone(),
+        look_interval: drift_interval.get(),
+        store: Arc::clone(&store),
+        objects: objects.clone(),
+        queue: queue.clone(),
+        events: Events::new(client, &resource, &instance_name, clock, metrics.clone()),
+        aws: Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(metrics.clone())),
+        leadership: Arc::new(SingleReplica),
+    }));
+    keep_gauges(&metrics, &store, &queue);
+
+    let end_of_watch = CancellationToken::new();
+    let mut parts = JoinSet::new();
+    let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(&store), queue.clone());
+    let watching = end_of_watch.clone();
+    parts.spawn(async move {
+        watch.run(watching).await;
+        "watch"
+    });
+    let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
+    let driving = stop.clone();
+    parts.spawn(async move {
+        // A turn before the first list is complete would not know its neighbours.
+        if driving.run_until_cancelled(store.synced()).await.is_some() {
+            driver.run(driving).await;
+        }
+        "driver"
+    });
+
+    let ended = parts.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"));
+    let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };
+    end_of_watch.cancel();
+    parts.join_all().await;
+    end_of_admin.cancel();
+    if let Ok(Err(failure)) = serving.await {
+        error!("{failure}");
+    }
+    info!("operator ended");
+    outcome
+}
+
+/// The UID of kube-system: as good as a name for the cluster, and the same for as long as it lives.
+async fn cluster_uid(client: Client, stop: &CancellationToken) -> Result<String, RunError> {
+    let failed = |message: String| RunError::ClusterName(message);
+    let namespaces: Api<Namespace> = Api::all(client);
+    let read = stop.run_until_cancelled(namespaces.get("kube-system")).await;
+    let namespace = read.ok_or_else(|| failed("told to stop".into()))?.map_err(|error| failed(error.to_string()))?;
+    namespace.metadata.uid.ok_or_else(|| failed("it has none".into()))
+}
+
+/// Gauges are counted when they are asked for.
+fn keep_gauges(metrics: &Metrics, store: &Arc<Store>, queue: &Queue) {
+    let (store, queue) = (Arc::clone(store), queue.clone());
+    metrics.before_scrape(move |metrics| {
+        for readiness in Readiness::ALL {
+            metrics.resources(Deployments::NAME, readiness, store.count(readiness));
+        }
+        for lane in queue.ready() {
+            let oldest = tokio::time::Instant::now().saturating_duration_since(lane.oldest).as_secs_f64();
+            metrics.queue(Deployments::NAME, lane.class.name(), lane.count, oldest);
+        }
+    });
 }

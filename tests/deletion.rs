@@ -22,7 +22,7 @@ fn each_policy_leaves_what_it_says(#[case] policy: &str, #[case] left: &[Deploym
     assert_eq!(finalizers, usize::from(policy != "Retain"), "a finalizer exists exactly when something must be done");
     world.delete("presses");
     world.wait_gone("presses");
-    let statuses: Vec<_> = world.deployments().iter().map(|deployment| deployment.status).collect();
+    let statuses: Vec<_> = world.deployments().iter().map(|deployment| deployment.deployment_status).collect();
     assert_eq!(statuses, left);
 }
 
@@ -36,7 +36,7 @@ fn deleting_leaves_somebody_elses_deployment_alone() {
     let foreign = world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
     world.delete("presses");
     world.wait_gone("presses");
-    let left: Vec<_> = world.deployments().iter().map(|deployment| (deployment.deployment_id.clone(), deployment.status)).collect();
+    let left: Vec<_> = world.deployments().iter().map(|deployment| (deployment.deployment_id.clone(), deployment.deployment_status)).collect();
     assert_eq!(left, [(foreign, DeploymentStatus::Active)]);
 }
 

@@ -28,7 +28,7 @@ fn a_manifest_becomes_a_deployment_and_each_change_one_revision() {
     });
     assert_eq!(calls, ["ListDeployments", "ListDeployments", "CreateDeployment", "GetDeployment"]);
     assert_eq!(world.object("presses").unwrap()["status"]["revisionId"], "2");
-    let statuses: Vec<_> = world.deployments().iter().map(|deployment| deployment.status).collect();
+    let statuses: Vec<_> = world.deployments().iter().map(|deployment| deployment.deployment_status).collect();
     assert_eq!(statuses, [DeploymentStatus::Inactive, DeploymentStatus::Active]);
 
     let calls = world.calls_of(|| {

@@ -238,6 +238,13 @@ impl Knowledge {
         }
     }
 
+    /// Whether a look is asked for that has not begun yet.
+    #[must_use]
+    pub fn wants_look(&self) -> bool {
+        self.look_wanted_at
+            .is_some_and(|wanted| self.look.as_ref().is_none_or(|look| look.began_at < wanted))
+    }
+
     /// A look is complete. Rows are this key's; their order is made here, because the list's own is not relied on.
     /// `remembered` is the deployment that the status names.
     pub fn looked(&mut self, mut look: Look, remembered: Option<&str>) {
@@ -317,10 +324,11 @@ impl Knowledge {
         self.trouble = self.trouble.take().filter(|trouble| trouble.failure.operation != operation);
     }
 
-    /// What a resource at rest needs no more: thousands of resources at rest share the memory of a sidecar.
-    pub fn rest(&mut self) {
+    /// What a resource at rest needs no more: thousands of resources at rest share the memory of a sidecar. The tags of a
+    /// subdeployment stay, because they say for which of the parent's deployments it was made.
+    pub fn rest(&mut self, subdeployment: Option<&str>) {
         self.look = None;
-        self.details.clear();
+        self.details.retain(|id, _| Some(id.as_str()) == subdeployment);
         self.parent = None;
         self.subdeployments = None;
         self.claimants = None;

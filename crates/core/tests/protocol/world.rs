@@ -176,7 +176,7 @@ impl World {
         let mut stepped = Stepped::Again;
         match &step {
             Step::Rest(until) => {
-                let status = summarise(&subject, &memory, &knowledge, &assessment, &self.status.conditions);
+                let status = summarise(&subject, &memory, &assessment, &self.status.conditions);
                 self.put(status);
                 knowledge.look_wanted_at = None;
                 stepped = Stepped::Rest(*until);
@@ -214,7 +214,7 @@ impl World {
                     Why::Rebound | Why::Foreign | Why::Tagged => {}
                 }
                 let assessment = assess(&subject, memory, &knowledge, self.now);
-                let status = summarise(&subject, memory, &knowledge, &assessment, &self.status.conditions);
+                let status = summarise(&subject, memory, &assessment, &self.status.conditions);
                 self.put(status);
                 knowledge.wrote(&version, &self.version.to_string(), self.now);
             }

@@ -60,7 +60,7 @@ pub(super) fn assess(
     if suspended {
         return Deletion::Release { abandoned: true };
     }
-    let Some(look) = &knowledge.look else { return Deletion::Look };
+    let Some(look) = knowledge.look.as_ref().filter(|_| !knowledge.wants_look()) else { return Deletion::Look };
     let newest = look.rows.first();
     let unlisted = memory
         .deployment

@@ -120,7 +120,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         subdeployments,
         tags,
         blocked,
-        look_wanted: look_wanted(knowledge),
+        look_wanted: key.is_some() && knowledge.wants_look(),
         suspended,
         verified: now.duration_since(verified_at) < TRUSTED_WITHOUT_VERIFICATION,
     };
@@ -175,20 +175,17 @@ fn phase(
         return Phase::Refused(*reason);
     }
     let changing = memory.intent.is_some() || assessment.sync.is_open() || assessment.ownership.is_open();
-    if changing && memory.intent.is_none() && assessment.parent.is_waiting() {
+    let parent_first = assessment.parent.is_waiting() && changing || matches!(assessment.sync, Sync::DueAt(_));
+    if parent_first && memory.intent.is_none() {
         return Phase::WaitingForParent;
     }
     if changing {
         return Phase::Changing;
     }
     match assessment.ownership.own().and_then(|own| own.status) {
-        // A parent's new revision ends its subdeployments, whatever AWS then calls them: that is no cancellation.
-        Some(RowStatus::Canceled) if !assessment.sync.is_parent_pending() => Phase::RolloutCanceled,
+        Some(RowStatus::Canceled) => Phase::RolloutCanceled,
         Some(RowStatus::Failed) => Phase::RolloutFailed,
-        Some(
-            RowStatus::Canceled | RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown,
-        )
-        | None => Phase::Done,
+        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => Phase::Done,
     }
 }
 
@@ -212,14 +209,6 @@ fn current_key(subject: &Subject<'_>, memory: &Memory) -> Option<Key> {
         Wanted::Present(desired, _) => Some(desired.key.clone()),
         Wanted::Absent { key, .. } => key.clone(),
         Wanted::Invalid(_) => memory.key.clone(),
-    }
-}
-
-fn look_wanted(knowledge: &Knowledge) -> bool {
-    match (knowledge.look_wanted_at, &knowledge.look) {
-        (Some(wanted), Some(look)) => look.began_at < wanted,
-        (Some(_), None) => true,
-        (None, _) => false,
     }
 }
 

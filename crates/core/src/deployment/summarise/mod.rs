@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 pub use ready::{Ready, ready};
 use super::assess::{Assessment, Phase};
-use super::knowledge::{Knowledge, Request};
+use super::knowledge::Request;
 use super::memory::Memory;
 use super::subject::{Subject, Wanted};
 use crate::api::GreengrassDeploymentStatus;
@@ -129,11 +129,10 @@ pub struct Saying {
 pub fn summarise(
     subject: &Subject<'_>,
     memory: &Memory,
-    knowledge: &Knowledge,
     assessment: &Assessment,
     previous: &[Condition],
 ) -> GreengrassDeploymentStatus {
-    let memory = up_to_date(subject, memory, knowledge, assessment);
+    let memory = up_to_date(subject, memory, assessment);
     let mut status = memory.to_status();
     let Ready { saying, companion } = ready(subject, &memory, assessment, previous);
     let suspended = assessment.suspended.then(|| words::suspended(assessment));
@@ -158,7 +157,7 @@ pub fn summarise(
 }
 
 /// What is remembered without a write of its own: it travels with the next one.
-fn up_to_date(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, assessment: &Assessment) -> Memory {
+fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -> Memory {
     let mut memory = memory.clone();
     memory.observed_generation = Some(subject.generation);
     if let Wanted::Present(desired, digest) = subject.wanted {
@@ -174,7 +173,7 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, ass
     {
         own.status = Some(status.as_str().to_owned());
     }
-    if subject.reconcile_at.is_some() && !assessment.look_wanted && knowledge.verified_at.is_some() {
+    if subject.reconcile_at.is_some() && !assessment.look_wanted {
         memory.reconcile_at.clone_from(&subject.reconcile_at);
     }
     if memory.foreign.is_some() && assessment.ownership.own().is_some_and(|own| own.remembered) {

@@ -41,7 +41,7 @@ pub fn ready(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment, pr
         Phase::Drifted(drift) => stalled(Reason::Drifted, words::drifted(drift)),
         Phase::Refused(blocking) => refused(*blocking, subject, assessment, previous),
         Phase::WaitingForParent => {
-            reconciling(Truth::False, Reason::WaitingForParent, words::waiting_for_parent(subject))
+            reconciling(Truth::False, Reason::WaitingForParent, words::waiting_for_parent(subject, assessment))
         }
         Phase::Changing => changing(memory, assessment, previous, subject.generation),
         Phase::RolloutCanceled => stalled(Reason::RolloutCanceled, words::canceled(memory)),

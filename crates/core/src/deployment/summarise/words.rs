@@ -37,7 +37,13 @@ pub(super) fn trouble(blocked: &Blocked) -> String {
     }
 }
 
-pub(super) fn waiting_for_parent(subject: &Subject<'_>) -> String {
+pub(super) fn waiting_for_parent(subject: &Subject<'_>, assessment: &Assessment) -> String {
+    if let Sync::DueAt(at) = assessment.sync {
+        return format!(
+            "the parent's new revision has ended this subdeployment; a new one is made at {}, if the resource is still there then",
+            at.strftime("%H:%M:%S UTC")
+        );
+    }
     match &subject.peers.parent {
         Some(parent) if parent.object.namespace == subject.object.namespace => {
             format!("waits until the parent's deployment, GreengrassDeployment {}, is in AWS", parent.object.name)
