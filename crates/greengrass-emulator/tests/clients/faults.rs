@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use aws_sdk_greengrassv2::{Client, config::timeout::TimeoutConfig, error::ProvideErrorMetadata};
 use aws_smithy_async::rt::sleep::TokioSleep;
-use greengrass_emulator::{DelayAt, FaultAction, FaultKind, FaultRule, Operation};
+use greengrass_emulator::{CallRecord, DelayAt, FaultAction, FaultKind, FaultRule, Operation};
 
 use crate::support::{ACCOUNT, REGION, World, config};
 
@@ -165,10 +165,12 @@ async fn a_late_call_happens_although_its_client_gave_up() {
         .unwrap_err();
     assert!(world.emulator.deployments(ACCOUNT, REGION).is_empty());
     assert_eq!(world.emulator.calls()[0].status, None);
-    world
+    let done = world
         .emulator
-        .wait_for_calls(|calls| calls[0].status.is_some())
-        .await;
+        .wait_for_calls(|calls| calls[0].status.is_some());
+    tokio::time::timeout(Duration::from_mins(2), done)
+        .await
+        .unwrap();
     assert_eq!(world.emulator.deployments(ACCOUNT, REGION).len(), 1);
 }
 
@@ -222,9 +224,10 @@ async fn a_late_reply_is_a_reply() {
         .target_arn(&world.group)
         .send();
     let made = async {
+        let done = |call: &CallRecord| call.status.is_some();
         world
             .emulator
-            .wait_for_calls(|calls| calls.iter().any(|call| call.status.is_some()))
+            .wait_for_calls(|calls| calls.iter().any(done))
             .await;
         world.emulator.deployments(ACCOUNT, REGION).len()
     };
