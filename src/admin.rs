@@ -46,20 +46,12 @@ pub struct AdminError {
 impl Admin {
     /// Takes the address, so that a second operator on it fails at once.
     pub async fn bind(address: SocketAddr) -> Result<TcpListener, AdminError> {
-        TcpListener::bind(address)
-            .await
-            .map_err(|source| AdminError { address, source })
+        TcpListener::bind(address).await.map_err(|source| AdminError { address, source })
     }
 
     /// Answers until told to stop; last of all, so that probes are answered while turns end.
-    pub async fn serve(
-        self,
-        listener: TcpListener,
-        stop: CancellationToken,
-    ) -> Result<(), AdminError> {
-        let address = listener
-            .local_addr()
-            .unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
+    pub async fn serve(self, listener: TcpListener, stop: CancellationToken) -> Result<(), AdminError> {
+        let address = listener.local_addr().unwrap_or_else(|_| SocketAddr::from(([0, 0, 0, 0], 0)));
         axum::serve(listener, self.router())
             .with_graceful_shutdown(stop.cancelled_owned())
             .await
@@ -89,11 +81,7 @@ async fn readyz(State(admin): State<Admin>) -> Response {
     if (admin.is_ready)() {
         "ok\n".into_response()
     } else {
-        (
-            StatusCode::SERVICE_UNAVAILABLE,
-            "not all resources have been read yet\n",
-        )
-            .into_response()
+        (StatusCode::SERVICE_UNAVAILABLE, "not all resources have been read yet\n").into_response()
     }
 }
 
@@ -103,11 +91,7 @@ async fn metrics(State(admin): State<Admin>) -> Response {
             let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
             ([(header::CONTENT_TYPE, kind)], text).into_response()
         }
-        Err(_) => (
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the metrics can't be written down\n",
-        )
-            .into_response(),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be written down\n").into_response(),
     }
 }
 
@@ -143,10 +127,7 @@ mod tests {
         let admin = admin(&Arc::default());
         assert_eq!(ask(&admin, "/livez").await.0, 200);
         tokio::time::advance(DEAD_AFTER + Duration::from_secs(1)).await;
-        assert_eq!(
-            ask(&admin, "/livez").await,
-            (503, "a loop has not gone round for 61 s\n".into())
-        );
+        assert_eq!(ask(&admin, "/livez").await, (503, "a loop has not gone round for 61 s\n".into()));
         admin.heartbeats[0].beat();
         assert_eq!(ask(&admin, "/livez").await.0, 200);
     }
@@ -169,15 +150,10 @@ mod tests {
 
     #[tokio::test]
     async fn it_answers_on_a_real_port_until_told_to_stop() {
-        let listener = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0)))
-            .await
-            .unwrap();
+        let listener = Admin::bind(SocketAddr::from(([127, 0, 0, 1], 0))).await.unwrap();
         let taken = listener.local_addr().unwrap();
         let error = Admin::bind(taken).await.unwrap_err().to_string();
-        assert!(
-            error.starts_with(&format!("can't serve probes and metrics on {taken}: ")),
-            "{error}"
-        );
+        assert!(error.starts_with(&format!("can't serve probes and metrics on {taken}: ")), "{error}");
         let stop = CancellationToken::new();
         let server = tokio::spawn(admin(&Arc::default()).serve(listener, stop.clone()));
         tokio::net::TcpStream::connect(taken).await.unwrap();

@@ -33,10 +33,7 @@ struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
-#[allow(
-    clippy::doc_markdown,
-    reason = "shown as help, where backticks would be in the way"
-)]
+#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
 enum Command {
     /// Runs the operator: in a cluster with the Pod's service account, else with KUBECONFIG or ~/.kube/config.
     ///
@@ -50,10 +47,7 @@ enum Command {
 }
 
 #[derive(Debug, Args)]
-#[allow(
-    clippy::doc_markdown,
-    reason = "shown as help, where backticks would be in the way"
-)]
+#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
 struct RunArgs {
     /// Name of this cluster in the tags of its deployments in AWS. Clusters that deploy to one account need different
     /// names, and a name must never change. Default: the UID of the namespace kube-system.
@@ -61,30 +55,15 @@ struct RunArgs {
     cluster_name: Option<ClusterName>,
 
     /// Namespaces to look at, separated by commas. Default: all.
-    #[arg(
-        long,
-        env = "GREENGRASS_OPERATOR_WATCH_NAMESPACES",
-        value_name = "NAMESPACE,…",
-        value_delimiter = ','
-    )]
+    #[arg(long, env = "GREENGRASS_OPERATOR_WATCH_NAMESPACES", value_name = "NAMESPACE,…", value_delimiter = ',')]
     watch_namespaces: Vec<NamespaceName>,
 
     /// Address and port of /livez, /readyz and /metrics.
-    #[arg(
-        long,
-        env = "GREENGRASS_OPERATOR_ADMIN_ADDRESS",
-        value_name = "IP:PORT",
-        default_value = "0.0.0.0:8080"
-    )]
+    #[arg(long, env = "GREENGRASS_OPERATOR_ADMIN_ADDRESS", value_name = "IP:PORT", default_value = "0.0.0.0:8080")]
     admin_address: SocketAddr,
 
     /// How often a resource that is in order is compared with AWS, from 10s to 24h; spread by a tenth either way.
-    #[arg(
-        long,
-        env = "GREENGRASS_OPERATOR_DRIFT_INTERVAL",
-        value_name = "DURATION",
-        default_value = "5m"
-    )]
+    #[arg(long, env = "GREENGRASS_OPERATOR_DRIFT_INTERVAL", value_name = "DURATION", default_value = "5m")]
     drift_interval: DriftInterval,
 
     /// How many resources are worked on at once, from 1 to 256.
@@ -98,12 +77,7 @@ struct RunArgs {
     concurrency: usize,
 
     /// What tells this process from others in events: in a Pod its name.
-    #[arg(
-        long,
-        env = "HOSTNAME",
-        value_name = "NAME",
-        default_value = "greengrass-operator"
-    )]
+    #[arg(long, env = "HOSTNAME", value_name = "NAME", default_value = "greengrass-operator")]
     instance_name: String,
 
     /// How log lines look.
@@ -136,11 +110,7 @@ pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run(*args),
         Command::Crd => print(&crd_yaml()),
-        Command::Version => print(concat!(
-            "greengrass-operator ",
-            env!("CARGO_PKG_VERSION"),
-            "\n"
-        )),
+        Command::Version => print(concat!("greengrass-operator ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,9 +123,7 @@ pub fn main() -> ExitCode {
 }
 
 fn print(text: &str) -> Result<(), CommandError> {
-    std::io::stdout()
-        .write_all(text.as_bytes())
-        .map_err(CommandError::Print)
+    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Print)
 }
 
 /// An error and what caused it, in one line.
@@ -174,9 +142,7 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
     let (filter, format) = (args.log.clone(), args.log_format);
     let config = args.into_config();
     log::set_up(&filter, format)?;
-    let threads = std::thread::available_parallelism()
-        .map_or(1, NonZeroUsize::get)
-        .min(MOST_THREADS);
+    let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
@@ -195,11 +161,7 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
                 }
             };
             let name = received().await;
-            info!(
-                signal = name,
-                version = env!("CARGO_PKG_VERSION"),
-                "stopping: no new turns, those that run may end"
-            );
+            info!(signal = name, version = env!("CARGO_PKG_VERSION"), "stopping: no new turns, those that run may end");
             stopping.cancel();
             let name = received().await;
             warn!(signal = name, "stopping at once");
@@ -225,22 +187,10 @@ impl RunArgs {
         let namespaces = if watch_namespaces.is_empty() {
             Namespaces::All
         } else {
-            Namespaces::Only(
-                watch_namespaces
-                    .into_iter()
-                    .map(|NamespaceName(name)| name)
-                    .collect(),
-            )
+            Namespaces::Only(watch_namespaces.into_iter().map(|NamespaceName(name)| name).collect())
         };
         let concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
-        Config {
-            cluster_name,
-            namespaces,
-            admin_address,
-            drift_interval,
-            concurrency,
-            instance_name,
-        }
+        Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name }
     }
 }
 
@@ -259,10 +209,7 @@ mod tests {
 
     fn config(arguments: &[&str]) -> Result<Config, String> {
         let arguments = ["greengrass-operator", "run"].iter().chain(arguments);
-        match Cli::try_parse_from(arguments)
-            .map_err(|error| error.to_string())?
-            .command
-        {
+        match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Run(args) => Ok(args.into_config()),
             Command::Crd | Command::Version => panic!("not asked for"),
         }
@@ -277,9 +224,8 @@ mod tests {
     fn every_option_can_be_set_by_the_environment_and_says_what_it_is() {
         let cli = Cli::command();
         let run = cli.find_subcommand("run").unwrap();
-        for argument in run
-            .get_arguments()
-            .filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
+        for argument in
+            run.get_arguments().filter(|argument| argument.get_id() != "help" && argument.get_id() != "version")
         {
             assert!(argument.get_env().is_some(), "{}", argument.get_id());
             assert!(argument.get_help().is_some(), "{}", argument.get_id());
@@ -299,10 +245,7 @@ mod tests {
     #[test]
     fn namespaces_are_separated_by_commas() {
         let config = config(&["--watch-namespaces=press,paint"]).unwrap();
-        assert_eq!(
-            config.namespaces,
-            Namespaces::Only(["paint".to_owned(), "press".to_owned()].into())
-        );
+        assert_eq!(config.namespaces, Namespaces::Only(["paint".to_owned(), "press".to_owned()].into()));
     }
 
     #[test]

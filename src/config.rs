@@ -69,9 +69,7 @@ pub enum InvalidInterval {
     #[error("'{0}' is no duration: write a number with a unit, for example 90s, 5m or 1h30m")]
     Unreadable(String),
     /// A duration that makes no sense here.
-    #[error(
-        "the interval must be between 10s and 24h: each look costs calls against the account's quota"
-    )]
+    #[error("the interval must be between 10s and 24h: each look costs calls against the account's quota")]
     OutOfRange,
 }
 
@@ -87,15 +85,12 @@ impl FromStr for DriftInterval {
     type Err = InvalidInterval;
 
     fn from_str(text: &str) -> Result<Self, InvalidInterval> {
-        let interval: SignedDuration = text
-            .parse()
-            .map_err(|_| InvalidInterval::Unreadable(text.chars().take(50).collect()))?;
+        let interval: SignedDuration =
+            text.parse().map_err(|_| InvalidInterval::Unreadable(text.chars().take(50).collect()))?;
         if interval < SignedDuration::from_secs(10) || interval > SignedDuration::from_hours(24) {
             return Err(InvalidInterval::OutOfRange);
         }
-        Duration::try_from(interval)
-            .map(Self)
-            .map_err(|_| InvalidInterval::OutOfRange)
+        Duration::try_from(interval).map(Self).map_err(|_| InvalidInterval::OutOfRange)
     }
 }
 
@@ -127,34 +122,17 @@ mod tests {
 
     #[test]
     fn an_interval_has_a_unit_and_a_sensible_size() {
-        assert_eq!(
-            "5m".parse::<DriftInterval>().unwrap().get(),
-            Duration::from_mins(5)
-        );
-        assert_eq!(
-            "1h30m".parse::<DriftInterval>().unwrap().get(),
-            Duration::from_mins(90)
-        );
-        assert_eq!(
-            "300".parse::<DriftInterval>(),
-            Err(InvalidInterval::Unreadable("300".into()))
-        );
+        assert_eq!("5m".parse::<DriftInterval>().unwrap().get(), Duration::from_mins(5));
+        assert_eq!("1h30m".parse::<DriftInterval>().unwrap().get(), Duration::from_mins(90));
+        assert_eq!("300".parse::<DriftInterval>(), Err(InvalidInterval::Unreadable("300".into())));
         for text in ["0s", "-5m", "9s", "25h"] {
-            assert_eq!(
-                text.parse::<DriftInterval>(),
-                Err(InvalidInterval::OutOfRange),
-                "{text}"
-            );
+            assert_eq!(text.parse::<DriftInterval>(), Err(InvalidInterval::OutOfRange), "{text}");
         }
     }
 
     #[test]
     fn a_clusters_name_fits_into_a_tag() {
-        assert!(
-            "4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11"
-                .parse::<ClusterName>()
-                .is_ok()
-        );
+        assert!("4c2b8f60-6f0a-4a35-9a3e-0d6f7f7c1b11".parse::<ClusterName>().is_ok());
         for text in ["", "plant 7", "plant:7", &"x".repeat(64)] {
             assert!(text.parse::<ClusterName>().is_err(), "{text}");
         }

@@ -20,10 +20,7 @@ pub struct Clock {
 impl Clock {
     /// The system's clock.
     #[must_use]
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "the one place where the system's time of day is read"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "the one place where the system's time of day is read")]
     pub fn system() -> Self {
         Self::at(Timestamp::now())
     }
@@ -31,10 +28,7 @@ impl Clock {
     /// A clock that starts at a given time and moves with tokio's.
     #[must_use]
     pub fn at(origin: Timestamp) -> Self {
-        Self {
-            origin,
-            started: Instant::now(),
-        }
+        Self { origin, started: Instant::now() }
     }
 
     /// The time of day.
@@ -92,13 +86,7 @@ mod tests {
         let clock = Clock::at("2026-11-23T10:00:00Z".parse().unwrap());
         let in_a_minute = clock.instant_of("2026-11-23T10:01:00Z".parse().unwrap());
         assert_eq!(in_a_minute - Instant::now(), Duration::from_mins(1));
-        assert_eq!(
-            clock.instant_of("2026-11-23T09:00:00Z".parse().unwrap()),
-            Instant::now()
-        );
-        assert_eq!(
-            clock.at_instant(in_a_minute).to_string(),
-            "2026-11-23T10:01:00Z"
-        );
+        assert_eq!(clock.instant_of("2026-11-23T09:00:00Z".parse().unwrap()), Instant::now());
+        assert_eq!(clock.at_instant(in_a_minute).to_string(), "2026-11-23T10:01:00Z");
     }
 }

@@ -67,20 +67,8 @@ pub struct Driver<K> {
 impl<K: Kind> Driver<K> {
     /// A driver of that many turns at once, at least one.
     #[must_use]
-    pub fn new(
-        kind: Arc<K>,
-        queue: Queue,
-        concurrency: usize,
-        metrics: Metrics,
-        heartbeat: Heartbeat,
-    ) -> Self {
-        Self {
-            kind,
-            queue,
-            concurrency: concurrency.max(1),
-            metrics,
-            heartbeat,
-        }
+    pub fn new(kind: Arc<K>, queue: Queue, concurrency: usize, metrics: Metrics, heartbeat: Heartbeat) -> Self {
+        Self { kind, queue, concurrency: concurrency.max(1), metrics, heartbeat }
     }
 
     /// Runs turns until told to stop; then lets those that have begun end, for [`DRAIN_LIMIT`].
@@ -118,31 +106,13 @@ impl<K: Kind> Driver<K> {
         let id = ended.as_ref().map_or_else(JoinError::id, |(id, _)| *id);
         let name = turns.take_name(id);
         match ended {
-            Ok((
-                _,
-                Ended {
-                    lease,
-                    rest: Some(rest),
-                    begun,
-                },
-            )) => {
-                let outcome = if rest.is_back_off() {
-                    ReconcileOutcome::BackOff
-                } else {
-                    ReconcileOutcome::Rest
-                };
+            Ok((_, Ended { lease, rest: Some(rest), begun })) => {
+                let outcome = if rest.is_back_off() { ReconcileOutcome::BackOff } else { ReconcileOutcome::Rest };
                 self.count(outcome, begun);
                 lease.done(rest);
             }
             // Dropping the lease brings the object back.
-            Ok((
-                _,
-                Ended {
-                    lease: _,
-                    rest: None,
-                    begun,
-                },
-            )) => {
+            Ok((_, Ended { lease: _, rest: None, begun })) => {
                 warn!(
                     kind = K::NAME,
                     object = name.0,
@@ -152,11 +122,7 @@ impl<K: Kind> Driver<K> {
                 self.count(ReconcileOutcome::TimeLimit, begun);
             }
             Err(failed) if failed.is_panic() => {
-                error!(
-                    kind = K::NAME,
-                    object = name.0,
-                    "turn panicked; it comes again"
-                );
+                error!(kind = K::NAME, object = name.0, "turn panicked; it comes again");
                 self.count(ReconcileOutcome::Panic, name.1);
             }
             // Aborted, which only the end of the drain does.
@@ -165,8 +131,7 @@ impl<K: Kind> Driver<K> {
     }
 
     fn count(&self, outcome: ReconcileOutcome, begun: Instant) {
-        self.metrics
-            .reconciled(K::NAME, outcome, begun.elapsed().as_secs_f64());
+        self.metrics.reconciled(K::NAME, outcome, begun.elapsed().as_secs_f64());
     }
 
     async fn drain(&self, mut turns: Turns) {
@@ -195,10 +160,8 @@ struct Turns {
 impl Turns {
     fn take_name(&mut self, id: Id) -> (String, Instant) {
         let position = self.names.iter().position(|(known, _, _)| *known == id);
-        let (_, name, begun) = position.map_or_else(
-            || (id, String::new(), Instant::now()),
-            |position| self.names.swap_remove(position),
-        );
+        let (_, name, begun) =
+            position.map_or_else(|| (id, String::new(), Instant::now()), |position| self.names.swap_remove(position));
         (name, begun)
     }
 }
@@ -269,38 +232,17 @@ mod tests {
     }
 
     fn start(concurrency: usize) -> Running {
-        let (actor, queue, metrics) = (
-            Arc::new(Actor::default()),
-            Queue::new(LANE_CONCURRENCY),
-            Metrics::new(),
-        );
+        let (actor, queue, metrics) = (Arc::new(Actor::default()), Queue::new(LANE_CONCURRENCY), Metrics::new());
         let (stop, heartbeat) = (CancellationToken::new(), Heartbeat::new());
-        let driver = Driver::new(
-            Arc::clone(&actor),
-            queue.clone(),
-            concurrency,
-            metrics.clone(),
-            heartbeat.clone(),
-        );
+        let driver = Driver::new(Arc::clone(&actor), queue.clone(), concurrency, metrics.clone(), heartbeat.clone());
         let driver = tokio::spawn(driver.run(stop.clone()));
-        Running {
-            actor,
-            queue,
-            stop,
-            metrics,
-            heartbeat,
-            driver,
-        }
+        Running { actor, queue, stop, metrics, heartbeat, driver }
     }
 
     impl Running {
         fn wake(&self, name: &str) {
-            let name = ObjectName {
-                namespace: "press".into(),
-                name: name.into(),
-            };
-            self.queue
-                .wake(name, Wake::now(Class::Change, Reason::Listed));
+            let name = ObjectName { namespace: "press".into(), name: name.into() };
+            self.queue.wake(name, Wake::now(Class::Change, Reason::Listed));
         }
 
         fn ended(&self) -> Vec<String> {

@@ -21,9 +21,7 @@ impl Heartbeat {
     /// A heartbeat that counts from now.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            last: Arc::new(Mutex::new(Instant::now())),
-        }
+        Self { last: Arc::new(Mutex::new(Instant::now())) }
     }
 
     /// The loop goes round.
@@ -34,9 +32,6 @@ impl Heartbeat {
     /// How long ago that was.
     #[must_use]
     pub fn age(&self) -> Duration {
-        self.last
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .elapsed()
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).elapsed()
     }
 }

@@ -49,37 +49,22 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn ok(body: &Value) -> Self {
-        Self {
-            code: 200,
-            body: body.to_string(),
-        }
+        Self { code: 200, body: body.to_string() }
     }
 
     /// The events of a watch, one a line; then the stream ends.
     pub(crate) fn events(events: &[Value]) -> Self {
-        Self {
-            code: 200,
-            body: events
-                .iter()
-                .flat_map(|event| [event.to_string(), "\n".to_owned()])
-                .collect(),
-        }
+        Self { code: 200, body: events.iter().flat_map(|event| [event.to_string(), "\n".to_owned()]).collect() }
     }
 
     pub(crate) fn error(code: u16, reason: &str, message: &str) -> Self {
         let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
                           "message": message, "reason": reason, "code": code});
-        Self {
-            code,
-            body: body.to_string(),
-        }
+        Self { code, body: body.to_string() }
     }
 
     fn into_response(self) -> http::Response<Body> {
-        http::Response::builder()
-            .status(self.code)
-            .body(Body::from(self.body.into_bytes()))
-            .unwrap()
+        http::Response::builder().status(self.code).body(Body::from(self.body.into_bytes())).unwrap()
     }
 }
 
@@ -99,9 +84,7 @@ where
             let sent = Sent {
                 method: head.method.to_string(),
                 uri: head.uri.to_string(),
-                content_type: header
-                    .map(|value| value.to_str().unwrap().to_owned())
-                    .unwrap_or_default(),
+                content_type: header.map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default(),
                 body: serde_json::from_slice(&bytes).unwrap_or_default(),
             };
             Ok::<_, std::convert::Infallible>(answer(sent).await.into_response())
@@ -126,17 +109,8 @@ pub(crate) fn client_answering(answers: impl IntoIterator<Item = Answer>) -> (Cl
 
 /// Objects behind that client.
 pub(crate) fn objects(client: Client, namespaces: Namespaces) -> Objects {
-    let kind = GroupVersionKind::gvk(
-        "greengrass-operator.dev",
-        "v1alpha1",
-        "GreengrassDeployment",
-    );
-    Objects::new(
-        client,
-        ApiResource::from_gvk(&kind),
-        namespaces,
-        Metrics::new(),
-    )
+    let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
+    Objects::new(client, ApiResource::from_gvk(&kind), namespaces, Metrics::new())
 }
 
 /// Like [`client_by`].

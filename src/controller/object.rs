@@ -44,9 +44,7 @@ struct LeanMetadata {
     annotations: Option<BTreeMap<String, String>>,
 }
 
-fn lean_metadata<'de, D: serde::Deserializer<'de>>(
-    deserializer: D,
-) -> Result<ObjectMeta, D::Error> {
+fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
     let LeanMetadata {
         name,
         namespace,

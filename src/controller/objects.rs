@@ -73,18 +73,8 @@ pub struct Objects {
 impl Objects {
     /// The objects of a kind in the namespaces that the operator looks at.
     #[must_use]
-    pub fn new(
-        client: Client,
-        resource: ApiResource,
-        namespaces: Namespaces,
-        metrics: Metrics,
-    ) -> Self {
-        Self {
-            client,
-            resource,
-            namespaces,
-            metrics,
-        }
+    pub fn new(client: Client, resource: ApiResource, namespaces: Namespaces, metrics: Metrics) -> Self {
+        Self { client, resource, namespaces, metrics }
     }
 
     /// The kind.
@@ -101,10 +91,7 @@ impl Objects {
 
     /// The object as etcd has it now; no cache can answer this.
     pub async fn get_live(&self, name: &ObjectName) -> Result<Option<Record>, ApiError> {
-        match self
-            .call(Verb::Get, self.api_of(name).get(&name.name))
-            .await
-        {
+        match self.call(Verb::Get, self.api_of(name).get(&name.name)).await {
             Ok(object) => to_record(object).map(Some),
             Err(ApiError::Gone) => Ok(None),
             Err(error) => Err(error),
@@ -112,11 +99,7 @@ impl Objects {
     }
 
     /// The objects that have this value in a selectable field, as etcd has them now, by name.
-    pub async fn list_live_by_field(
-        &self,
-        field: &str,
-        value: &str,
-    ) -> Result<Vec<Record>, ApiError> {
+    pub async fn list_live_by_field(&self, field: &str, value: &str) -> Result<Vec<Record>, ApiError> {
         let selector = format!("{field}={}", escape_selector(value));
         let mut found = Vec::new();
         for namespace in self.namespaces.each() {
@@ -158,10 +141,7 @@ impl Objects {
     ) -> Result<T, ApiError> {
         let result = match tokio::time::timeout(CALL_LIMIT, call).await {
             Ok(result) => result.map_err(|error| classify(&error)),
-            Err(_) => Err(ApiError::Other(format!(
-                "no answer from the API server within {} s",
-                CALL_LIMIT.as_secs()
-            ))),
+            Err(_) => Err(ApiError::Other(format!("no answer from the API server within {} s", CALL_LIMIT.as_secs()))),
         };
         let outcome = match &result {
             Ok(_) => KubernetesOutcome::Ok,
@@ -182,17 +162,13 @@ impl Objects {
 
 /// What an answer means as a record.
 pub(super) fn to_record(object: RawObject) -> Result<Record, ApiError> {
-    Record::of(object)
-        .map_err(|error| ApiError::Other(format!("the API server's answer is no object: {error}")))
+    Record::of(object).map_err(|error| ApiError::Other(format!("the API server's answer is no object: {error}")))
 }
 
 fn classify(error: &kube::Error) -> ApiError {
     let kube::Error::Api(status) = error else {
         // Debug and Display of the other variants can carry whole bodies.
-        return ApiError::Other(format!(
-            "the API server can't be reached: {}",
-            root_cause(error)
-        ));
+        return ApiError::Other(format!("the API server can't be reached: {}", root_cause(error)));
     };
     match status.code {
         401 | 403 => ApiError::Denied(status.message.clone()),
@@ -200,10 +176,7 @@ fn classify(error: &kube::Error) -> ApiError {
         // Another object has the name now: its uid is not the one that the write names.
         409 | 422 if status.message.contains("Precondition failed: UID") => ApiError::Gone,
         409 => ApiError::Conflict,
-        code => ApiError::Other(format!(
-            "the API server answered {code}: {}",
-            status.message
-        )),
+        code => ApiError::Other(format!("the API server answered {code}: {}", status.message)),
     }
 }
 
@@ -240,66 +213,36 @@ mod tests {
     #[tokio::test]
     async fn a_live_read_asks_for_no_cached_version() {
         let (objects, requests) = objects_answering([Answer::ok(&stored("a", 7))]);
-        let live = objects
-            .get_live(&record("a", 0).name)
-            .await
-            .unwrap()
-            .unwrap();
+        let live = objects.get_live(&record("a", 0).name).await.unwrap().unwrap();
         assert_eq!(live.resource_version.0, 7);
         let request = requests.one();
         assert_eq!(
             (request.method.as_str(), request.uri.as_str()),
-            (
-                "GET",
-                "/apis/greengrass-operator.dev/v1alpha1/namespaces/press/greengrassdeployments/a"
-            )
+            ("GET", "/apis/greengrass-operator.dev/v1alpha1/namespaces/press/greengrassdeployments/a")
         );
     }
 
     #[tokio::test]
     async fn what_is_not_there_is_none_and_what_is_denied_says_so() {
-        let (objects, _) = objects_answering([
-            Answer::error(404, "NotFound", "no"),
-            Answer::error(403, "Forbidden", "rbac"),
-        ]);
+        let (objects, _) =
+            objects_answering([Answer::error(404, "NotFound", "no"), Answer::error(403, "Forbidden", "rbac")]);
         assert_eq!(objects.get_live(&record("a", 0).name).await, Ok(None));
-        assert_eq!(
-            objects.get_live(&record("a", 0).name).await,
-            Err(ApiError::Denied("rbac".into()))
-        );
+        assert_eq!(objects.get_live(&record("a", 0).name).await, Err(ApiError::Denied("rbac".into())));
     }
 
     #[tokio::test]
     async fn claimants_are_listed_in_every_namespace_page_by_page() {
         let page = |names: &[&str], token: &str| {
             let items: Vec<_> = names.iter().map(|name| stored(name, 3)).collect();
-            Answer::ok(
-                &json!({"metadata": {"resourceVersion": "9", "continue": token}, "items": items}),
-            )
+            Answer::ok(&json!({"metadata": {"resourceVersion": "9", "continue": token}, "items": items}))
         };
         let (objects, requests) = objects_answering([page(&["b"], "more"), page(&["a"], "")]);
-        let found = objects
-            .list_live_by_field(".status.resolved.targetArn", "arn:aws:iot:r:1:thing/x")
-            .await
-            .unwrap();
-        let names: Vec<_> = found
-            .iter()
-            .map(|record| record.name.name.as_str())
-            .collect();
+        let found = objects.list_live_by_field(".status.resolved.targetArn", "arn:aws:iot:r:1:thing/x").await.unwrap();
+        let names: Vec<_> = found.iter().map(|record| record.name.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         let requests = requests.all();
-        assert!(
-            requests[0]
-                .uri
-                .contains("fieldSelector=.status.resolved.targetArn%3Darn"),
-            "{}",
-            requests[0].uri
-        );
-        assert!(
-            !requests[0].uri.contains("resourceVersion="),
-            "{}",
-            requests[0].uri
-        );
+        assert!(requests[0].uri.contains("fieldSelector=.status.resolved.targetArn%3Darn"), "{}", requests[0].uri);
+        assert!(!requests[0].uri.contains("resourceVersion="), "{}", requests[0].uri);
         assert!(requests[1].uri.contains("continue=more"));
     }
 
@@ -307,10 +250,7 @@ mod tests {
     async fn a_call_without_an_answer_ends_in_time() {
         let objects = objects_by(|_| pending());
         let error = objects.get_live(&record("a", 0).name).await.unwrap_err();
-        assert_eq!(
-            error,
-            ApiError::Other("no answer from the API server within 10 s".into())
-        );
+        assert_eq!(error, ApiError::Other("no answer from the API server within 10 s".into()));
     }
 
     #[test]

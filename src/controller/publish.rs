@@ -45,8 +45,7 @@ impl Objects {
             kind: Some(self.resource().kind.clone()),
             metadata: ObjectMeta {
                 name: Some(record.name.name.clone()),
-                namespace: Some(record.name.namespace.clone())
-                    .filter(|namespace| !namespace.is_empty()),
+                namespace: Some(record.name.namespace.clone()).filter(|namespace| !namespace.is_empty()),
                 uid: Some(record.uid.to_string()),
                 resource_version: Some(record.resource_version.to_string()),
                 ..ObjectMeta::default()
@@ -54,17 +53,9 @@ impl Objects {
             spec: None,
             status: Some(wanted),
         };
-        let params = PostParams {
-            dry_run: false,
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-        };
+        let params = PostParams { dry_run: false, field_manager: Some(FIELD_MANAGER.to_owned()) };
         let api = self.api_of(&record.name);
-        let written = self
-            .call(
-                Verb::UpdateStatus,
-                api.replace_status(&record.name.name, &params, &object),
-            )
-            .await?;
+        let written = self.call(Verb::UpdateStatus, api.replace_status(&record.name.name, &params, &object)).await?;
         Ok(Published::Written(Box::new(to_record(written)?)))
     }
 }
@@ -74,12 +65,7 @@ fn keep_foreign_conditions(wanted: &mut Value, record: &Record, own: &[&str]) {
     let Some(Ok(present)) = record.status.as_ref().map(Json::decode::<Value>) else {
         return;
     };
-    let type_of = |condition: &Value| {
-        condition
-            .get("type")
-            .and_then(Value::as_str)
-            .map(str::to_owned)
-    };
+    let type_of = |condition: &Value| condition.get("type").and_then(Value::as_str).map(str::to_owned);
     let foreign: Vec<Value> = present
         .get("conditions")
         .and_then(Value::as_array)
@@ -91,14 +77,10 @@ fn keep_foreign_conditions(wanted: &mut Value, record: &Record, own: &[&str]) {
     let Some(wanted) = wanted.as_object_mut().filter(|_| !foreign.is_empty()) else {
         return;
     };
-    let conditions = wanted
-        .entry("conditions")
-        .or_insert_with(|| Value::Array(Vec::new()));
+    let conditions = wanted.entry("conditions").or_insert_with(|| Value::Array(Vec::new()));
     if let Some(conditions) = conditions.as_array_mut() {
         // A caller that took over the conditions it found has foreign ones in its list too.
-        conditions.retain(|condition| {
-            type_of(condition).is_some_and(|kind| own.contains(&kind.as_str()))
-        });
+        conditions.retain(|condition| type_of(condition).is_some_and(|kind| own.contains(&kind.as_str())));
         conditions.extend(foreign);
     }
 }
@@ -112,10 +94,7 @@ mod tests {
     use super::*;
 
     fn with_status(version: u64, status: &Value) -> Record {
-        Record {
-            status: Some(Json::of(status).unwrap()),
-            ..record("a", version)
-        }
+        Record { status: Some(Json::of(status).unwrap()), ..record("a", version) }
     }
 
     fn condition(kind: &str, status: &str) -> Value {
@@ -126,21 +105,12 @@ mod tests {
     async fn a_status_goes_out_alone_with_the_version_and_uid_it_was_decided_on() {
         let (objects, requests) = objects_answering([Answer::ok(&stored("a", 8))]);
         let status = Json::of(&json!({"ordinal": 1})).unwrap();
-        let written = objects
-            .publish(&record("a", 7), &status, &["Ready"])
-            .await
-            .unwrap();
-        let Published::Written(written) = written else {
-            panic!("{written:?}")
-        };
+        let written = objects.publish(&record("a", 7), &status, &["Ready"]).await.unwrap();
+        let Published::Written(written) = written else { panic!("{written:?}") };
         assert_eq!(written.resource_version.0, 8);
         let request = requests.one();
         assert_eq!(request.method, "PUT");
-        assert!(
-            request.uri.contains("/greengrassdeployments/a/status?"),
-            "{}",
-            request.uri
-        );
+        assert!(request.uri.contains("/greengrassdeployments/a/status?"), "{}", request.uri);
         assert_eq!(
             request.body,
             json!({
@@ -154,16 +124,9 @@ mod tests {
     #[tokio::test]
     async fn an_equal_status_is_not_written() {
         let (objects, requests) = objects_answering([]);
-        let before = with_status(
-            7,
-            &json!({"ordinal": 1, "conditions": [condition("Ready", "True")]}),
-        );
-        let status =
-            Json::of(&json!({"conditions": [condition("Ready", "True")], "ordinal": 1})).unwrap();
-        assert_eq!(
-            objects.publish(&before, &status, &["Ready"]).await,
-            Ok(Published::Unchanged)
-        );
+        let before = with_status(7, &json!({"ordinal": 1, "conditions": [condition("Ready", "True")]}));
+        let status = Json::of(&json!({"conditions": [condition("Ready", "True")], "ordinal": 1})).unwrap();
+        assert_eq!(objects.publish(&before, &status, &["Ready"]).await, Ok(Published::Unchanged));
         assert!(requests.all().is_empty());
     }
 
@@ -175,16 +138,10 @@ mod tests {
             &json!({"conditions": [condition("Stalled", "True"), condition("example.com/Seen", "True")]}),
         );
         let status = Json::of(&json!({"conditions": [condition("Ready", "True")]})).unwrap();
-        let _ = objects
-            .publish(&before, &status, &["Ready", "Stalled"])
-            .await
-            .unwrap();
+        let _ = objects.publish(&before, &status, &["Ready", "Stalled"]).await.unwrap();
         assert_eq!(
             requests.one().body["status"]["conditions"],
-            json!([
-                condition("Ready", "True"),
-                condition("example.com/Seen", "True")
-            ])
+            json!([condition("Ready", "True"), condition("example.com/Seen", "True")])
         );
     }
 
@@ -197,19 +154,11 @@ mod tests {
         ]);
         let status = Json::of(&json!({"ordinal": 1})).unwrap();
         let record = record("a", 7);
+        assert_eq!(objects.publish(&record, &status, &[]).await, Err(ApiError::Conflict));
+        assert_eq!(objects.publish(&record, &status, &[]).await, Err(ApiError::Gone));
         assert_eq!(
             objects.publish(&record, &status, &[]).await,
-            Err(ApiError::Conflict)
-        );
-        assert_eq!(
-            objects.publish(&record, &status, &[]).await,
-            Err(ApiError::Gone)
-        );
-        assert_eq!(
-            objects.publish(&record, &status, &[]).await,
-            Err(ApiError::Other(
-                "the API server answered 422: status.ordinal: Invalid value".into()
-            ))
+            Err(ApiError::Other("the API server answered 422: status.ordinal: Invalid value".into()))
         );
     }
 }

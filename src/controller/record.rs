@@ -78,9 +78,7 @@ impl Json {
     }
 
     fn of_value(value: &Value) -> Result<Self, DecodeError> {
-        serde_json::to_vec(value)
-            .map(|bytes| Self(bytes.into_boxed_slice()))
-            .map_err(|error| DecodeError::new(&error))
+        serde_json::to_vec(value).map(|bytes| Self(bytes.into_boxed_slice())).map_err(|error| DecodeError::new(&error))
     }
 
     /// Reads it as a type.
@@ -146,16 +144,8 @@ pub enum NotARecord {
 impl Record {
     /// Keeps what matters of an object.
     pub fn of(object: RawObject) -> Result<Self, NotARecord> {
-        let RawObject {
-            api_version: _,
-            kind: _,
-            metadata,
-            spec,
-            status,
-        } = object;
-        let version = metadata
-            .resource_version
-            .ok_or(NotARecord::Missing("resourceVersion"))?;
+        let RawObject { api_version: _, kind: _, metadata, spec, status } = object;
+        let version = metadata.resource_version.ok_or(NotARecord::Missing("resourceVersion"))?;
         let Ok(resource_version) = version.parse().map(ResourceVersion) else {
             return Err(NotARecord::Version(version));
         };
@@ -166,23 +156,12 @@ impl Record {
                 namespace: metadata.namespace.unwrap_or_default(),
                 name: metadata.name.ok_or(NotARecord::Missing("name"))?,
             },
-            uid: metadata
-                .uid
-                .ok_or(NotARecord::Missing("uid"))?
-                .into_boxed_str(),
+            uid: metadata.uid.ok_or(NotARecord::Missing("uid"))?.into_boxed_str(),
             resource_version,
             generation: metadata.generation.unwrap_or_default(),
-            created_at: metadata
-                .creation_timestamp
-                .ok_or(NotARecord::Missing("creationTimestamp"))?
-                .0,
+            created_at: metadata.creation_timestamp.ok_or(NotARecord::Missing("creationTimestamp"))?.0,
             deleted_at: metadata.deletion_timestamp.map(|time| time.0),
-            finalizers: metadata
-                .finalizers
-                .unwrap_or_default()
-                .into_iter()
-                .map(String::into_boxed_str)
-                .collect(),
+            finalizers: metadata.finalizers.unwrap_or_default().into_iter().map(String::into_boxed_str).collect(),
             annotations: Annotations {
                 reconcile_at: take(RECONCILE_AT),
                 flux_requested_at: take(FLUX_REQUESTED_AT),
@@ -209,19 +188,14 @@ impl Record {
     /// Whether that finalizer is set.
     #[must_use]
     pub fn has_finalizer(&self, finalizer: &str) -> bool {
-        self.finalizers
-            .iter()
-            .any(|present| **present == *finalizer)
+        self.finalizers.iter().any(|present| **present == *finalizer)
     }
 
     /// The status of its condition Ready.
     #[must_use]
     pub fn readiness(&self) -> Readiness {
         let status: Conditions = self.decode_status().ok().flatten().unwrap_or_default();
-        let ready = status
-            .conditions
-            .iter()
-            .find(|condition| condition.kind == "Ready");
+        let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
         match ready.map(|condition| condition.status.as_str()) {
             Some("True") => Readiness::True,
             Some("False") => Readiness::False,
@@ -302,10 +276,7 @@ pub(crate) mod tests {
         assert!(record.has_finalizer("example.com/other"));
         assert_eq!(record.annotations.redeploy_at.as_deref(), Some("2"));
         assert_eq!(record.annotations.reconcile_at, None);
-        assert_eq!(
-            record.decode_spec::<Value>().unwrap(),
-            *as_the_api_server_sends_it().get("spec").unwrap()
-        );
+        assert_eq!(record.decode_spec::<Value>().unwrap(), *as_the_api_server_sends_it().get("spec").unwrap());
     }
 
     #[derive(Deserialize, Debug)]
@@ -325,10 +296,7 @@ pub(crate) mod tests {
         });
         let record = Record::of(serde_json::from_value(object).unwrap()).unwrap();
         let error = record.decode_spec::<Spec>().unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "invalid type: integer `7`, expected a string"
-        );
+        assert_eq!(error.to_string(), "invalid type: integer `7`, expected a string");
     }
 
     #[test]
@@ -342,10 +310,7 @@ pub(crate) mod tests {
     fn what_has_no_version_is_no_record() {
         let object = json!({"metadata": {"name": "x", "uid": "u", "creationTimestamp": "2026-11-23T10:00:00Z"}});
         let object: RawObject = serde_json::from_value(object).unwrap();
-        assert_eq!(
-            Record::of(object),
-            Err(NotARecord::Missing("resourceVersion"))
-        );
+        assert_eq!(Record::of(object), Err(NotARecord::Missing("resourceVersion")));
     }
 
     #[test]
@@ -355,26 +320,12 @@ pub(crate) mod tests {
         let heap = record.name.namespace.capacity()
             + record.name.name.capacity()
             + record.uid.len()
-            + record
-                .finalizers
-                .iter()
-                .map(|text| text.len() + size_of_val(text))
-                .sum::<usize>()
-            + [&record.spec, &record.status]
-                .into_iter()
-                .flatten()
-                .map(|json| json.as_bytes().len())
-                .sum::<usize>();
+            + record.finalizers.iter().map(|text| text.len() + size_of_val(text)).sum::<usize>()
+            + [&record.spec, &record.status].into_iter().flatten().map(|json| json.as_bytes().len()).sum::<usize>();
         let whole = size_of::<Record>() + heap;
-        #[allow(
-            clippy::print_stdout,
-            reason = "a measurement, for whoever asks with --nocapture"
-        )]
+        #[allow(clippy::print_stdout, reason = "a measurement, for whoever asks with --nocapture")]
         {
-            println!(
-                "a record of a two-component deployment: {} + {heap} = {whole} bytes",
-                size_of::<Record>()
-            );
+            println!("a record of a two-component deployment: {} + {heap} = {whole} bytes", size_of::<Record>());
         }
         assert!(whole < 4096, "{whole}");
     }

@@ -22,9 +22,7 @@ pub fn report(kind: &'static str, store: &Arc<Store>, queue: &Queue, metrics: &M
             let (count, age) = ready
                 .iter()
                 .find(|ready| ready.class == class)
-                .map_or((0, 0.0), |ready| {
-                    (ready.count, now.duration_since(ready.oldest).as_secs_f64())
-                });
+                .map_or((0, 0.0), |ready| (ready.count, now.duration_since(ready.oldest).as_secs_f64()));
             metrics.queue(kind, class.name(), count, age);
         }
     });
@@ -43,10 +41,7 @@ mod tests {
         let (metrics, store, queue) = (Metrics::new(), Store::new(), Queue::new(8));
         report("GreengrassDeployment", &store, &queue, &metrics);
         store.apply(record("a", 1));
-        queue.wake(
-            record("a", 0).name,
-            Wake::now(Class::Change, Reason::Listed),
-        );
+        queue.wake(record("a", 0).name, Wake::now(Class::Change, Reason::Listed));
         tokio::time::advance(Duration::from_secs(7)).await;
         let text = metrics.encode().unwrap();
         for line in [

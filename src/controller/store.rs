@@ -58,10 +58,7 @@ struct State {
 
 impl Default for Store {
     fn default() -> Self {
-        Self {
-            state: Mutex::default(),
-            synced: watch::Sender::new(false),
-        }
+        Self { state: Mutex::default(), synced: watch::Sender::new(false) }
     }
 }
 
@@ -99,11 +96,7 @@ impl Store {
     /// How many objects there are with that status of condition Ready.
     #[must_use]
     pub fn count(&self, readiness: Readiness) -> usize {
-        self.lock()
-            .readiness
-            .get(&readiness)
-            .copied()
-            .unwrap_or_default()
+        self.lock().readiness.get(&readiness).copied().unwrap_or_default()
     }
 
     /// Takes what the watch says of an object.
@@ -114,10 +107,7 @@ impl Store {
             // A re-created object has another uid and a higher version, so one comparison serves both.
             Some(before) if record.resource_version < before.resource_version => Applied::Stale,
             Some(before) if record.resource_version == before.resource_version => Applied::Known,
-            Some(before) => Applied::Changed {
-                before,
-                after: state.put(record),
-            },
+            Some(before) => Applied::Changed { before, after: state.put(record) },
             None => Applied::New(state.put(record)),
         }
     }
@@ -173,10 +163,7 @@ impl Store {
     /// Takes the watch's word that an object is gone. False if the store knows another object of that name.
     pub fn remove(&self, gone: &Record) -> bool {
         let mut state = self.lock();
-        let ours = state
-            .records
-            .get(&gone.name)
-            .is_some_and(|known| known.uid == gone.uid);
+        let ours = state.records.get(&gone.name).is_some_and(|known| known.uid == gone.uid);
         if ours {
             state.drop_record(&gone.name);
         }
@@ -184,11 +171,7 @@ impl Store {
     }
 
     /// Ends a list of one namespace, or of all: what is known there but was not listed is gone, and returned.
-    pub fn retain_listed(
-        &self,
-        namespace: Option<&str>,
-        listed: &BTreeSet<ObjectName>,
-    ) -> Vec<Arc<Record>> {
+    pub fn retain_listed(&self, namespace: Option<&str>, listed: &BTreeSet<ObjectName>) -> Vec<Arc<Record>> {
         let mut state = self.lock();
         let gone: Vec<Arc<Record>> = state
             .records
@@ -212,11 +195,7 @@ impl Store {
             return;
         }
         for reference in &references {
-            state
-                .referrers
-                .entry(reference.clone())
-                .or_default()
-                .insert(name.clone());
+            state.referrers.entry(reference.clone()).or_default().insert(name.clone());
         }
         state.references.insert(name.clone(), references);
     }
@@ -224,11 +203,7 @@ impl Store {
     /// The resources that refer to something, in order.
     #[must_use]
     pub fn referrers(&self, reference: &Reference) -> Vec<ObjectName> {
-        self.lock()
-            .referrers
-            .get(reference)
-            .map(|names| names.iter().cloned().collect())
-            .unwrap_or_default()
+        self.lock().referrers.get(reference).map(|names| names.iter().cloned().collect()).unwrap_or_default()
     }
 
     /// Whether every watch has listed what there is at least once.
@@ -258,10 +233,7 @@ impl State {
     fn put(&mut self, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
         *self.readiness.entry(record.readiness()).or_default() += 1;
-        if let Some(before) = self
-            .records
-            .insert(record.name.clone(), Arc::clone(&record))
-        {
+        if let Some(before) = self.records.insert(record.name.clone(), Arc::clone(&record)) {
             self.uncount(&before);
         }
         record
@@ -304,14 +276,8 @@ mod tests {
         store.observe_own_write(record("a", 9)).unwrap();
         assert_eq!(store.apply(record("a", 7)), Applied::Stale);
         assert_eq!(store.apply(record("a", 9)), Applied::Known);
-        assert_eq!(
-            store.get(&record("a", 0).name).unwrap().resource_version,
-            ResourceVersion(9)
-        );
-        assert!(matches!(
-            store.apply(record("a", 12)),
-            Applied::Changed { .. }
-        ));
+        assert_eq!(store.get(&record("a", 0).name).unwrap().resource_version, ResourceVersion(9));
+        assert!(matches!(store.apply(record("a", 12)), Applied::Changed { .. }));
     }
 
     #[test]
@@ -353,16 +319,10 @@ mod tests {
         store.apply(record("a", 60));
         let live = store.observe_live(&name, Some(ResourceVersion(30)), Some(record("a", 40)));
         assert_eq!(live.unwrap().resource_version, ResourceVersion(60));
-        assert_eq!(
-            store.observe_live(&name, Some(ResourceVersion(60)), None),
-            None
-        );
+        assert_eq!(store.observe_live(&name, Some(ResourceVersion(60)), None), None);
         assert!(store.is_empty());
         // The watch said "gone" while the read was under way.
-        assert_eq!(
-            store.observe_live(&name, Some(ResourceVersion(60)), Some(record("a", 60))),
-            None
-        );
+        assert_eq!(store.observe_live(&name, Some(ResourceVersion(60)), Some(record("a", 60))), None);
         assert!(store.is_empty());
     }
 

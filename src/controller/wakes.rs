@@ -63,18 +63,14 @@ fn listed(record: &Record, look_interval: Duration) -> Wake {
     let progress: Progress = record.decode_status().ok().flatten().unwrap_or_default();
     let annotations = &record.annotations;
     // `redeploy-at` on a resource that is new is handled by its first revision, so a missing "last handled" is a request.
-    let requested = annotations.redeploy_at.as_deref()
-        != progress.last_handled_redeploy_at.as_deref()
+    let requested = annotations.redeploy_at.as_deref() != progress.last_handled_redeploy_at.as_deref()
         && annotations.redeploy_at.is_some()
         || annotations.reconcile_at.is_some()
             && annotations.reconcile_at.as_deref() != progress.last_handled_reconcile_at.as_deref();
     if progress.observed_generation != Some(record.generation) || requested {
         return wake(Class::Change);
     }
-    let ready = progress
-        .conditions
-        .iter()
-        .any(|condition| condition.kind == "Ready" && condition.status == "True");
+    let ready = progress.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
     if !ready || progress.intent.is_some() {
         return wake(Class::Recovery);
     }
@@ -105,9 +101,9 @@ fn changed(before: &Record, after: &Record) -> Option<Wake> {
 #[must_use]
 pub fn spread(uid: &str, interval: Duration) -> Duration {
     // FNV-1a, then the upper 32 bits of the product as the share.
-    let hash = uid.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-    });
+    let hash = uid
+        .bytes()
+        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
     let share = u128::from(hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32);
     let nanos = (interval.as_nanos() * share) >> 32;
     Duration::from_nanos(u64::try_from(nanos).unwrap_or(u64::MAX))
@@ -125,10 +121,7 @@ mod tests {
     const INTERVAL: Duration = Duration::from_mins(5);
 
     fn with_status(status: &Value) -> Record {
-        Record {
-            status: Some(Json::of(status).unwrap()),
-            ..record("a", 7)
-        }
+        Record { status: Some(Json::of(status).unwrap()), ..record("a", 7) }
     }
 
     fn done() -> Value {
@@ -150,10 +143,7 @@ mod tests {
     #[case::an_open_intent({ let mut status = done(); status["intent"] = json!({"ordinal": 1}); status }, Class::Recovery)]
     #[case::not_a_status(json!("odd"), Class::Change)]
     #[tokio::test(start_paused = true)]
-    async fn after_a_start_what_is_not_done_comes_at_once(
-        #[case] status: Value,
-        #[case] class: Class,
-    ) {
+    async fn after_a_start_what_is_not_done_comes_at_once(#[case] status: Value, #[case] class: Class) {
         let record = with_status(&status);
         let wake = default_wake(&Change::Listed(&record), INTERVAL).unwrap();
         assert_eq!((wake.class, wake.due), (class, tokio::time::Instant::now()));
@@ -163,21 +153,11 @@ mod tests {
     async fn after_a_start_a_request_that_was_not_handled_comes_at_once() {
         let mut record = with_status(&done());
         record.annotations.redeploy_at = Some("2".into());
-        assert_eq!(
-            default_wake(&Change::Listed(&record), INTERVAL)
-                .unwrap()
-                .class,
-            Class::Change
-        );
+        assert_eq!(default_wake(&Change::Listed(&record), INTERVAL).unwrap().class, Class::Change);
         let mut status = done();
         status["lastHandledRedeployAt"] = json!("2");
         record.status = Some(Json::of(&status).unwrap());
-        assert_eq!(
-            default_wake(&Change::Listed(&record), INTERVAL)
-                .unwrap()
-                .class,
-            Class::Sweep
-        );
+        assert_eq!(default_wake(&Change::Listed(&record), INTERVAL).unwrap().class, Class::Sweep);
     }
 
     #[rstest]
@@ -189,20 +169,11 @@ mod tests {
     #[case::successor(|after: &mut Record| after.uid = "another".into(), Some(Reason::Listed))]
     #[case::labels(|_: &mut Record| (), None)]
     #[tokio::test]
-    async fn a_change_says_why_it_wakes(
-        #[case] change: fn(&mut Record),
-        #[case] reason: Option<Reason>,
-    ) {
+    async fn a_change_says_why_it_wakes(#[case] change: fn(&mut Record), #[case] reason: Option<Reason>) {
         let before = record("a", 7);
         let mut after = record("a", 8);
         change(&mut after);
-        let wake = default_wake(
-            &Change::Changed {
-                before: &before,
-                after: &after,
-            },
-            INTERVAL,
-        );
+        let wake = default_wake(&Change::Changed { before: &before, after: &after }, INTERVAL);
         assert_eq!(wake.map(|wake| wake.reason), reason);
     }
 
@@ -210,15 +181,9 @@ mod tests {
     fn objects_spread_evenly_over_an_interval() {
         let mut quarters = [0_usize; 4];
         for number in 0..4000 {
-            let share = spread(
-                &format!("4c2b8f60-6f0a-4a35-9a3e-{number:012}"),
-                Duration::from_secs(4),
-            );
+            let share = spread(&format!("4c2b8f60-6f0a-4a35-9a3e-{number:012}"), Duration::from_secs(4));
             quarters[usize::try_from(share.as_secs()).unwrap()] += 1;
         }
-        assert!(
-            quarters.iter().all(|count| (900..1100).contains(count)),
-            "{quarters:?}"
-        );
+        assert!(quarters.iter().all(|count| (900..1100).contains(count)), "{quarters:?}");
     }
 }

@@ -32,9 +32,7 @@ impl fmt::Display for LogFormat {
 #[derive(Debug, Error)]
 pub enum LogError {
     /// The filter is none.
-    #[error(
-        "'{filter}' is no log filter: write a level (error, warn, info, debug, trace) or TARGET=LEVEL,…: {source}"
-    )]
+    #[error("'{filter}' is no log filter: write a level (error, warn, info, debug, trace) or TARGET=LEVEL,…: {source}")]
     Filter {
         /// What was given.
         filter: String,
@@ -51,25 +49,16 @@ pub fn set_up(filter: &str, format: LogFormat) -> Result<(), LogError> {
     let filter = parse(filter)?;
     // No escape sequences in files and collectors. (NO_COLOR is the subscriber's own to honour, where they would be.)
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
-    let lines = if std::io::stderr().is_terminal() {
-        lines
-    } else {
-        lines.with_ansi(false)
-    };
+    let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
     let registry = tracing_subscriber::registry().with(filter);
     match format {
         LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry
-            .with(lines.json().flatten_event(true).with_current_span(true))
-            .try_init(),
+        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_current_span(true)).try_init(),
     }
     .map_err(|_| LogError::Twice)?;
     // A panic belongs in the log like any other failure. Its message is the panic's own, its place a line of source.
     std::panic::set_hook(Box::new(|panic| {
-        let place = panic
-            .location()
-            .map(ToString::to_string)
-            .unwrap_or_default();
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
         let message = panic.payload_as_str().unwrap_or("no message");
         tracing::error!(place, message, "panicked");
     }));
@@ -77,12 +66,7 @@ pub fn set_up(filter: &str, format: LogFormat) -> Result<(), LogError> {
 }
 
 fn parse(filter: &str) -> Result<EnvFilter, LogError> {
-    EnvFilter::builder()
-        .parse(filter)
-        .map_err(|source| LogError::Filter {
-            filter: filter.to_owned(),
-            source,
-        })
+    EnvFilter::builder().parse(filter).map_err(|source| LogError::Filter { filter: filter.to_owned(), source })
 }
 
 #[cfg(test)]
@@ -98,9 +82,6 @@ mod tests {
     #[test]
     fn what_is_no_filter_is_named() {
         let error = parse("greengrass_operator=loud").unwrap_err().to_string();
-        assert!(
-            error.starts_with("'greengrass_operator=loud' is no log filter"),
-            "{error}"
-        );
+        assert!(error.starts_with("'greengrass_operator=loud' is no log filter"), "{error}");
     }
 }

@@ -7,8 +7,8 @@ use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use greengrass_operator_core::failure::{FailureKind, Operation};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,105 +16,13 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+pub use super::labels::{KubernetesOutcome, Readiness, ReconcileOutcome, Verb};
 use crate::aws::{CallObserver, CallOutcome, Scope};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).
-const SECONDS: [f64; 11] = [
-    0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0,
-];
+const SECONDS: [f64; 11] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 /// Waiting for a quota: up to the many minutes that a thousand changes at ten calls a second take.
 const WAIT_SECONDS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1200.0];
-
-macro_rules! label {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident => $text:literal,)+ }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)+
-        }
-
-        impl $name {
-            /// The label's value.
-            #[must_use]
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $text,)+
-                }
-            }
-        }
-
-        impl EncodeLabelValue for $name {
-            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> Result<(), fmt::Error> {
-                EncodeLabelValue::encode(&self.as_str(), encoder)
-            }
-        }
-    };
-}
-
-label! {
-    /// How a turn ended.
-    ReconcileOutcome {
-        /// Until the next look.
-        Rest => "rest",
-        /// In a back-off.
-        BackOff => "back-off",
-        /// In a panic.
-        Panic => "panic",
-        /// At the time limit.
-        TimeLimit => "time-limit",
-    }
-}
-
-label! {
-    /// How a call to the API server ended.
-    KubernetesOutcome {
-        /// As it should.
-        Ok => "ok",
-        /// Somebody else wrote first.
-        Conflict => "conflict",
-        /// There is no such object.
-        NotFound => "not-found",
-        /// The operator may not do this.
-        Denied => "denied",
-        /// In any other way.
-        Failed => "failed",
-    }
-}
-
-label! {
-    /// Calls to the API server.
-    Verb {
-        /// A live read.
-        Get => "get",
-        /// A live list.
-        List => "list",
-        /// A watch that failed; one that goes on is not counted.
-        Watch => "watch",
-        /// A status.
-        UpdateStatus => "update-status",
-        /// Metadata.
-        Patch => "patch",
-        /// An event.
-        Event => "event",
-    }
-}
-
-label! {
-    /// The status of condition Ready.
-    Readiness {
-        /// True.
-        True => "true",
-        /// False.
-        False => "false",
-        /// Unknown, or not there yet.
-        Unknown => "unknown",
-    }
-}
-
-impl Readiness {
-    /// Every value.
-    pub const ALL: [Self; 3] = [Self::True, Self::False, Self::Unknown];
-}
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
@@ -228,29 +136,19 @@ impl Metrics {
             kubernetes_calls: Family::default(),
         };
         inner.register();
-        Self {
-            inner: Arc::new(inner),
-        }
+        Self { inner: Arc::new(inner) }
     }
 
     /// Has a function bring gauges up to date before each scrape.
     pub fn before_scrape(&self, update: impl Fn(&Self) + Send + Sync + 'static) {
-        let mut updates = self
-            .inner
-            .before_scrape
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
+        let mut updates = self.inner.before_scrape.lock().unwrap_or_else(PoisonError::into_inner);
         updates.push(Box::new(update));
     }
 
     /// All metrics, in the text format of `OpenMetrics`.
     pub fn encode(&self) -> Result<String, fmt::Error> {
         {
-            let updates = self
-                .inner
-                .before_scrape
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner);
+            let updates = self.inner.before_scrape.lock().unwrap_or_else(PoisonError::into_inner);
             updates.iter().for_each(|update| update(self));
         }
         let mut text = String::new();
@@ -260,14 +158,8 @@ impl Metrics {
 
     /// A turn has ended.
     pub fn reconciled(&self, kind: &'static str, outcome: ReconcileOutcome, seconds: f64) {
-        self.inner
-            .reconciles
-            .get_or_create(&ReconcileLabels { kind, outcome })
-            .inc();
-        self.inner
-            .reconcile_seconds
-            .get_or_create(&KindLabels { kind })
-            .observe(seconds);
+        self.inner.reconciles.get_or_create(&ReconcileLabels { kind, outcome }).inc();
+        self.inner.reconcile_seconds.get_or_create(&KindLabels { kind }).observe(seconds);
     }
 
     /// `throttled`: refused because of too many calls.
@@ -281,72 +173,34 @@ impl Metrics {
     ) {
         let (account, region) = (account.to_owned(), region.to_owned());
         if throttled {
-            let labels = ScopeLabels {
-                account: account.clone(),
-                region: region.clone(),
-            };
+            let labels = ScopeLabels { account: account.clone(), region: region.clone() };
             self.inner.aws_throttles.get_or_create(&labels).inc();
         }
-        self.inner
-            .aws_calls
-            .get_or_create(&CallLabels {
-                operation,
-                outcome,
-                account,
-                region,
-            })
-            .inc();
-        self.inner
-            .aws_call_seconds
-            .get_or_create(&OperationLabels { operation })
-            .observe(seconds);
+        self.inner.aws_calls.get_or_create(&CallLabels { operation, outcome, account, region }).inc();
+        self.inner.aws_call_seconds.get_or_create(&OperationLabels { operation }).observe(seconds);
     }
 
     /// A call to AWS has waited for its quota.
     pub fn limiter_waited(&self, (account, region): (&str, &str), seconds: f64) {
-        let labels = ScopeLabels {
-            account: account.to_owned(),
-            region: region.to_owned(),
-        };
-        self.inner
-            .limiter_wait_seconds
-            .get_or_create(&labels)
-            .observe(seconds);
+        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+        self.inner.limiter_wait_seconds.get_or_create(&labels).observe(seconds);
     }
 
     /// How many objects of a class are ready, and how long the oldest has been.
-    pub fn queue(
-        &self,
-        kind: &'static str,
-        class: &'static str,
-        ready: usize,
-        oldest_seconds: f64,
-    ) {
+    pub fn queue(&self, kind: &'static str, class: &'static str, ready: usize, oldest_seconds: f64) {
         let labels = ClassLabels { kind, class };
-        self.inner
-            .queue_ready
-            .get_or_create(&labels)
-            .set(to_gauge(ready));
-        self.inner
-            .queue_oldest
-            .get_or_create(&labels)
-            .set(oldest_seconds);
+        self.inner.queue_ready.get_or_create(&labels).set(to_gauge(ready));
+        self.inner.queue_oldest.get_or_create(&labels).set(oldest_seconds);
     }
 
     /// How many resources there are with that readiness.
     pub fn resources(&self, kind: &'static str, ready: Readiness, count: usize) {
-        self.inner
-            .resources
-            .get_or_create(&ReadyLabels { kind, ready })
-            .set(to_gauge(count));
+        self.inner.resources.get_or_create(&ReadyLabels { kind, ready }).set(to_gauge(count));
     }
 
     /// A call to the API server has ended.
     pub fn kubernetes_call(&self, verb: Verb, outcome: KubernetesOutcome) {
-        self.inner
-            .kubernetes_calls
-            .get_or_create(&KubernetesLabels { verb, outcome })
-            .inc();
+        self.inner.kubernetes_calls.get_or_create(&KubernetesLabels { verb, outcome }).inc();
     }
 }
 
@@ -365,22 +219,14 @@ impl Inner {
     fn register(&mut self) {
         let registry = &mut self.registry;
         let seconds = || Unit::Seconds;
-        registry.register(
-            "reconciles",
-            "Turns of resources, by how they ended",
-            self.reconciles.clone(),
-        );
+        registry.register("reconciles", "Turns of resources, by how they ended", self.reconciles.clone());
         registry.register_with_unit(
             "reconcile_duration",
             "How long turns took",
             seconds(),
             self.reconcile_seconds.clone(),
         );
-        registry.register(
-            "aws_calls",
-            "Calls to AWS, by how they ended",
-            self.aws_calls.clone(),
-        );
+        registry.register("aws_calls", "Calls to AWS, by how they ended", self.aws_calls.clone());
         registry.register_with_unit(
             "aws_call_duration",
             "How long calls to AWS took",
@@ -398,32 +244,20 @@ impl Inner {
             seconds(),
             self.limiter_wait_seconds.clone(),
         );
-        registry.register(
-            "queue_ready",
-            "Resources whose turn has come but not begun",
-            self.queue_ready.clone(),
-        );
+        registry.register("queue_ready", "Resources whose turn has come but not begun", self.queue_ready.clone());
         registry.register_with_unit(
             "queue_oldest",
             "How long the oldest of them has been ready",
             seconds(),
             self.queue_oldest.clone(),
         );
-        registry.register(
-            "resources",
-            "Resources, by status of their condition Ready",
-            self.resources.clone(),
-        );
+        registry.register("resources", "Resources, by status of their condition Ready", self.resources.clone());
         registry.register(
             "kubernetes_calls",
             "Calls to the API server, by how they ended",
             self.kubernetes_calls.clone(),
         );
-        registry.register(
-            "build",
-            "The version that runs",
-            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
-        );
+        registry.register("build", "The version that runs", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     }
 }
 
@@ -447,8 +281,7 @@ mod tests {
         let throttled = CallOutcome::Failed(FailureKind::Throttled);
         metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
         metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);
-        metrics
-            .before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
+        metrics.before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
         let text = metrics.encode().unwrap();
         for line in [
             r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="back-off"} 1"#,

@@ -3,6 +3,7 @@
 //!
 //! kube's own queue has neither order nor classes, and there an earlier trigger overrides a back-off.
 
+mod lanes;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -15,7 +16,7 @@ use greengrass_operator_core::names::ObjectName;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-pub use state::Ready;
+pub use lanes::Ready;
 use state::{Picked, State};
 pub use wake::{Lane, Reason, Reasons, Rest, Turn, Wake};
 
@@ -49,12 +50,7 @@ impl Queue {
     /// A queue in which at most `lane_limit` objects of one lane run at a time.
     #[must_use]
     pub fn new(lane_limit: usize) -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                state: Mutex::new(State::new(lane_limit)),
-                changed: Notify::new(),
-            }),
-        }
+        Self { shared: Arc::new(Shared { state: Mutex::new(State::new(lane_limit)), changed: Notify::new() }) }
     }
 
     /// Puts a wake-up in.
@@ -73,11 +69,7 @@ impl Queue {
             let picked = self.lock().pick(Instant::now());
             match picked {
                 Picked::Turn(turn) => {
-                    return Lease {
-                        queue: self.clone(),
-                        turn,
-                        ended: false,
-                    };
+                    return Lease { queue: self.clone(), turn, ended: false };
                 }
                 Picked::Idle(None) => changed.await,
                 Picked::Idle(Some(due)) => {
@@ -95,10 +87,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.shared
-            .state
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -112,9 +101,7 @@ impl Lease {
     /// Ends the turn.
     pub fn done(mut self, rest: Rest) {
         self.ended = true;
-        self.queue
-            .lock()
-            .done(&self.turn.name, rest, Instant::now());
+        self.queue.lock().done(&self.turn.name, rest, Instant::now());
         self.queue.shared.changed.notify_waiters();
     }
 }
@@ -122,9 +109,7 @@ impl Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         if !self.ended {
-            self.queue
-                .lock()
-                .broken(&self.turn, BROKEN_RETRY, Instant::now());
+            self.queue.lock().broken(&self.turn, BROKEN_RETRY, Instant::now());
             self.queue.shared.changed.notify_waiters();
         }
     }

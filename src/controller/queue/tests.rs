@@ -9,10 +9,7 @@ use crate::aws::Class;
 use crate::controller::record::ResourceVersion;
 
 fn name(number: usize) -> ObjectName {
-    ObjectName {
-        namespace: "press".into(),
-        name: format!("o{number}"),
-    }
+    ObjectName { namespace: "press".into(), name: format!("o{number}") }
 }
 
 fn seconds(count: u64) -> Duration {
@@ -27,22 +24,13 @@ fn turn(state: &mut State, now: Instant) -> Option<Turn> {
 }
 
 fn wake(class: Class, reason: Reason, due: Instant) -> Wake {
-    Wake {
-        class,
-        reason,
-        due,
-        lane: None,
-        version: None,
-    }
+    Wake { class, reason, due, lane: None, version: None }
 }
 
 #[tokio::test(start_paused = true)]
 async fn wake_ups_of_one_object_become_one_turn_of_the_strongest_class() {
     let queue = Queue::new(8);
-    queue.wake(
-        name(1),
-        Wake::now(Class::Sweep, Reason::AccountView).after(seconds(60)),
-    );
+    queue.wake(name(1), Wake::now(Class::Sweep, Reason::AccountView).after(seconds(60)));
     queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
     let lease = queue.next().await;
     assert_eq!(lease.turn().class, Class::Change);
@@ -59,11 +47,7 @@ async fn what_wakes_an_object_during_its_turn_becomes_one_turn_after_it() {
     let lease = queue.next().await;
     queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
     queue.wake(name(1), Wake::now(Class::Recovery, Reason::Status));
-    assert!(
-        tokio::time::timeout(seconds(5), queue.next())
-            .await
-            .is_err()
-    );
+    assert!(tokio::time::timeout(seconds(5), queue.next()).await.is_err());
     lease.done(Rest::after(seconds(300), Class::Sweep));
     let lease = queue.next().await;
     assert_eq!(lease.turn().class, Class::Change);
@@ -75,8 +59,7 @@ async fn what_wakes_an_object_during_its_turn_becomes_one_turn_after_it() {
 #[tokio::test(start_paused = true)]
 async fn the_echo_of_an_own_write_costs_no_turn_but_a_newer_version_does() {
     let queue = Queue::new(8);
-    let echo =
-        |version| Wake::now(Class::Recovery, Reason::Status).of_version(ResourceVersion(version));
+    let echo = |version| Wake::now(Class::Recovery, Reason::Status).of_version(ResourceVersion(version));
     queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
     let lease = queue.next().await;
     queue.wake(name(1), echo(7));
@@ -96,31 +79,19 @@ async fn a_back_off_is_cut_short_only_by_what_can_have_removed_its_cause() {
     let queue = Queue::new(8);
     let begin = Instant::now();
     queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
-    queue
-        .next()
-        .await
-        .done(Rest::back_off(seconds(60), Class::Change));
-    for reason in Reason::ALL
-        .into_iter()
-        .filter(|reason| !reason.overrides_back_off())
-    {
+    queue.next().await.done(Rest::back_off(seconds(60), Class::Change));
+    for reason in Reason::ALL.into_iter().filter(|reason| !reason.overrides_back_off()) {
         queue.wake(name(1), Wake::now(Class::Change, reason));
     }
     let lease = queue.next().await;
     assert_eq!(begin.elapsed(), seconds(60));
-    assert_eq!(
-        (lease.turn().failures, lease.turn().failing_since),
-        (1, Some(begin))
-    );
+    assert_eq!((lease.turn().failures, lease.turn().failing_since), (1, Some(begin)));
     lease.done(Rest::back_off(seconds(600), Class::Change));
 
     queue.wake(name(1), Wake::now(Class::Change, Reason::SpecChanged));
     let lease = queue.next().await;
     assert_eq!(begin.elapsed(), seconds(60));
-    assert_eq!(
-        (lease.turn().failures, lease.turn().failing_since),
-        (0, None)
-    );
+    assert_eq!((lease.turn().failures, lease.turn().failing_since), (0, None));
 }
 
 #[tokio::test(start_paused = true)]
@@ -141,16 +112,10 @@ async fn without_a_wake_up_the_next_turn_is_when_the_last_one_said() {
     let queue = Queue::new(8);
     let begin = Instant::now();
     queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
-    queue
-        .next()
-        .await
-        .done(Rest::at(begin + seconds(90), Class::Rollout));
+    queue.next().await.done(Rest::at(begin + seconds(90), Class::Rollout));
     let lease = queue.next().await;
     assert_eq!(begin.elapsed(), seconds(90));
-    assert_eq!(
-        (lease.turn().class, lease.turn().reasons),
-        (Class::Rollout, Reason::Timer.into())
-    );
+    assert_eq!((lease.turn().class, lease.turn().reasons), (Class::Rollout, Reason::Timer.into()));
 }
 
 #[tokio::test(start_paused = true)]
@@ -170,15 +135,9 @@ fn a_lane_that_is_full_does_not_hold_up_another() {
     let now = Instant::now();
     let mut state = State::new(2);
     for number in 0..5 {
-        state.wake(
-            name(number),
-            wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("hangs")),
-        );
+        state.wake(name(number), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("hangs")));
     }
-    state.wake(
-        name(9),
-        wake(Class::Sweep, Reason::Listed, now).in_lane(Lane::named("works")),
-    );
+    state.wake(name(9), wake(Class::Sweep, Reason::Listed, now).in_lane(Lane::named("works")));
     assert_eq!(turn(&mut state, now).unwrap().name, name(0));
     assert_eq!(turn(&mut state, now).unwrap().name, name(1));
     assert_eq!(turn(&mut state, now).unwrap().name, name(9));
@@ -192,15 +151,9 @@ fn lanes_of_equal_class_take_turns() {
     let now = Instant::now();
     let mut state = State::new(8);
     for number in 0..4 {
-        state.wake(
-            name(number),
-            wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("busy")),
-        );
+        state.wake(name(number), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("busy")));
     }
-    state.wake(
-        name(9),
-        wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("other")),
-    );
+    state.wake(name(9), wake(Class::Change, Reason::Listed, now).in_lane(Lane::named("other")));
     turn(&mut state, now).unwrap();
     assert_eq!(turn(&mut state, now).unwrap().name, name(9));
 }
@@ -216,10 +169,7 @@ fn a_change_passes_a_sweep_of_thousands() {
     let now = start + seconds(600);
     for round in 0..100 {
         let changed = name(10_000 + round);
-        state.wake(
-            changed.clone(),
-            wake(Class::Change, Reason::SpecChanged, now),
-        );
+        state.wake(changed.clone(), wake(Class::Change, Reason::SpecChanged, now));
         let waited = (0..10).position(|_| {
             let turn = turn(&mut state, now).unwrap();
             state.done(&turn.name, Rest::until_woken(), now);
@@ -239,23 +189,14 @@ fn a_flood_of_changes_starves_nobody() {
     let mut served = BTreeSet::new();
     for flood in 0..1000 {
         // Twice as many changes as there are turns.
-        state.wake(
-            name(1000 + 2 * flood),
-            wake(Class::Change, Reason::SpecChanged, now),
-        );
-        state.wake(
-            name(1001 + 2 * flood),
-            wake(Class::Change, Reason::SpecChanged, now),
-        );
+        state.wake(name(1000 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
+        state.wake(name(1001 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
         let turn = turn(&mut state, now).unwrap();
         state.done(&turn.name, Rest::until_woken(), now);
         served.insert(turn.name);
         now += Duration::from_millis(100);
     }
-    assert!(
-        (0..Class::ALL.len()).all(|number| served.contains(&name(number))),
-        "{served:?}"
-    );
+    assert!((0..Class::ALL.len()).all(|number| served.contains(&name(number))), "{served:?}");
 }
 
 #[test]
@@ -263,42 +204,18 @@ fn what_is_ready_is_counted_by_class_with_the_age_of_the_oldest() {
     let now = Instant::now();
     let mut state = State::new(8);
     state.wake(name(1), wake(Class::Sweep, Reason::Listed, now));
-    state.wake(
-        name(2),
-        wake(Class::Sweep, Reason::Listed, now + seconds(1)),
-    );
-    state.wake(
-        name(3),
-        wake(Class::Change, Reason::Listed, now + seconds(99)),
-    );
+    state.wake(name(2), wake(Class::Sweep, Reason::Listed, now + seconds(1)));
+    state.wake(name(3), wake(Class::Change, Reason::Listed, now + seconds(99)));
     let ready = state.ready(now + seconds(10));
-    assert_eq!(
-        ready,
-        [Ready {
-            class: Class::Sweep,
-            count: 2,
-            oldest: now
-        }]
-    );
+    assert_eq!(ready, [Ready { class: Class::Sweep, count: 2, oldest: now }]);
 }
 
 #[derive(Clone, Debug)]
 enum Step {
-    Wake {
-        object: usize,
-        class: Class,
-        reason: Reason,
-        delay: u64,
-        lane: Option<u8>,
-    },
+    Wake { object: usize, class: Class, reason: Reason, delay: u64, lane: Option<u8> },
     Begin,
-    End {
-        pick: usize,
-        rest: Option<(u64, bool)>,
-    },
-    Break {
-        pick: usize,
-    },
+    End { pick: usize, rest: Option<(u64, bool)> },
+    Break { pick: usize },
     Pass(u64),
 }
 

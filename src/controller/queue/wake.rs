@@ -61,18 +61,8 @@ impl Reason {
     #[must_use]
     pub fn overrides_back_off(self) -> bool {
         match self {
-            Self::Listed
-            | Self::SpecChanged
-            | Self::Requested
-            | Self::Deletion
-            | Self::Gone
-            | Self::Reference => true,
-            Self::Metadata
-            | Self::Status
-            | Self::AccountView
-            | Self::Timer
-            | Self::Retry
-            | Self::Broken => false,
+            Self::Listed | Self::SpecChanged | Self::Requested | Self::Deletion | Self::Gone | Self::Reference => true,
+            Self::Metadata | Self::Status | Self::AccountView | Self::Timer | Self::Retry | Self::Broken => false,
         }
     }
 
@@ -113,9 +103,7 @@ impl Reasons {
 
     /// One by one.
     pub fn iter(self) -> impl Iterator<Item = Reason> {
-        Reason::ALL
-            .into_iter()
-            .filter(move |reason| self.contains(*reason))
+        Reason::ALL.into_iter().filter(move |reason| self.contains(*reason))
     }
 }
 
@@ -169,37 +157,22 @@ pub struct Wake {
 impl Wake {
     /// At once.
     pub fn now(class: Class, reason: Reason) -> Self {
-        Self {
-            class,
-            reason,
-            due: Instant::now(),
-            lane: None,
-            version: None,
-        }
+        Self { class, reason, due: Instant::now(), lane: None, version: None }
     }
 
     /// Not before that much time has passed.
     pub fn after(self, delay: Duration) -> Self {
-        Self {
-            due: self.due + delay,
-            ..self
-        }
+        Self { due: self.due + delay, ..self }
     }
 
     /// In that lane, from now on.
     pub fn in_lane(self, lane: Lane) -> Self {
-        Self {
-            lane: Some(lane),
-            ..self
-        }
+        Self { lane: Some(lane), ..self }
     }
 
     /// Because the object has that version now.
     pub fn of_version(self, version: ResourceVersion) -> Self {
-        Self {
-            version: Some(version),
-            ..self
-        }
+        Self { version: Some(version), ..self }
     }
 }
 
@@ -240,55 +213,33 @@ pub(super) enum Next {
 impl Rest {
     /// Until something wakes it.
     pub fn until_woken() -> Self {
-        Self {
-            next: Next::WhenWoken,
-            lane: None,
-            seen: None,
-        }
+        Self { next: Next::WhenWoken, lane: None, seen: None }
     }
 
     /// Until that moment, or until something wakes it.
     pub fn at(due: Instant, class: Class) -> Self {
-        Self {
-            next: Next::At(due, class),
-            lane: None,
-            seen: None,
-        }
+        Self { next: Next::At(due, class), lane: None, seen: None }
     }
 
     /// For that long, or until something wakes it.
     pub fn after(delay: Duration, class: Class) -> Self {
-        Self {
-            next: Next::After(delay, class),
-            lane: None,
-            seen: None,
-        }
+        Self { next: Next::After(delay, class), lane: None, seen: None }
     }
 
     /// For that long, because something failed: only what may override a back-off wakes it before.
     pub fn back_off(delay: Duration, class: Class) -> Self {
-        Self {
-            next: Next::BackOff(delay, class),
-            lane: None,
-            seen: None,
-        }
+        Self { next: Next::BackOff(delay, class), lane: None, seen: None }
     }
 
     /// In that lane from now on.
     pub fn in_lane(self, lane: Lane) -> Self {
-        Self {
-            lane: Some(lane),
-            ..self
-        }
+        Self { lane: Some(lane), ..self }
     }
 
     /// Having seen that version: wake-ups about it or an earlier one, which came in during the turn, are answered by it.
     /// Without this the echo of each own write that overtakes the write's answer would cost a turn.
     pub fn having_seen(self, version: ResourceVersion) -> Self {
-        Self {
-            seen: Some(version),
-            ..self
-        }
+        Self { seen: Some(version), ..self }
     }
 
     /// Whether this is a back-off.

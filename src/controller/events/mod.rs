@@ -3,6 +3,9 @@
 //! kube's own recorder loses the note of an event that happens again under the same reason; here what is one event is
 //! decided by everything that a reader sees. An event is a courtesy: that one can't be published is logged, no more.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -19,9 +22,9 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::clock::Clock;
-use super::objects::FIELD_MANAGER;
-use super::record::Record;
+use crate::controller::clock::Clock;
+use crate::controller::objects::FIELD_MANAGER;
+use crate::controller::record::Record;
 use crate::telemetry::metrics::{KubernetesOutcome, Metrics, Verb};
 
 /// The API server's limit for notes, in bytes.
@@ -92,13 +95,7 @@ enum Step {
 impl Events {
     /// A publisher for a kind. `instance` tells this process from others, for example the Pod's name.
     #[must_use]
-    pub fn new(
-        client: Client,
-        resource: &ApiResource,
-        instance: &str,
-        clock: Clock,
-        metrics: Metrics,
-    ) -> Self {
+    pub fn new(client: Client, resource: &ApiResource, instance: &str, clock: Clock, metrics: Metrics) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
@@ -115,11 +112,7 @@ impl Events {
 
     /// Something has changed: for the better or as it should (`Normal`), or not (`Warning`).
     pub async fn transition(&self, record: &Record, is_normal: bool, reason: &str, note: &str) {
-        let severity = if is_normal {
-            Severity::Normal
-        } else {
-            Severity::Warning
-        };
+        let severity = if is_normal { Severity::Normal } else { Severity::Warning };
         self.publish(record, severity, reason, note).await;
     }
 
@@ -136,9 +129,7 @@ impl Events {
         let event = self.event(record, severity, reason, note);
         let published = match self.next_step(key, record) {
             Step::Nothing => return,
-            Step::Create(name) => {
-                tokio::time::timeout(PUBLISH_LIMIT, self.create(event, name)).await
-            }
+            Step::Create(name) => tokio::time::timeout(PUBLISH_LIMIT, self.create(event, name)).await,
             Step::Count { name, count } => {
                 tokio::time::timeout(PUBLISH_LIMIT, self.count(key, event, name, count)).await
             }
@@ -149,10 +140,7 @@ impl Events {
                 (KubernetesOutcome::Denied, Some(status.message.clone()))
             }
             Ok(Err(error)) => (KubernetesOutcome::Failed, Some(error.to_string())),
-            Err(_) => (
-                KubernetesOutcome::Failed,
-                Some(format!("no answer within {} s", PUBLISH_LIMIT.as_secs())),
-            ),
+            Err(_) => (KubernetesOutcome::Failed, Some(format!("no answer within {} s", PUBLISH_LIMIT.as_secs()))),
         };
         self.inner.metrics.kubernetes_call(Verb::Event, outcome);
         if let Some(error) = error {
@@ -166,39 +154,22 @@ impl Events {
     fn next_step(&self, key: u64, record: &Record) -> Step {
         let now = Instant::now();
         let mut known = self.known();
-        if let Some(series) = known
-            .get_mut(&key)
-            .filter(|series| series.seen_at + LIFETIME > now)
-        {
+        if let Some(series) = known.get_mut(&key).filter(|series| series.seen_at + LIFETIME > now) {
             series.seen_at = now;
             series.count = series.count.saturating_add(1);
             if series.counted_at + COUNT_INTERVAL > now {
                 return Step::Nothing;
             }
             series.counted_at = now;
-            return Step::Count {
-                name: series.name.clone(),
-                count: series.count,
-            };
+            return Step::Count { name: series.name.clone(), count: series.count };
         }
         if known.len() >= REMEMBERED
-            && let Some(oldest) = known
-                .iter()
-                .min_by_key(|(_, series)| series.seen_at)
-                .map(|(key, _)| *key)
+            && let Some(oldest) = known.iter().min_by_key(|(_, series)| series.seen_at).map(|(key, _)| *key)
         {
             known.remove(&oldest);
         }
         let name = self.fresh_name(&record.name.name);
-        known.insert(
-            key,
-            Known {
-                name: name.clone(),
-                count: 1,
-                counted_at: now,
-                seen_at: now,
-            },
-        );
+        known.insert(key, Known { name: name.clone(), count: 1, counted_at: now, seen_at: now });
         Step::Create(name)
     }
 
@@ -206,16 +177,11 @@ impl Events {
         // The number tells apart what one process publishes within one tick of its clock.
         let number = self.inner.published.fetch_add(1, Ordering::Relaxed);
         let nanos = self.inner.clock.now().as_nanosecond();
-        format!(
-            "{}.{nanos:x}{:x}",
-            cut(object, NAME_LIMIT).trim_end_matches(['.', '-']),
-            number & 0xffff
-        )
+        format!("{}.{nanos:x}{:x}", cut(object, NAME_LIMIT).trim_end_matches(['.', '-']), number & 0xffff)
     }
 
     fn event(&self, record: &Record, severity: Severity, reason: &str, note: &str) -> Event {
-        let namespace =
-            Some(record.name.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let namespace = Some(record.name.namespace.clone()).filter(|namespace| !namespace.is_empty());
         Event {
             metadata: ObjectMeta {
                 // Events about cluster-scoped objects live in the namespace "default".
@@ -249,29 +215,13 @@ impl Events {
 
     async fn create(&self, mut event: Event, name: String) -> Result<(), kube::Error> {
         event.metadata.name = Some(name);
-        let params = PostParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PostParams::default()
-        };
-        self.api_of(&event)
-            .create(&params, &event)
-            .await
-            .map(|_| ())
+        let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+        self.api_of(&event).create(&params, &event).await.map(|_| ())
     }
 
-    async fn count(
-        &self,
-        key: u64,
-        event: Event,
-        name: String,
-        count: i32,
-    ) -> Result<(), kube::Error> {
-        let patch =
-            Patch::Merge(json!({"series": {"count": count, "lastObservedTime": event.event_time}}));
-        let params = PatchParams {
-            field_manager: Some(FIELD_MANAGER.to_owned()),
-            ..PatchParams::default()
-        };
+    async fn count(&self, key: u64, event: Event, name: String, count: i32) -> Result<(), kube::Error> {
+        let patch = Patch::Merge(json!({"series": {"count": count, "lastObservedTime": event.event_time}}));
+        let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         match self.api_of(&event).patch(&name, &params, &patch).await {
             Ok(_) => Ok(()),
             Err(kube::Error::Api(status)) if status.code == 404 => {
@@ -288,179 +238,15 @@ impl Events {
     }
 
     fn known(&self) -> MutexGuard<'_, BTreeMap<u64, Known>> {
-        self.inner
-            .known
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 fn name_of(event: &Event) -> String {
-    event
-        .regarding
-        .as_ref()
-        .and_then(|regarding| regarding.name.clone())
-        .unwrap_or_default()
+    event.regarding.as_ref().and_then(|regarding| regarding.name.clone()).unwrap_or_default()
 }
 
 /// The longest beginning of at most that many bytes that does not end within a character.
 fn cut(text: &str, limit: usize) -> &str {
     text.get(..text.floor_char_boundary(limit)).unwrap_or(text)
-}
-
-#[cfg(test)]
-mod tests {
-    use kube::core::GroupVersionKind;
-    use serde_json::Value;
-
-    use super::super::mock::{Answer, Requests, client_answering, client_by};
-    use super::super::record::tests::record;
-    use super::*;
-
-    fn events_on(client: Client) -> Events {
-        let kind = GroupVersionKind::gvk(
-            "greengrass-operator.dev",
-            "v1alpha1",
-            "GreengrassDeployment",
-        );
-        let clock = Clock::at("2026-11-23T10:00:00Z".parse().unwrap());
-        Events::new(
-            client,
-            &ApiResource::from_gvk(&kind),
-            "pod-1",
-            clock,
-            Metrics::new(),
-        )
-    }
-
-    fn events(answers: impl IntoIterator<Item = Answer>) -> (Events, Requests) {
-        let (client, requests) = client_answering(answers);
-        (events_on(client), requests)
-    }
-
-    fn accepted() -> Answer {
-        Answer::ok(
-            &json!({"apiVersion": "events.k8s.io/v1", "kind": "Event", "metadata": {}, "eventTime": null}),
-        )
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_event_says_all_that_the_api_server_wants_to_know() {
-        let (events, requests) = events([accepted()]);
-        events
-            .transition(&record("a", 7), true, "Deployed", "revision 3 is deployed")
-            .await;
-        let sent = requests.one();
-        assert_eq!(sent.method, "POST");
-        assert!(
-            sent.uri
-                .starts_with("/apis/events.k8s.io/v1/namespaces/press/events?"),
-            "{}",
-            sent.uri
-        );
-        let mut body = sent.body;
-        let name = body["metadata"]["name"].take();
-        assert!(name.as_str().unwrap().starts_with("a."), "{name}");
-        assert_eq!(
-            body,
-            json!({
-                "apiVersion": "events.k8s.io/v1", "kind": "Event",
-                "metadata": {"name": null, "namespace": "press"},
-                "action": "Reconcile", "eventTime": "2026-11-23T10:00:00.000000Z",
-                "note": "revision 3 is deployed", "reason": "Deployed", "type": "Normal",
-                "reportingController": "greengrass-operator.dev/greengrass-operator", "reportingInstance": "pod-1",
-                "regarding": {
-                    "apiVersion": "greengrass-operator.dev/v1alpha1", "kind": "GreengrassDeployment",
-                    "name": "a", "namespace": "press", "uid": "uid-a", "resourceVersion": "7",
-                },
-            })
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn the_same_again_is_counted_on_the_first_and_another_note_is_another_event() {
-        let (events, requests) = events([accepted(), accepted(), accepted()]);
-        let record = record("a", 7);
-        events.warning(&record, "AccessDenied", "denied").await;
-        events.warning(&record, "AccessDenied", "denied").await;
-        tokio::time::advance(COUNT_INTERVAL).await;
-        events.warning(&record, "AccessDenied", "denied").await;
-        events
-            .warning(&record, "AccessDenied", "denied by another")
-            .await;
-        let sent = requests.all();
-        let methods: Vec<_> = sent.iter().map(|sent| sent.method.as_str()).collect();
-        assert_eq!(methods, ["POST", "PATCH", "POST"]);
-        let name = sent[0].body["metadata"]["name"].as_str().unwrap();
-        assert!(
-            sent[1].uri.contains(&format!("/events/{name}?")),
-            "{}",
-            sent[1].uri
-        );
-        assert_eq!(
-            sent[1].body,
-            json!({"series": {"count": 3, "lastObservedTime": "2026-11-23T10:01:00.000000Z"}})
-        );
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_event_that_has_expired_is_created_again() {
-        let (events, requests) = events([
-            accepted(),
-            Answer::error(404, "NotFound", "gone"),
-            accepted(),
-        ]);
-        let record = record("a", 7);
-        events.warning(&record, "AccessDenied", "denied").await;
-        tokio::time::advance(COUNT_INTERVAL).await;
-        events.warning(&record, "AccessDenied", "denied").await;
-        let names: Vec<Value> = requests
-            .all()
-            .iter()
-            .map(|sent| sent.body["metadata"]["name"].clone())
-            .collect();
-        assert_eq!(names.len(), 3);
-        assert_ne!(names[0], names[2]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn long_words_are_cut_within_the_limits_but_not_within_a_character() {
-        let (events, requests) = events([accepted()]);
-        events
-            .warning(&record("a", 7), &"R".repeat(200), &"ü".repeat(1000))
-            .await;
-        let body = requests.one().body;
-        assert_eq!(body["reason"].as_str().unwrap().len(), WORD_LIMIT);
-        assert_eq!(body["note"], "ü".repeat(512));
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn an_api_server_that_refuses_or_is_silent_holds_nobody_up_for_long() {
-        let (refused, requests) = events([Answer::error(403, "Forbidden", "no"), accepted()]);
-        refused
-            .warning(&record("a", 7), "AccessDenied", "denied")
-            .await;
-        refused
-            .warning(&record("a", 7), "AccessDenied", "denied")
-            .await;
-        assert_eq!(requests.all().len(), 2);
-
-        let silent = events_on(client_by(|_| std::future::pending()));
-        let begun = Instant::now();
-        silent
-            .warning(&record("a", 7), "AccessDenied", "denied")
-            .await;
-        assert_eq!(begun.elapsed(), PUBLISH_LIMIT);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn what_is_remembered_is_bounded() {
-        let events = events_on(client_by(|_| std::future::ready(accepted())));
-        for number in 0..REMEMBERED + 10 {
-            events
-                .warning(&record("a", 7), "R", &number.to_string())
-                .await;
-        }
-        assert_eq!(events.known().len(), REMEMBERED);
-    }
 }
