@@ -70,7 +70,7 @@ pub(super) fn stronger(one: Class, other: Class) -> Class {
 
 impl Lanes {
     pub(super) fn new(limit: usize) -> Self {
-        Self { lanes: BTreeMap::new(), limit: limit.max(1), turns: 0 }
+        Self { by_name: BTreeMap::new(), limit: limit.max(1), turns: 0 }
     }
 
     /// It is ready.
