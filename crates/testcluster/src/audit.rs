@@ -78,10 +78,7 @@ impl AuditEvent {
     /// Whether the request changed, or tried to change, something that is stored.
     #[must_use]
     pub fn is_write(&self) -> bool {
-        matches!(
-            self.verb.as_str(),
-            "create" | "update" | "patch" | "delete" | "deletecollection"
-        )
+        matches!(self.verb.as_str(), "create" | "update" | "patch" | "delete" | "deletecollection")
     }
 }
 
@@ -90,10 +87,8 @@ pub(crate) fn parse(log: &str) -> Result<Vec<AuditEvent>, Error> {
     log.split_inclusive('\n')
         .filter(|line| line.ends_with('\n'))
         .map(|line| {
-            serde_json::from_str(line).map_err(|source| Error::Unreadable {
-                what: format!("the audit log's line {}", line.trim()),
-                source,
-            })
+            serde_json::from_str(line)
+                .map_err(|source| Error::Unreadable { what: format!("the audit log's line {}", line.trim()), source })
         })
         .collect()
 }

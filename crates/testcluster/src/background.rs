@@ -42,9 +42,7 @@ pub enum Status {
 impl Background {
     /// The cluster of a folder, running or not.
     pub fn new(folder: &Path) -> Result<Self, Error> {
-        Ok(Self {
-            folder: std::path::absolute(folder).map_err(Error::file("find", folder))?,
-        })
+        Ok(Self { folder: std::path::absolute(folder).map_err(Error::file("find", folder))? })
     }
 
     /// The administrator's kubeconfig, there while the cluster runs.
@@ -85,24 +83,16 @@ impl Background {
         let output = File::create(&log).map_err(Error::file("create", &log))?;
         let errors = output.try_clone().map_err(Error::file("create", &log))?;
         let mut command = Command::new(program);
-        command
-            .arg("own")
-            .arg("--dir")
-            .arg(&self.folder)
-            .current_dir("/");
+        command.arg("own").arg("--dir").arg(&self.folder).current_dir("/");
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let owner = command
-            .spawn()
-            .map_err(spawn_error(program.display().to_string()))?;
+        let owner = command.spawn().map_err(spawn_error(program.display().to_string()))?;
         self.wait_until_ready(Some(owner)).map(|()| true)
     }
 
     fn wait_until_ready(&self, mut owner: Option<Child>) -> Result<(), Error> {
         let ready = Deadline::after(UP_PATIENCE).until(Duration::from_millis(100), || {
             // Asked before the status: an owner that ends in between is found stopped at the next look.
-            let ended = owner
-                .as_mut()
-                .is_none_or(|owner| !matches!(owner.try_wait(), Ok(None)));
+            let ended = owner.as_mut().is_none_or(|owner| !matches!(owner.try_wait(), Ok(None)));
             match self.status() {
                 Ok(Status::Running) => Some(Ok(())),
                 Ok(Status::Stopped) if ended => {
@@ -116,13 +106,7 @@ impl Background {
             }
         });
         let (what, seconds) = ("the cluster's start", UP_PATIENCE.as_secs());
-        let timed_out = || {
-            Err(Error::TimedOut {
-                what,
-                seconds,
-                logs: self.logs(),
-            })
-        };
+        let timed_out = || Err(Error::TimedOut { what, seconds, logs: self.logs() });
         ready.unwrap_or_else(timed_out)
     }
 
@@ -132,60 +116,32 @@ impl Background {
         // leads a group of its own.
         let _ = setsid();
         let path = self.lock_file();
-        let open = || {
-            File::options()
-                .create(true)
-                .write(true)
-                .truncate(false)
-                .open(&path)
-        };
+        let open = || File::options().create(true).write(true).truncate(false).open(&path);
         let mut lock = open().map_err(Error::file("create", &path))?;
         // Not refused at the first try: whoever asks for the status holds the lock for a moment.
         let locked =
-            Deadline::after(Duration::from_secs(1)).until(Duration::from_millis(10), || match lock
-                .try_lock()
-            {
+            Deadline::after(Duration::from_secs(1)).until(Duration::from_millis(10), || match lock.try_lock() {
                 Err(TryLockError::WouldBlock) => None,
                 Err(TryLockError::Error(source)) => Some(Err(source)),
                 Ok(()) => Some(Ok(())),
             });
-        let taken = || {
-            Error::Background(format!(
-                "another process owns the cluster in {}",
-                self.folder.display()
-            ))
-        };
-        locked
-            .ok_or_else(taken)?
-            .map_err(Error::file("lock", &path))?;
-        lock.set_len(0)
-            .and_then(|()| writeln!(lock, "{}", process::id()))
-            .map_err(Error::file("write", &path))?;
+        let taken = || Error::Background(format!("another process owns the cluster in {}", self.folder.display()));
+        locked.ok_or_else(taken)?.map_err(Error::file("lock", &path))?;
+        lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id())).map_err(Error::file("write", &path))?;
         self.remove(&self.pids_file())?;
         self.remove(&self.data())?;
-        let options = Options {
-            folder: Some(self.data()),
-            ..Options::default()
-        };
+        let options = Options { folder: Some(self.data()), ..Options::default() };
         let cluster = Cluster::start_with(&options)?;
-        fs::copy(cluster.kubeconfig(), self.kubeconfig())
-            .map_err(Error::file("write", self.kubeconfig()))?;
-        let ids: Vec<String> = [process::id()]
-            .into_iter()
-            .chain(cluster.process_ids())
-            .map(|id| id.to_string())
-            .collect();
+        fs::copy(cluster.kubeconfig(), self.kubeconfig()).map_err(Error::file("write", self.kubeconfig()))?;
+        let ids: Vec<String> =
+            [process::id()].into_iter().chain(cluster.process_ids()).map(|id| id.to_string()).collect();
         let unfinished = self.folder.join("pids.new");
         fs::write(&unfinished, ids.join("\n") + "\n").map_err(Error::file("write", &unfinished))?;
-        fs::rename(&unfinished, self.pids_file())
-            .map_err(Error::file("write", self.pids_file()))?;
+        fs::rename(&unfinished, self.pids_file()).map_err(Error::file("write", self.pids_file()))?;
         loop {
             if let Some(server) = cluster.ended_server() {
                 let logs = self.logs();
-                return Err(Error::Background(format!(
-                    "{server} has ended; its log is in {}",
-                    logs.display()
-                )));
+                return Err(Error::Background(format!("{server} has ended; its log is in {}", logs.display())));
             }
             thread::sleep(Duration::from_secs(1));
         }
@@ -196,18 +152,10 @@ impl Background {
         let running = self.is_owned()?;
         if running {
             let lock = fs::read_to_string(self.lock_file()).unwrap_or_default();
-            let owner = lock
-                .trim()
-                .parse()
-                .ok()
-                .filter(|&id| self.is_ours(id))
-                .ok_or_else(|| {
-                    let lock = self.lock_file();
-                    Error::Background(format!(
-                        "{} is locked but names no `testcluster own`",
-                        lock.display()
-                    ))
-                })?;
+            let owner = lock.trim().parse().ok().filter(|&id| self.is_ours(id)).ok_or_else(|| {
+                let lock = self.lock_file();
+                Error::Background(format!("{} is locked but names no `testcluster own`", lock.display()))
+            })?;
             // Chosen now: the arguments of a process that is ending can't be read any more.
             let mut ours = self.process_ids();
             ours.retain(|&id| self.is_ours(id));
@@ -270,15 +218,8 @@ impl Background {
     }
 
     fn remove(&self, path: &Path) -> Result<(), Error> {
-        debug_assert!(
-            path.starts_with(&self.folder),
-            "only what lies in the folder is ours"
-        );
-        let removed = if path.is_dir() {
-            fs::remove_dir_all(path)
-        } else {
-            fs::remove_file(path)
-        };
+        debug_assert!(path.starts_with(&self.folder), "only what lies in the folder is ours");
+        let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
         match removed {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
             done => done.map_err(Error::file("remove", path)),

@@ -57,38 +57,16 @@ impl Cluster {
             kubeconfig: fs::canonicalize(kubeconfig).map_err(Error::file("read", kubeconfig))?,
             cache: folder.join("cache"),
         };
-        let view = kubectl.run(
-            &[
-                "config",
-                "view",
-                "--raw",
-                "--minify",
-                "--flatten",
-                "--output=json",
-            ],
-            None,
-        )?;
-        let view: serde_json::Value =
-            serde_json::from_str(&view.success()?).map_err(|source| Error::Unreadable {
-                what: kubeconfig.display().to_string(),
-                source,
-            })?;
+        let view = kubectl.run(&["config", "view", "--raw", "--minify", "--flatten", "--output=json"], None)?;
+        let view: serde_json::Value = serde_json::from_str(&view.success()?)
+            .map_err(|source| Error::Unreadable { what: kubeconfig.display().to_string(), source })?;
         let of_cluster = |field: &str, what: &'static str| {
-            let value = view
-                .pointer(&format!("/clusters/0/cluster/{field}"))
-                .and_then(serde_json::Value::as_str);
-            value.ok_or_else(|| Error::Kubeconfig {
-                path: kubeconfig.to_owned(),
-                what,
-            })
+            let value = view.pointer(&format!("/clusters/0/cluster/{field}")).and_then(serde_json::Value::as_str);
+            value.ok_or_else(|| Error::Kubeconfig { path: kubeconfig.to_owned(), what })
         };
         let authority = "certificate authority";
-        let ca = data_encoding::BASE64
-            .decode(of_cluster("certificate-authority-data", authority)?.as_bytes());
-        let ca = ca.map_err(|_| Error::Kubeconfig {
-            path: kubeconfig.to_owned(),
-            what: authority,
-        })?;
+        let ca = data_encoding::BASE64.decode(of_cluster("certificate-authority-data", authority)?.as_bytes());
+        let ca = ca.map_err(|_| Error::Kubeconfig { path: kubeconfig.to_owned(), what: authority })?;
         Ok(Self {
             server_url: of_cluster("server", "server address")?.to_owned(),
             ca_pem: String::from_utf8_lossy(&ca).into_owned(),
@@ -101,10 +79,7 @@ impl Cluster {
 
     /// The cluster that all tests of this process share, started by the first that asks and gone with the process.
     /// Each test takes a [`Cluster::namespace`] of its own. `TESTCLUSTER_KUBECONFIG` names a running one to use instead.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "a harness inside a test has no command line to read it from"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "a harness inside a test has no command line to read it from")]
     pub fn shared() -> Result<&'static Self, &'static Error> {
         static SHARED: OnceLock<Result<Cluster, Error>> = OnceLock::new();
         SHARED
@@ -153,18 +128,13 @@ impl Cluster {
     /// The process ids of etcd, kube-apiserver and kube-controller-manager; none for an attached cluster.
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
-        self.parts()
-            .map(|parts| parts.process_ids())
-            .unwrap_or_default()
+        self.parts().map(|parts| parts.process_ids()).unwrap_or_default()
     }
 
     /// The name of the first server that has ended, if one has.
     #[must_use]
     pub fn ended_server(&self) -> Option<&'static str> {
-        self.parts()?
-            .servers
-            .iter_mut()
-            .find_map(|server| server.has_ended().then_some(server.name))
+        self.parts()?.servers.iter_mut().find_map(|server| server.has_ended().then_some(server.name))
     }
 
     /// Runs kubectl as the administrator.
@@ -178,15 +148,8 @@ impl Cluster {
     }
 
     /// Runs kubectl with another kubeconfig, as one from [`Cluster::service_account_kubeconfig`].
-    pub fn kubectl_as(
-        &self,
-        kubeconfig: &Path,
-        arguments: &[&str],
-        input: Option<&str>,
-    ) -> Result<Output, Error> {
-        self.kubectl
-            .with_kubeconfig(kubeconfig)
-            .run(arguments, input)
+    pub fn kubectl_as(&self, kubeconfig: &Path, arguments: &[&str], input: Option<&str>) -> Result<Output, Error> {
+        self.kubectl.with_kubeconfig(kubeconfig).run(arguments, input)
     }
 
     /// A kubectl command as the administrator, to be completed and run by the caller, as for a watch.
@@ -197,38 +160,18 @@ impl Cluster {
 
     /// Creates or updates what a manifest describes.
     pub fn apply(&self, manifest: &str) -> Result<String, Error> {
-        self.kubectl_with_input(&["apply", "--filename=-"], manifest)?
-            .success()
+        self.kubectl_with_input(&["apply", "--filename=-"], manifest)?.success()
     }
 
     /// Asks the API server for a token of a `ServiceAccount`, valid for a day, and writes a kubeconfig that uses it.
     /// Waits for the `ServiceAccount` for up to half a minute.
-    pub fn service_account_kubeconfig(
-        &self,
-        namespace: &str,
-        name: &str,
-    ) -> Result<PathBuf, Error> {
+    pub fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf, Error> {
         let account = format!("serviceaccount/{name}");
         let namespace_flag = format!("--namespace={namespace}");
-        self.kubectl(&[
-            "wait",
-            "--for=create",
-            &account,
-            &namespace_flag,
-            "--timeout=30s",
-        ])?
-        .success()?;
-        let token = self
-            .kubectl(&["create", "token", name, &namespace_flag, "--duration=24h"])?
-            .success()?;
+        self.kubectl(&["wait", "--for=create", &account, &namespace_flag, "--timeout=30s"])?.success()?;
+        let token = self.kubectl(&["create", "token", name, &namespace_flag, "--duration=24h"])?.success()?;
         let user = format!("system:serviceaccount:{namespace}:{name}");
-        let text = kubeconfig::render(
-            &self.server_url,
-            &self.ca_pem,
-            &user,
-            namespace,
-            Login::Token(token.trim()),
-        );
+        let text = kubeconfig::render(&self.server_url, &self.ca_pem, &user, namespace, Login::Token(token.trim()));
         let path = self.folder.join(format!("{namespace}.{name}.kubeconfig"));
         crate::start::write_secret(&path, &text)?;
         Ok(path)
@@ -252,9 +195,7 @@ impl Cluster {
     }
 
     fn parts(&self) -> Option<MutexGuard<'_, Parts>> {
-        self.parts
-            .as_ref()
-            .map(|parts| parts.lock().unwrap_or_else(PoisonError::into_inner))
+        self.parts.as_ref().map(|parts| parts.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -12,13 +12,7 @@ pub(crate) enum Login<'a> {
 }
 
 /// A kubeconfig with one context, everything embedded, so that the file works from anywhere.
-pub(crate) fn render(
-    server: &str,
-    ca: &str,
-    user: &str,
-    namespace: &str,
-    login: Login<'_>,
-) -> String {
+pub(crate) fn render(server: &str, ca: &str, user: &str, namespace: &str, login: Login<'_>) -> String {
     let login = match login {
         Login::Certificate(identity) => format!(
             "client-certificate-data: {}\n    client-key-data: {}",
@@ -57,27 +51,10 @@ mod tests {
 
     #[test]
     fn a_token_and_a_certificate_never_stand_in_the_same_file() {
-        let identity = Identity {
-            certificate: "c".into(),
-            key: "k".into(),
-        };
-        let by_certificate = render(
-            "https://127.0.0.1:1",
-            "ca",
-            "admin",
-            "default",
-            Login::Certificate(&identity),
-        );
-        let by_token = render(
-            "https://127.0.0.1:1",
-            "ca",
-            "operator",
-            "team-a",
-            Login::Token("t0ken"),
-        );
-        assert!(
-            by_certificate.contains("client-key-data: aw==") && !by_certificate.contains("token:")
-        );
+        let identity = Identity { certificate: "c".into(), key: "k".into() };
+        let by_certificate = render("https://127.0.0.1:1", "ca", "admin", "default", Login::Certificate(&identity));
+        let by_token = render("https://127.0.0.1:1", "ca", "operator", "team-a", Login::Token("t0ken"));
+        assert!(by_certificate.contains("client-key-data: aw==") && !by_certificate.contains("token:"));
         assert!(by_token.contains("token: t0ken") && !by_token.contains("client-key-data"));
         assert!(by_token.contains("namespace: team-a"));
     }

@@ -28,10 +28,7 @@ impl Output {
         if self.status.success() {
             Ok(self.stdout)
         } else {
-            Err(Error::Kubectl {
-                command: self.command,
-                stderr: self.stderr.trim().to_owned(),
-            })
+            Err(Error::Kubectl { command: self.command, stderr: self.stderr.trim().to_owned() })
         }
     }
 }
@@ -49,9 +46,7 @@ impl Kubectl {
     /// A command that the caller may complete.
     pub(crate) fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
-        command
-            .env("KUBECONFIG", &self.kubeconfig)
-            .env("KUBECACHEDIR", &self.cache);
+        command.env("KUBECONFIG", &self.kubeconfig).env("KUBECACHEDIR", &self.cache);
         command
     }
 
@@ -60,11 +55,7 @@ impl Kubectl {
         let mut child = self
             .command()
             .args(arguments)
-            .stdin(if input.is_some() {
-                Stdio::piped()
-            } else {
-                Stdio::null()
-            })
+            .stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() })
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .spawn()
@@ -73,10 +64,7 @@ impl Kubectl {
         let output = thread::scope(|scope| {
             // Beside the reading, because kubectl may print while it reads. When it refuses its arguments the pipe
             // breaks, and its own words are the better error.
-            scope.spawn(move || {
-                pipe.zip(input)
-                    .map(|(mut pipe, input)| pipe.write_all(input.as_bytes()))
-            });
+            scope.spawn(move || pipe.zip(input).map(|(mut pipe, input)| pipe.write_all(input.as_bytes())));
             child.wait_with_output()
         })
         .map_err(failed())?;
@@ -89,9 +77,6 @@ impl Kubectl {
     }
 
     pub(crate) fn with_kubeconfig(&self, kubeconfig: &Path) -> Self {
-        Self {
-            kubeconfig: kubeconfig.to_owned(),
-            ..self.clone()
-        }
+        Self { kubeconfig: kubeconfig.to_owned(), ..self.clone() }
     }
 }

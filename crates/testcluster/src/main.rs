@@ -55,40 +55,19 @@ fn run(command: Command) -> Result<ExitCode, Error> {
         Command::Up(Folder { dir }) => {
             let cluster = Background::new(&dir)?;
             if cluster.status()? == Status::Stopped {
-                eprintln!(
-                    "testcluster: starting etcd, kube-apiserver and kube-controller-manager (about 10 s)"
-                );
+                eprintln!("testcluster: starting etcd, kube-apiserver and kube-controller-manager (about 10 s)");
             }
-            let program = std::env::current_exe().map_err(|source| Error::Spawn {
-                program: "testcluster".to_owned(),
-                source,
-            })?;
+            let program =
+                std::env::current_exe().map_err(|source| Error::Spawn { program: "testcluster".to_owned(), source })?;
             let started = cluster.up(&program)?;
             let kubeconfig = cluster.kubeconfig();
-            let state = if started {
-                "runs"
-            } else {
-                "was running already"
-            };
-            eprintln!(
-                "testcluster: the cluster {state}; logs in {}",
-                cluster.logs().display()
-            );
+            let state = if started { "runs" } else { "was running already" };
+            eprintln!("testcluster: the cluster {state}; logs in {}", cluster.logs().display());
             eprintln!("testcluster: export KUBECONFIG={}", kubeconfig.display());
         }
-        Command::Down {
-            folder: Folder { dir },
-            keep,
-        } => {
+        Command::Down { folder: Folder { dir }, keep } => {
             let was_running = Background::new(&dir)?.down(keep)?;
-            eprintln!(
-                "testcluster: {}",
-                if was_running {
-                    "stopped"
-                } else {
-                    "nothing was running"
-                }
-            );
+            eprintln!("testcluster: {}", if was_running { "stopped" } else { "nothing was running" });
         }
         Command::Status(Folder { dir }) => {
             let cluster = Background::new(&dir)?;

@@ -36,12 +36,7 @@ pub(crate) struct Start<'a> {
 
 impl Server {
     pub(crate) fn start(start: Start<'_>) -> Result<Self, Error> {
-        let Start {
-            name,
-            program,
-            arguments,
-            logs,
-        } = start;
+        let Start { name, program, arguments, logs } = start;
         let log = logs.join(format!("{name}.log"));
         let pid_file = logs.join(format!("{name}.pid"));
         let shell = shell(include_str!("supervise.sh"), &log)?
@@ -50,21 +45,12 @@ impl Server {
             .args(arguments)
             .spawn()
             .map_err(spawn_error("sh"))?;
-        Ok(Self {
-            name,
-            log,
-            pid_file,
-            shell,
-        })
+        Ok(Self { name, log, pid_file, shell })
     }
 
     /// The server's own process id, once its shell has started it.
     pub(crate) fn pid(&self) -> Option<u32> {
-        std::fs::read_to_string(&self.pid_file)
-            .ok()?
-            .trim()
-            .parse()
-            .ok()
+        std::fs::read_to_string(&self.pid_file).ok()?.trim().parse().ok()
     }
 
     /// Whether it has ended by itself.
@@ -76,17 +62,8 @@ impl Server {
     pub(crate) fn ended(&self) -> Error {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
-        let tail = lines
-            .iter()
-            .skip(lines.len().saturating_sub(10))
-            .copied()
-            .collect::<Vec<_>>()
-            .join("\n");
-        Error::ServerEnded {
-            server: self.name,
-            log: self.log.clone(),
-            tail,
-        }
+        let tail = lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n");
+        Error::ServerEnded { server: self.name, log: self.log.clone(), tail }
     }
 
     /// Has it stopped; [`Server::wait`] waits until it is.
@@ -97,10 +74,7 @@ impl Server {
     /// Waits until a server that was let go has ended, and ends it by force when it takes too long.
     pub(crate) fn wait(&mut self) {
         let patience = Deadline::after(Duration::from_secs(5));
-        if patience
-            .until(Duration::from_millis(5), || self.has_ended().then_some(()))
-            .is_none()
-        {
+        if patience.until(Duration::from_millis(5), || self.has_ended().then_some(())).is_none() {
             // The shell has not been waited for, so its process id can't be somebody else's by now.
             if let Some(group) = i32::try_from(self.shell.id()).ok().and_then(Pid::from_raw) {
                 let _ = kill_process_group(group, Signal::KILL);
@@ -117,11 +91,7 @@ pub(crate) struct Janitor(Child);
 impl Janitor {
     pub(crate) fn watch(folder: &Path) -> Result<Self, Error> {
         let log = Path::new("/dev/null");
-        shell(include_str!("janitor.sh"), log)?
-            .arg(folder)
-            .spawn()
-            .map(Self)
-            .map_err(spawn_error("sh"))
+        shell(include_str!("janitor.sh"), log)?.arg(folder).spawn().map(Self).map_err(spawn_error("sh"))
     }
 
     /// From now on the logs survive.
@@ -141,19 +111,11 @@ impl Janitor {
 /// A shell with a pipe as its input, in a process group of its own: Ctrl-C in a terminal reaches the owner only, and
 /// the servers still end in order.
 fn shell(script: &str, log: &Path) -> Result<Command, Error> {
-    let output = File::options()
-        .create(true)
-        .append(true)
-        .open(log)
-        .map_err(Error::file("open", log))?;
+    let output = File::options().create(true).append(true).open(log).map_err(Error::file("open", log))?;
     let errors = output.try_clone().map_err(Error::file("open", log))?;
     let mut command = Command::new("sh");
     command.arg("-c").arg(script).arg("testcluster");
-    command
-        .process_group(0)
-        .stdin(Stdio::piped())
-        .stdout(output)
-        .stderr(errors);
+    command.process_group(0).stdin(Stdio::piped()).stdout(output).stderr(errors);
     Ok(command)
 }
 
@@ -164,10 +126,8 @@ pub(crate) fn spawn_error(program: impl Into<String>) -> impl FnOnce(std::io::Er
 
 /// Whether a process exists and is not merely waiting to be reaped.
 pub(crate) fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        stat.rsplit_once(')')
-            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-    })
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
 }
 
 #[cfg(test)]
@@ -175,20 +135,12 @@ mod tests {
     use super::*;
 
     fn sleeper(logs: &Path) -> Server {
-        Server::start(Start {
-            name: "sleeper",
-            program: "sleep".into(),
-            arguments: vec!["600".into()],
-            logs,
-        })
-        .unwrap()
+        Server::start(Start { name: "sleeper", program: "sleep".into(), arguments: vec!["600".into()], logs }).unwrap()
     }
 
     fn pid_of(server: &Server) -> u32 {
         let deadline = Deadline::after(Duration::from_secs(10));
-        deadline
-            .until(Duration::from_millis(5), || server.pid())
-            .unwrap()
+        deadline.until(Duration::from_millis(5), || server.pid()).unwrap()
     }
 
     #[test]
@@ -213,18 +165,8 @@ mod tests {
         })
         .unwrap();
         let deadline = Deadline::after(Duration::from_secs(10));
-        assert!(
-            deadline
-                .until(Duration::from_millis(5), || server
-                    .has_ended()
-                    .then_some(()))
-                .is_some()
-        );
-        assert!(
-            server.ended().to_string().ends_with("no such flag"),
-            "{}",
-            server.ended()
-        );
+        assert!(deadline.until(Duration::from_millis(5), || server.has_ended().then_some(())).is_some());
+        assert!(server.ended().to_string().ends_with("no such flag"), "{}", server.ended());
     }
 
     #[test]

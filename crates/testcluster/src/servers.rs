@@ -98,11 +98,7 @@ pub(crate) fn controller_manager(folder: &Path) -> Vec<String> {
 mod tests {
     use super::*;
 
-    const PORTS: Ports = Ports {
-        etcd: 1,
-        etcd_peer: 2,
-        api_server: 3,
-    };
+    const PORTS: Ports = Ports { etcd: 1, etcd_peer: 2, api_server: 3 };
 
     #[test]
     fn only_a_cluster_that_asks_for_it_waits_for_the_disk() {
@@ -113,10 +109,6 @@ mod tests {
 
     #[test]
     fn service_account_admission_is_never_switched_off() {
-        assert!(
-            api_server(Path::new("/d"), PORTS)
-                .iter()
-                .all(|flag| !flag.contains("disable-admission-plugins"))
-        );
+        assert!(api_server(Path::new("/d"), PORTS).iter().all(|flag| !flag.contains("disable-admission-plugins")));
     }
 }

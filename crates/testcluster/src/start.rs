@@ -46,10 +46,7 @@ impl Parts {
         if let (Some(janitor), false) = (&mut self.janitor, self.kept) {
             self.kept = true;
             janitor.keep_logs();
-            eprintln!(
-                "testcluster: the servers' logs are kept in {}",
-                self.logs.display()
-            );
+            eprintln!("testcluster: the servers' logs are kept in {}", self.logs.display());
         }
     }
 
@@ -78,9 +75,7 @@ pub(crate) fn start(options: &Options) -> Result<Started, Error> {
         attempts += 1;
         match attempt(options) {
             // Another process took the port between our look and the server's.
-            Err(Error::ServerEnded { tail, log, .. })
-                if attempts < 3 && tail.contains("address already in use") =>
-            {
+            Err(Error::ServerEnded { tail, log, .. }) if attempts < 3 && tail.contains("address already in use") => {
                 log.ancestors().nth(2).map(fs::remove_dir_all);
             }
             done => return done,
@@ -92,15 +87,10 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     let programs = tools::control_plane()?;
     let kubectl_program = tools::clients()?.join("kubectl");
     let (folder, janitor) = if let Some(folder) = &options.folder {
-        (
-            std::path::absolute(folder).map_err(Error::file("find", folder))?,
-            None,
-        )
+        (std::path::absolute(folder).map_err(Error::file("find", folder))?, None)
     } else {
         let made = tempfile::Builder::new().prefix("testcluster-").tempdir();
-        let folder = made
-            .map_err(Error::file("create a folder in", std::env::temp_dir()))?
-            .keep();
+        let folder = made.map_err(Error::file("create a folder in", std::env::temp_dir()))?.keep();
         let janitor = Janitor::watch(&folder)?;
         (folder, Some(janitor))
     };
@@ -108,11 +98,7 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     fs::create_dir_all(&logs).map_err(Error::file("create", &logs))?;
     let certificates = Certificates::generate()?;
     let [etcd, etcd_peer, api_server] = free_ports()?;
-    let ports = Ports {
-        etcd,
-        etcd_peer,
-        api_server,
-    };
+    let ports = Ports { etcd, etcd_peer, api_server };
     let server_url = format!("https://127.0.0.1:{api_server}");
     write_files(&folder, &certificates, &server_url)?;
 
@@ -121,44 +107,21 @@ fn attempt(options: &Options) -> Result<Started, Error> {
         kubeconfig: folder.join("kubeconfig"),
         cache: folder.join("kubectl-cache"),
     };
-    let mut starting = Starting {
-        programs: &programs,
-        parts: Parts {
-            servers: Vec::new(),
-            janitor,
-            logs,
-            kept: false,
-        },
-        done: false,
-    };
+    let mut starting =
+        Starting { programs: &programs, parts: Parts { servers: Vec::new(), janitor, logs, kept: false }, done: false };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
     starting.server("kube-apiserver", servers::api_server(&folder, ports))?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
+    starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {
-        std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok()
+        kubectl.run(&["get", "--raw=/readyz"], None).is_ok_and(|answer| answer.status.success())
     })?;
-    starting.until("the API server's start", || {
-        kubectl
-            .run(&["get", "--raw=/readyz"], None)
-            .is_ok_and(|answer| answer.status.success())
-    })?;
-    starting.server(
-        "kube-controller-manager",
-        servers::controller_manager(&folder),
-    )?;
+    starting.server("kube-controller-manager", servers::controller_manager(&folder))?;
     starting.until("the making of the default ServiceAccount", || {
         let made = ["get", "serviceaccount/default", "--namespace=default"];
-        kubectl
-            .run(&made, None)
-            .is_ok_and(|answer| answer.status.success())
+        kubectl.run(&made, None).is_ok_and(|answer| answer.status.success())
     })?;
-    Ok(Started {
-        folder,
-        kubectl,
-        server_url,
-        ca_pem: certificates.ca,
-        parts: starting.finish(),
-    })
+    Ok(Started { folder, kubectl, server_url, ca_pem: certificates.ca, parts: starting.finish() })
 }
 
 /// Servers that are being started, stopped again when one of them fails.
@@ -171,12 +134,7 @@ struct Starting<'a> {
 impl Starting<'_> {
     fn server(&mut self, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
         let program = self.programs.join(name);
-        let start = Start {
-            name,
-            program,
-            arguments,
-            logs: &self.parts.logs,
-        };
+        let start = Start { name, program, arguments, logs: &self.parts.logs };
         self.parts.servers.push(Server::start(start)?);
         Ok(())
     }
@@ -184,28 +142,17 @@ impl Starting<'_> {
     fn until(&mut self, what: &'static str, ready: impl Fn() -> bool) -> Result<(), Error> {
         let servers = &mut self.parts.servers;
         let outcome = Deadline::after(PATIENCE).until(Duration::from_millis(100), || {
-            let ended = servers
-                .iter_mut()
-                .find_map(|server| server.has_ended().then(|| server.ended()));
+            let ended = servers.iter_mut().find_map(|server| server.has_ended().then(|| server.ended()));
             ended.map(Err).or_else(|| ready().then_some(Ok(())))
         });
-        let timed_out = || Error::TimedOut {
-            what,
-            seconds: PATIENCE.as_secs(),
-            logs: self.parts.logs.clone(),
-        };
+        let timed_out = || Error::TimedOut { what, seconds: PATIENCE.as_secs(), logs: self.parts.logs.clone() };
         outcome.unwrap_or_else(|| Err(timed_out()))
     }
 
     fn finish(mut self) -> Parts {
         self.done = true;
         let logs = self.parts.logs.clone();
-        let empty = Parts {
-            servers: Vec::new(),
-            janitor: None,
-            logs,
-            kept: false,
-        };
+        let empty = Parts { servers: Vec::new(), janitor: None, logs, kept: false };
         std::mem::replace(&mut self.parts, empty)
     }
 }
@@ -220,24 +167,9 @@ impl Drop for Starting<'_> {
 }
 
 fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> Result<(), Error> {
-    let Certificates {
-        ca,
-        api_server,
-        admin,
-        controller_manager,
-        front_proxy,
-        token_key,
-        token_public_key,
-    } = certificates;
-    let kubeconfig = |user, identity| {
-        kubeconfig::render(
-            server_url,
-            ca,
-            user,
-            "default",
-            Login::Certificate(identity),
-        )
-    };
+    let Certificates { ca, api_server, admin, controller_manager, front_proxy, token_key, token_public_key } =
+        certificates;
+    let kubeconfig = |user, identity| kubeconfig::render(server_url, ca, user, "default", Login::Certificate(identity));
     let files: [(&str, &str); 10] = [
         ("ca.crt", ca),
         ("api-server.crt", &api_server.certificate),
@@ -247,15 +179,10 @@ fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> 
         ("token.key", token_key),
         ("token.pub", token_public_key),
         ("audit-policy.yaml", servers::AUDIT_POLICY),
-        (
-            "controller-manager.kubeconfig",
-            &kubeconfig("system:kube-controller-manager", controller_manager),
-        ),
+        ("controller-manager.kubeconfig", &kubeconfig("system:kube-controller-manager", controller_manager)),
         ("kubeconfig", &kubeconfig("testcluster-admin", admin)),
     ];
-    files
-        .into_iter()
-        .try_for_each(|(name, text)| write_secret(&folder.join(name), text))
+    files.into_iter().try_for_each(|(name, text)| write_secret(&folder.join(name), text))
 }
 
 /// Writes a file that only its owner may read.

@@ -40,10 +40,7 @@ fn run(script: &str) -> Result<PathBuf, Error> {
     let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
     if !output.status.success() || folder.is_empty() {
         let reason = format!("{}, see above", output.status);
-        return Err(Error::Tools {
-            script: script.to_owned(),
-            reason,
-        });
+        return Err(Error::Tools { script: script.to_owned(), reason });
     }
     Ok(folder.into())
 }

@@ -16,19 +16,13 @@ pub(crate) struct Deadline(Instant);
 
 impl Deadline {
     /// A deadline this long from now.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "processes outside this one start and stop in real time"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "processes outside this one start and stop in real time")]
     pub(crate) fn after(duration: Duration) -> Self {
         Self(Instant::now() + duration)
     }
 
     /// Whether it has passed.
-    #[allow(
-        clippy::disallowed_methods,
-        reason = "processes outside this one start and stop in real time"
-    )]
+    #[allow(clippy::disallowed_methods, reason = "processes outside this one start and stop in real time")]
     pub(crate) fn passed(self) -> bool {
         Instant::now() >= self.0
     }
@@ -61,12 +55,7 @@ pub(crate) fn free_ports<const N: usize>() -> Result<[u16; N], Error> {
     let mut candidates = (0..width).map(|step| PORTS.start + (start + step) % width);
     for port in &mut ports {
         let (found, listener) = candidates
-            .find_map(|candidate| {
-                Some((
-                    candidate,
-                    TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).ok()?,
-                ))
-            })
+            .find_map(|candidate| Some((candidate, TcpListener::bind((Ipv4Addr::LOCALHOST, candidate)).ok()?)))
             .ok_or(Error::NoFreePort(PORTS.start, PORTS.end))?;
         *port = found;
         listeners.push(listener);
@@ -86,10 +75,8 @@ mod tests {
     #[test]
     fn free_ports_are_all_different_and_can_be_bound() {
         let ports: [u16; 8] = free_ports().unwrap();
-        let listeners: Vec<_> = ports
-            .iter()
-            .map(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap())
-            .collect();
+        let listeners: Vec<_> =
+            ports.iter().map(|&port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).unwrap()).collect();
         assert_eq!(listeners.len(), 8);
     }
 

@@ -24,15 +24,9 @@ fn two_clusters_run_at_once_and_end_with_their_owners_by_drop_and_by_panic() {
     let (one, one_pids, one_folder) = dropped.join().unwrap();
     let (other, other_pids, other_folder) = panicked.join().unwrap();
 
-    one.kubectl(&["create", "configmap", "only-here"])
-        .unwrap()
-        .success()
-        .unwrap();
+    one.kubectl(&["create", "configmap", "only-here"]).unwrap().success().unwrap();
     let there = other.kubectl(&["get", "configmap", "only-here"]).unwrap();
-    assert!(
-        there.stderr.contains("NotFound"),
-        "the clusters share their data: {there:?}"
-    );
+    assert!(there.stderr.contains("NotFound"), "the clusters share their data: {there:?}");
 
     drop(one);
     nothing_is_left(&one_pids, &one_folder);
@@ -44,52 +38,27 @@ fn two_clusters_run_at_once_and_end_with_their_owners_by_drop_and_by_panic() {
     })
     .join()
     .unwrap_err();
-    eventually("all servers are gone", || {
-        !other_pids.iter().any(|&pid| is_alive(pid))
-    });
-    for log in [
-        "etcd.log",
-        "kube-apiserver.log",
-        "kube-controller-manager.log",
-        "audit.log",
-    ] {
-        assert!(
-            logs.join(log).metadata().unwrap().len() > 0,
-            "{log} is kept after a panic"
-        );
+    eventually("all servers are gone", || !other_pids.iter().any(|&pid| is_alive(pid)));
+    for log in ["etcd.log", "kube-apiserver.log", "kube-controller-manager.log", "audit.log"] {
+        assert!(logs.join(log).metadata().unwrap().len() > 0, "{log} is kept after a panic");
     }
-    assert!(
-        !other_folder.join("etcd").exists(),
-        "the database isn't kept"
-    );
+    assert!(!other_folder.join("etcd").exists(), "the database isn't kept");
     std::fs::remove_dir_all(&other_folder).unwrap();
 }
 
 #[test]
 fn a_killed_test_process_leaves_neither_servers_nor_files() {
     let mut owner = Command::new(std::env::current_exe().unwrap())
-        .args([
-            "--exact",
-            "isolation::owns_a_cluster_until_it_is_killed",
-            "--ignored",
-            "--nocapture",
-        ])
+        .args(["--exact", "isolation::owns_a_cluster_until_it_is_killed", "--ignored", "--nocapture"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    let mut lines = BufReader::new(owner.stdout.take().unwrap())
-        .lines()
-        .map(Result::unwrap);
+    let mut lines = BufReader::new(owner.stdout.take().unwrap()).lines().map(Result::unwrap);
     let said = |line: &str, word: &str| line.split_once(word).map(|(_, rest)| rest.to_owned());
-    let folder = lines
-        .find_map(|line| said(&line, "folder: "))
-        .expect("the child starts a cluster");
+    let folder = lines.find_map(|line| said(&line, "folder: ")).expect("the child starts a cluster");
     let pids = lines.find_map(|line| said(&line, "processes: ")).unwrap();
-    let pids: Vec<u32> = pids
-        .split_whitespace()
-        .map(|pid| pid.parse().unwrap())
-        .collect();
+    let pids: Vec<u32> = pids.split_whitespace().map(|pid| pid.parse().unwrap()).collect();
     assert!(pids.iter().all(|&pid| is_alive(pid)));
 
     owner.kill().unwrap();

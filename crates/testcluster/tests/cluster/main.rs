@@ -1,9 +1,5 @@
 //! Clusters as a test sees them (does I/O: starts real clusters).
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "helpers of tests fail as tests do"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "helpers of tests fail as tests do")]
 
 mod background;
 mod isolation;
@@ -13,10 +9,8 @@ use std::path::Path;
 
 /// Whether a process still runs; one that waits to be reaped by whoever adopted it does not.
 fn is_alive(pid: u32) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
-        stat.rsplit_once(')')
-            .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-    })
+    std::fs::read_to_string(format!("/proc/{pid}/stat"))
+        .is_ok_and(|stat| stat.rsplit_once(')').is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z')))
 }
 
 /// Asks for up to half a minute whether something has become true.
@@ -31,13 +25,7 @@ fn eventually(what: &str, mut check: impl FnMut() -> bool) {
 }
 
 fn nothing_is_left(pids: &[u32], folder: &Path) {
-    assert_eq!(
-        pids.len(),
-        3,
-        "etcd, kube-apiserver and kube-controller-manager"
-    );
-    eventually("all servers are gone", || {
-        !pids.iter().any(|&pid| is_alive(pid))
-    });
+    assert_eq!(pids.len(), 3, "etcd, kube-apiserver and kube-controller-manager");
+    eventually("all servers are gone", || !pids.iter().any(|&pid| is_alive(pid)));
     eventually("the folder is gone", || !folder.exists());
 }
