@@ -192,7 +192,7 @@ impl Publisher<'_> {
             after.look = None;
         }
         let assessment = assess(act.subject, memory, &after, now);
-        let status = summarise(act.subject, memory, &after, &assessment, &self.status.conditions);
+        let status = summarise(act.subject, memory, &assessment, &self.status.conditions);
         let done = self.put(&status, &mut after).await?;
         // Only now: what a refused write would have made true is not known.
         *knowledge = after;
@@ -204,7 +204,7 @@ impl Publisher<'_> {
     }
 
     async fn publish(&self, memory: &Memory, assessment: &Assessment, knowledge: &mut Knowledge) -> Result<Said, ApiError> {
-        let status = summarise(self.act.subject, memory, knowledge, assessment, &self.status.conditions);
+        let status = summarise(self.act.subject, memory, assessment, &self.status.conditions);
         Ok(match self.put(&status, knowledge).await? {
             None => Said::Stands(self.act.record.resource_version),
             Some(Done::Wrote(record)) => Said::Stands(record.resource_version),
@@ -257,10 +257,11 @@ fn rest(
         Some(_) | None => later(now, all.look_interval.mul_f64(0.9).saturating_add(spread(&format!("{}{now}", session.uid), all.look_interval) / 5)),
     };
     session.next_look_at = Some(next_look);
-    session.knowledge.look_wanted_at = None;
     let is_settled = matches!(assessment.phase, Phase::Done) && until.is_none();
     if is_settled {
-        session.knowledge.rest();
+        let own = assessment.ownership.own().map(|own| own.deployment_id.as_str());
+        let is_subdeployment = session.key.as_ref().is_some_and(|key| key.parent.is_some());
+        session.knowledge.rest(own.filter(|_| is_subdeployment));
     }
     let due = until.map_or(next_look, |until| until.min(next_look));
     let class = match &assessment.phase {

@@ -160,6 +160,7 @@ pub struct GreengrassDeploymentSpec {
 
 /// What happens in AWS when the resource is deleted.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Default)]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
 pub enum DeletionPolicy {
     /// Nothing.
     #[default]

@@ -123,6 +123,7 @@ pub struct AbortCriteria {
 /// Which failures count. In AWS: `IoTJobExecutionFailureType`.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
 pub enum FailureType {
     /// Failed.
     Failed,
@@ -137,6 +138,7 @@ pub enum FailureType {
 /// What an abort does. In AWS: `IoTJobAbortAction`.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
 pub enum AbortAction {
     /// Cancel the job.
     Cancel,

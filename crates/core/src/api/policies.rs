@@ -26,6 +26,7 @@ pub struct DeploymentPolicies {
 /// What a device does when the deployment fails on it. In AWS: `DeploymentFailureHandlingPolicy`.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
 pub enum FailureHandlingPolicy {
     /// Go back to the components it ran before.
     Rollback,
@@ -52,6 +53,7 @@ pub struct ComponentUpdatePolicy {
 /// Whether components are told before an update. In AWS: `DeploymentComponentUpdatePolicyAction`.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
 pub enum ComponentUpdateAction {
     /// They are.
     NotifyComponents,

@@ -54,6 +54,11 @@ fn tidy(schema: &mut Map<String, Value>) {
     if matches!(schema.get("format").and_then(Value::as_str), Some("uint" | "uint8" | "uint16" | "uint32" | "uint64")) {
         schema.remove("format");
     }
+    // Its own words for a number beyond the format name no bound.
+    if schema.get("format").is_some_and(|format| format == "int32") {
+        schema.remove("format");
+        schema.entry("maximum").or_insert_with(|| i32::MAX.into());
+    }
     for bound in ["minimum", "maximum"] {
         if let Some(whole) = schema.get(bound).and_then(Value::as_f64).and_then(whole) {
             schema.insert(bound.into(), whole.into());

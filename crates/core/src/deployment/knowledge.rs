@@ -241,8 +241,7 @@ impl Knowledge {
     /// Whether a look is asked for that has not begun yet.
     #[must_use]
     pub fn wants_look(&self) -> bool {
-        self.look_wanted_at
-            .is_some_and(|wanted| self.look.as_ref().is_none_or(|look| look.began_at < wanted))
+        self.look_wanted_at.is_some()
     }
 
     /// A look is complete. Rows are this key's; their order is made here, because the list's own is not relied on.
@@ -253,6 +252,7 @@ impl Knowledge {
         if let Some(id) = remembered.filter(|id| look.rows.iter().all(|row| row.deployment_id != *id)) {
             self.missing.entry(id.to_owned()).or_insert(look.began_at);
         }
+        self.look_wanted_at = self.look_wanted_at.filter(|wanted| look.began_at < *wanted);
         self.tagless_since = self.tagless_since.or(Some(look.began_at));
         // A row may have got new status or become readable since it was read.
         self.details.retain(|_, reading| reading.value.is_some());

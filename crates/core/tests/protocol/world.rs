@@ -178,7 +178,6 @@ impl World {
             Step::Rest(until) => {
                 let status = summarise(&subject, &memory, &assessment, &self.status.conditions);
                 self.put(status);
-                knowledge.look_wanted_at = None;
                 stepped = Stepped::Rest(*until);
             }
             Step::Ask(Query::Look) => {

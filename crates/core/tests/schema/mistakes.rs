@@ -1,0 +1,102 @@
+//! Every mistake of the table, against the schema read offline and against the operator's own check. Pure.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::offline::{Server, decoded, judged};
+use crate::rules;
+
+/// A field that the schema doesn't have: the API server's strict decoding refuses it, no keyword does.
+const UNKNOWN_FIELD: &str = "unknown";
+
+#[test]
+fn the_schema_answers_each_mistake_with_its_keyword_or_its_sentence() {
+    let server = Server::new();
+    let mut wrong = String::new();
+    for case in rules::mistakes() {
+        let keywords = server.broken_keywords(&case.object);
+        let sentences = server.sentences(&case.object, case.before.as_ref());
+        let expected_keywords: Vec<_> = case.keyword.iter().filter(|keyword| *keyword != UNKNOWN_FIELD).collect();
+        if keywords.iter().collect::<Vec<_>>() != expected_keywords {
+            writeln!(wrong, "{}: keywords {keywords:?} in place of {expected_keywords:?}", case.mistake).unwrap();
+        }
+        // Where a keyword is broken, the API server checks only some rules: their words beside it don't count.
+        if case.keyword.is_none() && sentences != case.sentence.iter().map(String::as_str).collect::<Vec<_>>() {
+            writeln!(wrong, "{}: sentences {sentences:?} in place of {:?}", case.mistake, case.sentence).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn the_operator_answers_each_mistake_that_gets_past_an_older_schema() {
+    let mut wrong = String::new();
+    for case in rules::mistakes() {
+        // A change is judged against the status, not here; a field that is unknown has vanished before.
+        if case.before.is_some() || case.keyword.as_deref() == Some(UNKNOWN_FIELD) {
+            continue;
+        }
+        let said = decoded(&case.object).ok().map(|spec| match judged(&case.object, &spec) {
+            Ok(_) => "nothing".to_owned(),
+            Err(invalid) => invalid.to_string(),
+        });
+        if said != case.operator {
+            writeln!(wrong, "{}: {said:?} in place of {:?}", case.mistake, case.operator).unwrap();
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_sentence_of_a_rule_is_in_the_table() {
+    let tested: Vec<_> = rules::mistakes().into_iter().filter_map(|case| case.sentence).collect();
+    let mut untested = Vec::new();
+    each_rule(&crate::offline::schema(), &mut |sentence| {
+        if !tested.contains(&sentence) {
+            untested.push(sentence);
+        }
+    });
+    assert!(untested.is_empty(), "{untested:#?}");
+}
+
+fn each_rule(schema: &Value, see: &mut impl FnMut(String)) {
+    match schema {
+        Value::Object(fields) => {
+            for rule in fields.get("x-kubernetes-validations").and_then(Value::as_array).into_iter().flatten() {
+                see(rule["message"].as_str().unwrap().to_owned());
+            }
+            fields.values().for_each(|below| each_rule(below, see));
+        }
+        Value::Array(items) => items.iter().for_each(|below| each_rule(below, see)),
+        _ => {}
+    }
+}
+
+#[test]
+fn the_base_of_the_table_has_no_mistake() {
+    let base = rules::base();
+    assert!(Server::new().accepts(&base));
+    judged(&base, &decoded(&base).unwrap()).unwrap();
+}
+
+#[test]
+fn several_problems_are_named_together_but_not_endlessly() {
+    let mut object = rules::base();
+    object["spec"]["targetArn"] = json!("MyThingGroup");
+    object["spec"]["deploymentName"] = json!("");
+    object["spec"]["components"]["com.example.Other"] = json!({"componentVersion": "LATEST"});
+    object["spec"]["tags"] = json!({"#": "x", "##": "x", "###": "x"});
+    let problems = judged(&object, &decoded(&object).unwrap()).unwrap_err().problems;
+    let fields: Vec<_> = problems.iter().map(|problem| problem.field.as_str()).collect();
+    assert_eq!(
+        fields,
+        [
+            "spec.targetArn",
+            "spec.deploymentName",
+            "spec.components[com.example.Other].componentVersion",
+            "spec.tags[#]",
+            "spec.tags[##]",
+        ]
+    );
+}
