@@ -98,7 +98,8 @@ impl Objects {
         }
     }
 
-    /// The objects that have this value in a selectable field, as etcd has them now, by name.
+    /// The objects that have this value in a selectable field, as etcd has them now, by name. The field is written without
+    /// the leading dot that it has in the definition.
     pub async fn list_live_by_field(&self, field: &str, value: &str) -> Result<Vec<Record>, ApiError> {
         let selector = format!("{field}={}", escape_selector(value));
         let mut found = Vec::new();
@@ -173,8 +174,14 @@ fn classify(error: &kube::Error) -> ApiError {
     match status.code {
         401 | 403 => ApiError::Denied(status.message.clone()),
         404 | 410 => ApiError::Gone,
-        // Another object has the name now: its uid is not the one that the write names.
-        409 | 422 if status.message.contains("Precondition failed: UID") => ApiError::Gone,
+        // Another object has the name now: its uid is not the one that the write names. (A PUT says it the first way,
+        // a PATCH the second.)
+        409 | 422
+            if status.message.contains("Precondition failed: UID")
+                || status.message.contains("metadata.uid: Invalid value") =>
+        {
+            ApiError::Gone
+        }
         409 => ApiError::Conflict,
         code => ApiError::Other(format!("the API server answered {code}: {}", status.message)),
     }
@@ -237,11 +244,11 @@ mod tests {
             Answer::ok(&json!({"metadata": {"resourceVersion": "9", "continue": token}, "items": items}))
         };
         let (objects, requests) = objects_answering([page(&["b"], "more"), page(&["a"], "")]);
-        let found = objects.list_live_by_field(".status.resolved.targetArn", "arn:aws:iot:r:1:thing/x").await.unwrap();
+        let found = objects.list_live_by_field("status.resolved.targetArn", "arn:aws:iot:r:1:thing/x").await.unwrap();
         let names: Vec<_> = found.iter().map(|record| record.name.name.as_str()).collect();
         assert_eq!(names, ["a", "b"]);
         let requests = requests.all();
-        assert!(requests[0].uri.contains("fieldSelector=.status.resolved.targetArn%3Darn"), "{}", requests[0].uri);
+        assert!(requests[0].uri.contains("fieldSelector=status.resolved.targetArn%3Darn"), "{}", requests[0].uri);
         assert!(!requests[0].uri.contains("resourceVersion="), "{}", requests[0].uri);
         assert!(requests[1].uri.contains("continue=more"));
     }
@@ -251,6 +258,18 @@ mod tests {
         let objects = objects_by(|_| pending());
         let error = objects.get_live(&record("a", 0).name).await.unwrap_err();
         assert_eq!(error, ApiError::Other("no answer from the API server within 10 s".into()));
+    }
+
+    #[tokio::test]
+    async fn a_write_to_another_object_of_that_name_finds_its_own_gone() {
+        let put = "Operation cannot be fulfilled on x \"a\": StorageError: invalid object, Code: 4, \
+                   AdditionalErrorMsg: Precondition failed: UID in precondition: 1, UID in object meta: 2";
+        let patch = "x \"a\" is invalid: metadata.uid: Invalid value: \"1\": field is immutable";
+        let answers = [Answer::error(409, "Conflict", put), Answer::error(422, "Invalid", patch)];
+        let (objects, _) = objects_answering(answers);
+        let finalizer = "example.com/x";
+        assert_eq!(objects.add_finalizer(&record("a", 7), finalizer).await, Err(ApiError::Gone));
+        assert_eq!(objects.add_finalizer(&record("a", 7), finalizer).await, Err(ApiError::Gone));
     }
 
     #[test]
