@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 /// One mistake on the base manifest.
 pub(crate) struct Mistake {
     /// What is wrong, in words.
-    pub(crate) mistake: String,
+    pub(crate) what: String,
     /// The object before the change, where the change is the mistake.
     pub(crate) before: Option<Value>,
     /// The object.
@@ -66,7 +66,7 @@ pub(crate) fn mistakes() -> Vec<Mistake> {
                 repeated(&text.replace("SENTENCE", sentence))
             };
             Mistake {
-                mistake: row.mistake,
+                what: row.mistake,
                 before: row.from.map(patched),
                 object: patched(row.patch),
                 server: row.server.map(said),

@@ -7,12 +7,12 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ComponentDeploymentSpecification, DeploymentPolicies, GreengrassDeploymentStatus,
-    IotJobConfiguration, rules,
+    ComponentDeploymentSpecification, DeploymentPolicies, GreengrassDeploymentStatus, IotJobConfiguration, rules,
 };
 
 /// What should run on a thing or on the things of a thing group. The fields are those of `CreateDeployment` in the AWS IoT
 /// Greengrass V2 API, with the same names, so that JSON from the AWS CLI can be pasted, and a few policies.
+#[allow(clippy::duplicated_attributes, reason = "each column names its type")]
 #[derive(CustomResource, Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
 #[kube(
     group = "greengrass-operator.dev",

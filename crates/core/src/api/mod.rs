@@ -8,9 +8,7 @@ pub mod rules;
 pub mod schema;
 pub mod status;
 
-pub use components::{
-    ComponentDeploymentSpecification, ConfigurationUpdate, RunWith, SystemResourceLimits,
-};
+pub use components::{ComponentDeploymentSpecification, ConfigurationUpdate, RunWith, SystemResourceLimits};
 pub use deployment::{DeletionPolicy, GreengrassDeployment, GreengrassDeploymentSpec};
 pub use job::{
     AbortAction, AbortConfig, AbortCriteria, ExponentialRate, FailureType, IotJobConfiguration,

@@ -75,7 +75,8 @@ pub const THRESHOLD: &str = "thresholdPercentage must be greater than 0 and at m
 /// A bad tag key.
 pub const TAG_KEY: &str = "each key in tags must have 1 to 128 characters, only letters, digits, spaces and _ . : / = + - @: change or remove the key";
 /// AWS's own tags.
-pub const TAG_KEY_AWS: &str = "keys in tags must not begin with aws: in any case, because AWS keeps that prefix to itself: choose another key";
+pub const TAG_KEY_AWS: &str =
+    "keys in tags must not begin with aws: in any case, because AWS keeps that prefix to itself: choose another key";
 /// The operator's own tags.
 pub const TAG_KEY_OWN: &str = "keys in tags must not begin with greengrass-operator.dev/, because the operator finds its deployments by those: choose another key";
 /// A bad tag value.
@@ -156,10 +157,7 @@ pub(super) fn parent_target_arn() -> Value {
 }
 
 pub(super) fn components() -> Value {
-    json!([rule(
-        format!("self.all(name, size(name) >= 1 && size(name) <= {MAX_COMPONENT_NAME})"),
-        COMPONENT_NAME
-    )])
+    json!([rule(format!("self.all(name, size(name) >= 1 && size(name) <= {MAX_COMPONENT_NAME})"), COMPONENT_NAME)])
 }
 
 pub(super) fn component_version() -> Value {
@@ -188,10 +186,7 @@ pub(super) fn threshold() -> Value {
 
 pub(super) fn tags() -> Value {
     json!([
-        rule(
-            format!("self.all(key, size(key) >= 1 && size(key) <= {MAX_TAG_KEY} && key.matches('{TAG}'))"),
-            TAG_KEY
-        ),
+        rule(format!("self.all(key, size(key) >= 1 && size(key) <= {MAX_TAG_KEY} && key.matches('{TAG}'))"), TAG_KEY),
         rule("self.all(key, !key.matches('^[aA][wW][sS]:'))", TAG_KEY_AWS),
         rule("self.all(key, !key.startsWith('greengrass-operator.dev/'))", TAG_KEY_OWN),
         // Their length is a bound of the schema: without it, this rule's cost has none.

@@ -1,4 +1,4 @@
-//! The CustomResourceDefinition as it is installed. Pure.
+//! The `CustomResourceDefinition` as it is installed. Pure.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;

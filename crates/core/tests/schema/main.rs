@@ -1,5 +1,7 @@
 //! The definition of `GreengrassDeployment` and the rules of its spec, without a cluster. Pure.
 
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
 mod accepted;
 mod definition;
 mod mistakes;

@@ -19,11 +19,11 @@ fn the_schema_answers_each_mistake_with_its_keyword_or_its_sentence() {
         let sentences = server.sentences(&case.object, case.before.as_ref());
         let expected_keywords: Vec<_> = case.keyword.iter().filter(|keyword| *keyword != UNKNOWN_FIELD).collect();
         if keywords.iter().collect::<Vec<_>>() != expected_keywords {
-            writeln!(wrong, "{}: keywords {keywords:?} in place of {expected_keywords:?}", case.mistake).unwrap();
+            writeln!(wrong, "{}: keywords {keywords:?} in place of {expected_keywords:?}", case.what).unwrap();
         }
         // Where a keyword is broken, the API server checks only some rules: their words beside it don't count.
         if case.keyword.is_none() && sentences != case.sentence.iter().map(String::as_str).collect::<Vec<_>>() {
-            writeln!(wrong, "{}: sentences {sentences:?} in place of {:?}", case.mistake, case.sentence).unwrap();
+            writeln!(wrong, "{}: sentences {sentences:?} in place of {:?}", case.what, case.sentence).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -42,7 +42,7 @@ fn the_operator_answers_each_mistake_that_gets_past_an_older_schema() {
             Err(invalid) => invalid.to_string(),
         });
         if said != case.operator {
-            writeln!(wrong, "{}: {said:?} in place of {:?}", case.mistake, case.operator).unwrap();
+            writeln!(wrong, "{}: {said:?} in place of {:?}", case.what, case.operator).unwrap();
         }
     }
     assert!(wrong.is_empty(), "{wrong}");

@@ -56,10 +56,9 @@ fn check_rate(field: &str, rate: &ExponentialRate, problems: &mut Problems) {
     let field = format!("{field}.rateIncreaseCriteria");
     let one = number_of_notified_things.is_some() != number_of_succeeded_things.is_some();
     problems.unless(one, field.as_str(), rules::RATE_CRITERIA);
-    for (name, things) in [
-        ("numberOfNotifiedThings", number_of_notified_things),
-        ("numberOfSucceededThings", number_of_succeeded_things),
-    ] {
+    for (name, things) in
+        [("numberOfNotifiedThings", number_of_notified_things), ("numberOfSucceededThings", number_of_succeeded_things)]
+    {
         problems.unless(
             things.is_none_or(|things| things >= 1),
             format!("{field}.{name}"),

@@ -41,7 +41,9 @@ pub fn lenient(spec: &Value) -> Lenient {
         Some(_) => (None, None),
     };
     Lenient {
-        deletion_policy: present("deletionPolicy").and_then(|value| DeletionPolicy::deserialize(value).ok()),
+        deletion_policy: present("deletionPolicy")
+            .filter(|value| value.is_string())
+            .and_then(|value| DeletionPolicy::deserialize(value).ok()),
         target_arn,
         parent_target_arn,
         suspend: present("suspend").is_some_and(|value| *value != Value::Bool(false)),

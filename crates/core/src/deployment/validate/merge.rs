@@ -19,10 +19,18 @@ pub(super) fn parse(merge: &Value) -> Result<Merge, String> {
     let parsed = match merge {
         Value::String(text) => from_text(text.trim())?,
         Value::Object(object) => from_object(object)?,
-        _ => return Err("merge must be an object, or a string that holds a JSON object such as '{\"Message\": \"Hello\"}'".into()),
+        _ => {
+            return Err(
+                "merge must be an object, or a string that holds a JSON object such as '{\"Message\": \"Hello\"}'"
+                    .into(),
+            );
+        }
     };
     if parsed.text.chars().count() > rules::MAX_MERGE {
-        return Err("merge must have at most 10485760 characters as JSON: move large content to an artifact of the component".into());
+        return Err(
+            "merge must have at most 10485760 characters as JSON: move large content to an artifact of the component"
+                .into(),
+        );
     }
     Ok(parsed)
 }
@@ -46,7 +54,10 @@ fn from_text(text: &str) -> Result<Merge, String> {
     let value = Strict { depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
         Ok(Value::Object(value)) => Ok(Merge { value, text: text.to_owned() }),
-        Ok(_) => Err("merge is a string that holds JSON, but no object: write '{…}', for example '{\"Message\": \"Hello\"}'".into()),
+        Ok(_) => {
+            Err("merge is a string that holds JSON, but no object: write '{…}', for example '{\"Message\": \"Hello\"}'"
+                .into())
+        }
         Err(error) => Err(format!(
             "merge is a string that holds no valid JSON object ({error}): correct it, or write merge as an object in place of a string"
         )),
@@ -71,9 +82,10 @@ struct Strict {
 }
 
 impl Strict {
-    fn below<E: serde::de::Error>(&self) -> Result<Self, E> {
+    /// For what is inside the array or object at hand.
+    fn inside<E: serde::de::Error>(self) -> Result<usize, E> {
         if self.depth < MAX_DEPTH {
-            Ok(Self { depth: self.depth + 1 })
+            Ok(self.depth + 1)
         } else {
             Err(E::custom(format_args!("it nests more than {MAX_DEPTH} levels deep")))
         }
@@ -120,21 +132,23 @@ impl<'de> Visitor<'de> for Strict {
     }
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+        let depth = self.inside()?;
         let mut read = Vec::new();
-        while let Some(item) = items.next_element_seed(self.below()?)? {
+        while let Some(item) = items.next_element_seed(Self { depth })? {
             read.push(item);
         }
         Ok(Value::Array(read))
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Value, A::Error> {
+        let depth = self.inside()?;
         let mut read = Map::new();
         let mut seen = BTreeSet::new();
         while let Some(key) = fields.next_key::<String>()? {
             if !seen.insert(key.clone()) {
                 return Err(A::Error::custom(format_args!("the key \"{}\" stands twice in one object", shown(&key))));
             }
-            let value = fields.next_value_seed(self.below()?)?;
+            let value = fields.next_value_seed(Self { depth })?;
             read.insert(key, value);
         }
         Ok(Value::Object(read))
@@ -169,7 +183,7 @@ mod tests {
     #[case::broken(json!("{\"a\": }"), "merge is a string that holds no valid JSON object (expected value at line 1 column 7): correct it, or write merge as an object in place of a string")]
     #[case::empty(json!(""), "merge is a string that holds no valid JSON object (EOF while parsing a value at line 1 column 0): correct it, or write merge as an object in place of a string")]
     #[case::more_behind(json!("{} {}"), "merge is a string that holds no valid JSON object (trailing characters at line 1 column 4): correct it, or write merge as an object in place of a string")]
-    #[case::twice(json!("{\"a\": {\"b\": 1, \"b\": 2}}"), "merge is a string that holds no valid JSON object (the key \"b\" stands twice in one object at line 1 column 17): correct it, or write merge as an object in place of a string")]
+    #[case::twice(json!("{\"a\": {\"b\": 1, \"b\": 2}}"), "merge is a string that holds no valid JSON object (the key \"b\" stands twice in one object at line 1 column 18): correct it, or write merge as an object in place of a string")]
     fn what_holds_no_object_is_refused_with_the_reason(#[case] merge: Value, #[case] message: &str) {
         assert_eq!(parse(&merge).unwrap_err(), message);
     }

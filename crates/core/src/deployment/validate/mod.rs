@@ -191,16 +191,10 @@ fn check_tags(tags: &BTreeMap<String, String>, problems: &mut Problems) {
 /// What AWS takes in tags: letters, numbers, separators and a few signs. A little wider than AWS's `\p{L}\p{N}\p{Z}`, for
 /// vowel signs of some scripts count as alphabetic; those AWS refuses itself.
 fn is_tag_text(text: &str) -> bool {
-    text.chars().all(|c| {
-        c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c)
-    })
+    text.chars().all(|c| c.is_alphanumeric() || (c.is_whitespace() && !c.is_control()) || "_.:/=+-@".contains(c))
 }
 
 /// A key of the user's as a message shows it: whole, if it isn't endless.
 fn shown(key: &str) -> String {
-    if key.chars().count() <= 128 {
-        key.to_owned()
-    } else {
-        key.chars().take(128).chain(['…']).collect()
-    }
+    if key.chars().count() <= 128 { key.to_owned() } else { key.chars().take(128).chain(['…']).collect() }
 }
