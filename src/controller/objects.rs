@@ -173,7 +173,7 @@ fn classify(error: &kube::Error) -> ApiError {
     };
     match status.code {
         401 | 403 => ApiError::Denied(status.message.clone()),
-        404 | 410 => ApiError::Gone,
+        404 => ApiError::Gone,
         // Another object has the name now: its uid is not the one that the write names. (A PUT says it the first way,
         // a PATCH the second.)
         409 | 422
