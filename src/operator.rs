@@ -4,6 +4,7 @@
 //! all the while.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
 use kube::{Api, Client};
@@ -21,10 +22,14 @@ use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
 use crate::controller::objects::Objects;
 use crate::controller::queue::Queue;
+use crate::controller::report::report;
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
-use crate::telemetry::metrics::{Metrics, Readiness};
+use crate::telemetry::metrics::Metrics;
+
+/// The kubelet starts the process anew, with its own back-off, when the API server does not answer for so long.
+const CLUSTER_UID_WITHIN: Duration = Duration::from_secs(30);
 
 /// Why the operator ended before it was told to.
 #[derive(Debug, Error)]
@@ -78,7 +83,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
-        clock: clock.clone(),
+        clock,
         look_interval: drift_interval.get(),
         store: Arc::clone(&store),
         objects: objects.clone(),
@@ -87,7 +92,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         aws: Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(metrics.clone())),
         leadership: Arc::new(SingleReplica),
     }));
-    keep_gauges(&metrics, &store, &queue);
+    report(Deployments::NAME, &store, &queue, &metrics);
 
     let end_of_watch = CancellationToken::new();
     let mut parts = JoinSet::new();
@@ -123,21 +128,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 async fn cluster_uid(client: Client, stop: &CancellationToken) -> Result<String, RunError> {
     let failed = |message: String| RunError::ClusterName(message);
     let namespaces: Api<Namespace> = Api::all(client);
-    let read = stop.run_until_cancelled(namespaces.get("kube-system")).await;
-    let namespace = read.ok_or_else(|| failed("told to stop".into()))?.map_err(|error| failed(error.to_string()))?;
+    let read = tokio::time::timeout(CLUSTER_UID_WITHIN, namespaces.get("kube-system"));
+    let namespace = stop
+        .run_until_cancelled(read)
+        .await
+        .ok_or_else(|| failed("told to stop".into()))?
+        .map_err(|_| failed(format!("the API server did not answer within {} s", CLUSTER_UID_WITHIN.as_secs())))?
+        .map_err(|error| failed(error.to_string()))?;
     namespace.metadata.uid.ok_or_else(|| failed("it has none".into()))
-}
-
-/// Gauges are counted when they are asked for.
-fn keep_gauges(metrics: &Metrics, store: &Arc<Store>, queue: &Queue) {
-    let (store, queue) = (Arc::clone(store), queue.clone());
-    metrics.before_scrape(move |metrics| {
-        for readiness in Readiness::ALL {
-            metrics.resources(Deployments::NAME, readiness, store.count(readiness));
-        }
-        for lane in queue.ready() {
-            let oldest = tokio::time::Instant::now().saturating_duration_since(lane.oldest).as_secs_f64();
-            metrics.queue(Deployments::NAME, lane.class.name(), lane.count, oldest);
-        }
-    });
 }

@@ -82,7 +82,7 @@ impl Act<'_> {
         let outcome = match query {
             Query::Object | Query::Claimants => return Ok(Done::Learnt),
             Query::Deployment(id) => return Ok(self.read(&key, id, knowledge).await),
-            Query::Look => self.rows(&key, self.of_key(&key)).await.map(|rows| {
+            Query::Look => self.rows(&key, all_of(&key)).await.map(|rows| {
                 let rows = rows
                     .into_iter()
                     .filter(|row| is_of_key(&key, &row.target_arn, row.parent_target_arn.as_deref()))
@@ -120,14 +120,6 @@ impl Act<'_> {
             Err(Stopped::Wait(done)) => done,
             Err(Stopped::Failed(failure)) => self.failed(failure, knowledge),
         })
-    }
-
-    fn of_key(&self, key: &Key) -> RowFilter {
-        RowFilter {
-            target_arn: Some(key.target.to_string()),
-            parent_target_arn: key.parent.as_ref().map(ToString::to_string),
-            latest_only: false,
-        }
     }
 
     async fn rows(&self, key: &Key, filter: RowFilter) -> Result<Vec<Row>, Stopped> {
@@ -309,6 +301,15 @@ impl Act<'_> {
             request(self.subject),
         );
         Done::Learnt
+    }
+}
+
+/// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is dropped.
+fn all_of(key: &Key) -> RowFilter {
+    RowFilter {
+        target_arn: Some(key.target.to_string()),
+        parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+        latest_only: false,
     }
 }
 

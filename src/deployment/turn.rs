@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
 use greengrass_operator_core::api::GreengrassDeploymentStatus;
-use greengrass_operator_core::deployment::assess::{Assessment, Phase, assess};
+use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Phase, assess};
 use greengrass_operator_core::deployment::decide::{Change, Step, Why, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
@@ -33,7 +33,7 @@ const OWN_CONDITIONS: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", 
 
 /// So long a resource rests when the API server refuses or does not answer.
 const KUBERNETES_RETRY: Duration = Duration::from_secs(2);
-const KUBERNETES_RETRY_LONGEST: Duration = Duration::from_secs(120);
+const KUBERNETES_RETRY_LONGEST: Duration = Duration::from_mins(2);
 
 /// Runs one turn.
 pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
@@ -129,10 +129,10 @@ fn note_requests(subject: &Subject<'_>, memory: &Memory, knowledge: &mut Knowled
         knowledge.request_noticed.clone_from(&subject.reconcile_at);
         knowledge.look_wanted_at = Some(now);
     }
-    if let Some(id) = subject.peers.parent.as_ref().and_then(|parent| parent.deployment_id.as_ref()) {
-        if knowledge.parent_since.as_ref().is_none_or(|(seen, _)| seen != id) {
-            knowledge.parent_since = Some((id.clone(), now));
-        }
+    if let Some(id) = subject.peers.parent.as_ref().and_then(|parent| parent.deployment_id.as_ref())
+        && knowledge.parent_since.as_ref().is_none_or(|(seen, _)| seen != id)
+    {
+        knowledge.parent_since = Some((id.clone(), now));
     }
 }
 
@@ -226,7 +226,9 @@ impl Publisher<'_> {
                         Some(id) => format!("{} (AWS request {id})", ready.message),
                         None => ready.message.clone(),
                     };
-                    act.all.events.transition(act.record, ready.status == "True" || ready.status == "Unknown", &ready.reason, &note).await;
+                    let is_trouble = ready.reason == "ProgressingWithRetry"
+                        || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
+                    act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
                 }
                 if before.deployment_id != status.deployment_id || ready_of(before) != ready_of(status) {
                     wake_dependants(act.all, &act.record.name, Memory::recall(status).key.as_ref());
@@ -277,7 +279,7 @@ fn rest(
         | Phase::RolloutFailed
         | Phase::Done => Class::Sweep,
     };
-    let waits = assessment.blocked.as_ref().and_then(|blocked| blocked.waits_until()).is_some();
+    let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();
     let rest = if waits { Rest::back_off(delay, class) } else { Rest::after(delay, class) };
     match &session.key {

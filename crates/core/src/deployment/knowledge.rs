@@ -354,7 +354,7 @@ impl Knowledge {
     /// Our own conditional write gave the object a new version: what was judged on the one before is judged on this one.
     pub fn wrote(&mut self, before: &str, after: &str, at: Timestamp) {
         if let Some(look) = self.look.as_mut().filter(|look| look.resource_version == before) {
-            look.resource_version = after.to_owned();
+            after.clone_into(&mut look.resource_version);
         }
         self.live_at = Some(at);
     }

@@ -162,10 +162,9 @@ fn has_inexact_number(text: &str) -> bool {
     for c in text.chars().chain(std::iter::once(' ')) {
         if in_string {
             (in_string, escaped) = match (c, escaped) {
-                (_, true) => (true, false),
                 ('\\', false) => (true, true),
                 ('"', false) => (false, false),
-                _ => (true, false),
+                (_, true | false) => (true, false),
             };
             continue;
         }

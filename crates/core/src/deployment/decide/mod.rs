@@ -111,7 +111,7 @@ pub(crate) struct Case<'a> {
 pub fn decide(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, assessment: &Assessment) -> Step {
     let case = Case { subject, memory, knowledge, assessment };
     let step = next(&case);
-    match (&step, assessment.blocked.as_ref().and_then(|blocked| blocked.waits_until())) {
+    match (&step, assessment.blocked.as_ref().and_then(super::assess::Blocked::waits_until)) {
         (step, Some(until)) if calls_aws(step) => Step::Rest(Some(until)),
         _ => step,
     }
@@ -139,7 +139,7 @@ fn next(case: &Case<'_>) -> Step {
             .or_else(|| intent::settle(case))
             .or_else(|| read::identify(case))
             .or_else(|| intent::pursue(case))
-            .or_else(|| revise::decide(case))
+            .or_else(|| revise::revise(case))
             .or_else(|| finalizer::release(case))
             .or_else(|| tags::decide(case))
             .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),

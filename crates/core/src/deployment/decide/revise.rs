@@ -8,7 +8,7 @@ use super::super::tags::{Cause, OwnerTags};
 use super::read::LOOK_IS_FRESH_FOR;
 use super::{Case, Change, Query, Step, Why, finalizer, intent};
 
-pub(super) fn decide(case: &Case<'_>) -> Option<Step> {
+pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
     let Sync::Due(cause) = case.assessment.sync else { return None };
     if case.memory.intent.is_some() {
         return None;
