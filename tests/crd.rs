@@ -37,7 +37,7 @@ fn named(mut object: Value, name: &str) -> Value {
 }
 
 /// The base with another `merge`.
-fn with_merge(name: &str, merge: Value) -> Value {
+fn with_merge(name: &str, merge: &Value) -> Value {
     let mut object = named(rules::base(), name);
     object["spec"]["components"]["com.example.HelloWorld"]["configurationUpdate"] = json!({ "merge": merge });
     object
@@ -206,7 +206,7 @@ fn an_emptied_components_is_refused_and_what_was_stored_stays() {
 fn nulls_inside_merge_survive_create_server_side_apply_and_the_string_but_not_client_side_apply() {
     let (cluster, namespace) = cluster("nulls");
     let stored = |name: &str, how: &[&str], merge: Value| {
-        kubectl(cluster, &namespace, how, &with_merge(name, merge)).success().unwrap();
+        kubectl(cluster, &namespace, how, &with_merge(name, &merge)).success().unwrap();
         spec(cluster, &namespace, name)["components"]["com.example.HelloWorld"]["configurationUpdate"]["merge"].clone()
     };
     let merge = json!({"gone": null, "deep": {"list": [null, {"gone": null}], "gone": null}});
@@ -220,7 +220,7 @@ fn nulls_inside_merge_survive_create_server_side_apply_and_the_string_but_not_cl
 fn nothing_inside_merge_is_pruned_and_whole_numbers_stay_whole() {
     let (cluster, namespace) = cluster("merge");
     let merge = json!({"a": {"b": {"c": [1, 2.5, "x", true, {"d": {}}]}}, "big": 9_007_199_254_740_993_i64, "y": ""});
-    kubectl(cluster, &namespace, &["create"], &with_merge("merged", merge.clone())).success().unwrap();
+    kubectl(cluster, &namespace, &["create"], &with_merge("merged", &merge)).success().unwrap();
     let stored = spec(cluster, &namespace, "merged");
     assert_eq!(stored["components"]["com.example.HelloWorld"]["configurationUpdate"]["merge"], merge);
 }
