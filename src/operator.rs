@@ -90,6 +90,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         queue: queue.clone(),
         events: Events::new(client, &resource, &instance_name, clock, metrics.clone()),
         aws: Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(metrics.clone())),
+        metrics: metrics.clone(),
         leadership: Arc::new(SingleReplica),
     }));
     report(Deployments::NAME, &store, &queue, &metrics);

@@ -23,6 +23,7 @@ use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::Store;
 use crate::controller::wakes::{Change, default_wake};
+use crate::telemetry::metrics::Metrics;
 use session::Sessions;
 
 /// The kind as the API server knows it.
@@ -41,6 +42,7 @@ pub struct Deployments {
     queue: Queue,
     events: Events,
     aws: Aws,
+    metrics: Metrics,
     leadership: Arc<dyn Leadership>,
     sessions: Sessions,
 }
@@ -63,6 +65,8 @@ pub struct Parts {
     pub events: Events,
     /// AWS.
     pub aws: Aws,
+    /// The metrics.
+    pub metrics: Metrics,
     /// Whether this process may write.
     pub leadership: Arc<dyn Leadership>,
 }
@@ -71,9 +75,9 @@ impl Deployments {
     /// The kind, with nothing known yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, leadership } = parts;
+        let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership } = parts;
         let sessions = Sessions::new(clock.now());
-        Self { cluster, clock, look_interval, store, objects, queue, events, aws, leadership, sessions }
+        Self { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership, sessions }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Does the one operation that was decided, and learns from its outcome. I/O.
 
+use std::time::Duration;
+
 use greengrass_operator_core::api::FINALIZER;
 use greengrass_operator_core::deployment::decide::{Change, Query};
 use greengrass_operator_core::deployment::hash::short_hash;
@@ -24,6 +26,9 @@ const CLAIMED_TARGET: &str = "status.resolved.targetArn";
 
 /// Pages of one walk. A target with more revisions than 100 of a hundred pages has room in no account.
 const PAGES_AT_MOST: usize = 100;
+
+/// The longest wait for quota within a turn: half of what a look is good for, so that it still serves the send after it.
+const WAIT_IN_PLACE: Duration = Duration::from_secs(5);
 
 /// What became of an operation.
 pub(super) enum Done {
@@ -54,12 +59,26 @@ impl Act<'_> {
         }
     }
 
-    fn permit(&self, key: &Key) -> Result<Permit, Done> {
-        let fence = self.all.leadership.fence();
-        self.all
-            .aws
-            .try_permit(&scope(key), self.class, ApiFamily::Greengrass, &fence)
-            .map_err(|wait| Done::Wait(wait.until))
+    /// Leave for one call. A turn keeps its place while its next call's turn comes: were it put back into the queue between
+    /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
+    /// so few wait; what takes longer is waited for in the queue.
+    async fn permit(&self, key: &Key) -> Result<Permit, Done> {
+        let scope = scope(key);
+        let begun = Instant::now();
+        loop {
+            let fence = self.all.leadership.fence();
+            let wait = match self.all.aws.try_permit(&scope, self.class, ApiFamily::Greengrass, &fence) {
+                Ok(permit) => {
+                    self.all.metrics.limiter_waited((&scope.account, &scope.region), begun.elapsed().as_secs_f64());
+                    return Ok(permit);
+                }
+                Err(wait) => wait,
+            };
+            if wait.until.saturating_duration_since(begun) > WAIT_IN_PLACE {
+                return Err(Done::Wait(wait.until));
+            }
+            tokio::time::sleep_until(wait.until).await;
+        }
     }
 
     /// Reads.
@@ -126,7 +145,7 @@ impl Act<'_> {
         let mut rows = Vec::new();
         let mut page: Option<String> = None;
         for _ in 0..PAGES_AT_MOST {
-            let permit = self.permit(key).map_err(Stopped::Wait)?;
+            let permit = self.permit(key).await.map_err(Stopped::Wait)?;
             let listed = self.all.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
             let listed = listed.map_err(Stopped::Failed)?;
             rows.extend(listed.rows);
@@ -139,7 +158,7 @@ impl Act<'_> {
     }
 
     async fn read(&self, key: &Key, id: &str, knowledge: &mut Knowledge) -> Done {
-        let permit = match self.permit(key) {
+        let permit = match self.permit(key).await {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
@@ -204,7 +223,7 @@ impl Act<'_> {
 
     async fn call(&self, change: &Change, knowledge: &mut Knowledge) -> Done {
         let Some(key) = self.key() else { return Done::Learnt };
-        let permit = match self.permit(&key) {
+        let permit = match self.permit(&key).await {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };

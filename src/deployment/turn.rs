@@ -5,7 +5,7 @@ use std::time::Duration;
 use greengrass_operator_core::api::FINALIZER;
 use greengrass_operator_core::api::GreengrassDeploymentStatus;
 use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Phase, assess};
-use greengrass_operator_core::deployment::decide::{Change, Step, Why, decide};
+use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
@@ -72,7 +72,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
         session.key = resolve::key(&record, &memory);
         let assessment = assess(&subject, &memory, &session.knowledge, now);
         let next = decide(&subject, &memory, &session.knowledge, &assessment);
-        debug!(step, ?next, "decided");
+        debug!(step, next = name_of(&next), "decided");
         let act = Act { all, record: &record, subject: &subject, memory: &memory, class: turn.class };
         let done = match &next {
             Step::Rest(until) => {
@@ -98,7 +98,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
                 return Rest::back_off(until.saturating_duration_since(tokio::time::Instant::now()), turn.class)
                     .having_seen(record.resource_version);
             }
-            Err(ApiError::Conflict) => match act.ask(&greengrass_operator_core::deployment::decide::Query::Object, &mut session.knowledge).await {
+            Err(ApiError::Conflict) => match act.ask(&Query::Object, &mut session.knowledge).await {
                 Ok(Done::Wrote(live)) => record = *live,
                 Ok(Done::Learnt | Done::Gone | Done::Wait(_)) => return Rest::until_woken(),
                 Err(error) => return refused(all, turn, &record, error).await,
@@ -107,6 +107,27 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
         }
     }
     Rest::after(Duration::ZERO, turn.class)
+}
+
+/// The step's name alone: its values may hold a configuration, which is nobody's business in a log.
+fn name_of(step: &Step) -> &'static str {
+    match step {
+        Step::Rest(_) => "rest",
+        Step::Ask(Query::Look) => "look",
+        Step::Ask(Query::Deployment(_)) => "read deployment",
+        Step::Ask(Query::Subdeployments) => "list subdeployments",
+        Step::Ask(Query::Parent) => "read parent",
+        Step::Ask(Query::Object) => "read object",
+        Step::Ask(Query::Claimants) => "list claimants",
+        Step::Write(Change::AddFinalizer) => "add finalizer",
+        Step::Write(Change::RemoveFinalizer { .. }) => "remove finalizer",
+        Step::Write(Change::Remember(..)) => "record status",
+        Step::Write(Change::Create { .. }) => "create deployment",
+        Step::Write(Change::Cancel(_)) => "cancel deployment",
+        Step::Write(Change::Delete(_)) => "delete deployment",
+        Step::Write(Change::Tag) => "tag deployment",
+        Step::Write(Change::Untag(_)) => "untag deployment",
+    }
 }
 
 /// A turn that comes by time, by request or by somebody else's hand looks at AWS; a changed spec looks if something is due.
