@@ -1,17 +1,18 @@
 //! Says on the resource where it stands: the status, one function per condition. Pure.
 
 mod ready;
+mod standing;
 mod synced;
 mod words;
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 use jiff::Timestamp;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-pub use ready::{Ready, ready};
-use super::assess::{Assessment, Phase};
+use super::assess::{Assessment, Blocked, Ownership, Phase};
 use super::knowledge::Request;
 use super::memory::Memory;
 use super::subject::{Subject, Wanted};
+use ready::{Companion, Ready};
 use crate::api::GreengrassDeploymentStatus;
 use crate::failure::Blocking;
 
@@ -124,6 +125,23 @@ pub struct Saying {
     pub message: String,
 }
 
+/// All that a condition may look at.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    subject: &'a Subject<'a>,
+    memory: &'a Memory,
+    assessment: &'a Assessment,
+    previous: &'a [Condition],
+}
+
+impl Scene<'_> {
+    /// The call that fails for this very generation: what failed for the one before says nothing of it.
+    fn blocked(&self) -> Option<&Blocked> {
+        let generation = self.subject.generation;
+        self.assessment.blocked.as_ref().filter(|blocked| blocked.trouble().request.generation == generation)
+    }
+}
+
 /// Where the resource stands, as its status says it.
 #[must_use]
 pub fn summarise(
@@ -133,16 +151,17 @@ pub fn summarise(
     previous: &[Condition],
 ) -> GreengrassDeploymentStatus {
     let memory = up_to_date(subject, memory, assessment);
-    let mut status = memory.to_status();
-    let Ready { saying, companion } = ready(subject, &memory, assessment, previous);
-    let suspended = assessment.suspended.then(|| words::suspended(assessment));
-    let synced = synced::synced(&memory, assessment);
+    let scene = Scene { subject, memory: &memory, assessment, previous };
+    let Ready { saying, companion } = ready::ready(&scene);
+    let suspended = assessment.suspended.then(|| words::suspended_condition(&scene));
+    let synced = synced::synced(&scene, &saying);
     let (reconciling, stalled) = match companion {
-        ready::Companion::None => (None, None),
-        ready::Companion::Reconciling => (Some(accompany(&saying)), None),
-        ready::Companion::Stalled => (None, Some(accompany(&saying))),
+        Companion::None => (None, None),
+        Companion::Reconciling => (Some(accompany(&saying)), None),
+        Companion::Stalled => (None, Some(accompany(&saying))),
     };
     let ours = [Some(saying), reconciling, stalled, Some(synced), suspended];
+    let mut status = memory.to_status();
     let mut conditions: Vec<Condition> = TYPES
         .iter()
         .zip(ours)
@@ -176,7 +195,8 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
     if subject.reconcile_at.is_some() && !assessment.look_wanted {
         memory.reconcile_at.clone_from(&subject.reconcile_at);
     }
-    if memory.foreign.is_some() && assessment.ownership.own().is_some_and(|own| own.remembered) {
+    // Only a look shows that it is gone; what is merely remembered was remembered while it was there.
+    if matches!(&assessment.ownership, Ownership::Ours(own) if own.remembered) {
         memory.foreign = None;
     }
     memory

@@ -1,25 +1,25 @@
 //! Condition `Ready`, and whether `Reconciling` or `Stalled` stands beside it. Pure.
 
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
-
-use super::super::assess::{Assessment, Blocked, Deletion, Drift, Phase};
-use super::super::memory::Memory;
-use super::super::subject::Subject;
-use super::{Reason, Saying, Truth, words};
-use crate::failure::Blocking;
+use super::super::assess::{Blocked, Deletion, Phase, Sync};
+use super::super::knowledge::RowStatus;
+use super::standing::{Standing, deletion_blocked, standing};
+use super::synced::drift_of;
+use super::{Reason, Saying, Scene, Truth, words};
+use crate::failure::{Blocking, FailureKind};
+use crate::names::TargetKind;
 
 /// What `Ready` says and what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Ready {
+pub(super) struct Ready {
     /// What `Ready` says.
-    pub saying: Saying,
+    pub(super) saying: Saying,
     /// What stands beside it.
-    pub companion: Companion,
+    pub(super) companion: Companion,
 }
 
 /// Never both: kstatus takes the first that it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Companion {
+pub(super) enum Companion {
     /// Neither.
     None,
     /// `Reconciling=True`.
@@ -29,99 +29,126 @@ pub enum Companion {
 }
 
 /// What `Ready` says and what stands beside it.
-#[must_use]
-pub fn ready(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment, previous: &[Condition]) -> Ready {
+pub(super) fn ready(scene: &Scene<'_>) -> Ready {
+    let Scene { subject, assessment, .. } = *scene;
     match &assessment.phase {
-        Phase::Deleting(state) => deleting(subject, state, assessment),
+        Phase::Deleting(state) => deleting(scene, state),
         Phase::Invalid(message) => stalled(Reason::InvalidSpec, message.clone()),
         Phase::KeyChanged { was, is } => stalled(Reason::KeyChanged, words::key_changed(was, is)),
-        Phase::Suspended => suspended(memory, assessment),
+        Phase::Suspended => suspended(scene),
         Phase::TargetConflict(winner) => stalled(Reason::TargetConflict, words::conflict(subject, winner)),
-        Phase::Foreign(ids) => stalled(Reason::ForeignRevision, words::foreign(ids)),
+        Phase::Foreign(ids) => stalled(Reason::ForeignRevision, words::foreign(ids, assessment)),
         Phase::Drifted(drift) => stalled(Reason::Drifted, words::drifted(drift)),
-        Phase::Refused(blocking) => refused(*blocking, subject, assessment, previous),
+        Phase::Refused(blocking) => refused(*blocking, scene),
         Phase::WaitingForParent => {
             reconciling(Truth::False, Reason::WaitingForParent, words::waiting_for_parent(subject, assessment))
         }
-        Phase::Changing => changing(memory, assessment, previous, subject.generation),
-        Phase::RolloutCanceled => stalled(Reason::RolloutCanceled, words::canceled(memory)),
-        Phase::RolloutFailed => stalled(Reason::RolloutFailed, words::failed(memory)),
-        Phase::Done => done(memory, assessment),
+        Phase::Changing => changing(scene),
+        Phase::RolloutCanceled => stalled(Reason::RolloutCanceled, words::canceled(scene.memory)),
+        Phase::RolloutFailed => failed(scene),
+        Phase::Done => done(scene),
     }
 }
 
-fn done(memory: &Memory, assessment: &Assessment) -> Ready {
-    if let (false, Some(blocked)) = (assessment.verified, &assessment.blocked) {
+fn done(scene: &Scene<'_>) -> Ready {
+    let blocked = scene.blocked();
+    let asking = blocked.is_some() || scene.assessment.look_wanted;
+    if let Some(before) = standing(scene).filter(|_| asking) {
+        return stands(before);
+    }
+    // What the newest deployment contains is still to be read.
+    if scene.assessment.sync == Sync::Unknown {
+        return changing(scene);
+    }
+    match blocked {
         // The one Unknown without Reconciling: nothing is being done, the content was applied.
-        let message = format!("for an hour AWS could not be asked whether this is still so: {}", words::trouble(blocked));
-        return Ready { saying: say(Truth::Unknown, Reason::Unverified, message), companion: Companion::None };
+        Some(blocked) if !scene.assessment.verified => Ready {
+            saying: say(Truth::Unknown, Reason::Unverified, words::unverified(blocked)),
+            companion: Companion::None,
+        },
+        Some(_) | None => Ready {
+            saying: say(Truth::True, Reason::Deployed, words::deployed(scene.memory)),
+            companion: Companion::None,
+        },
     }
-    Ready { saying: say(Truth::True, Reason::Deployed, words::deployed(memory)), companion: Companion::None }
 }
 
-fn changing(memory: &Memory, assessment: &Assessment, previous: &[Condition], generation: i64) -> Ready {
-    match &assessment.blocked {
-        Some(Blocked::Service { retrying: true, .. } | Blocked::Person { .. }) => {
-            let message = assessment.blocked.as_ref().map(words::trouble).unwrap_or_default();
-            reconciling(Truth::False, Reason::ProgressingWithRetry, message)
+fn changing(scene: &Scene<'_>) -> Ready {
+    if let Some(before) = standing(scene) {
+        return stands(before);
+    }
+    match scene.blocked() {
+        Some(blocked @ (Blocked::Service { retrying: true, .. } | Blocked::Person { .. })) => {
+            reconciling(Truth::False, Reason::ProgressingWithRetry, words::trouble(blocked))
         }
-        // A background retry does not lift what was said before its outcome is known.
         Some(Blocked::Service { retrying: false, .. }) | None => {
-            if let Some(before) = still_stalled(previous, generation) {
-                return before;
-            }
-            reconciling(Truth::Unknown, Reason::Progressing, words::progressing(memory, assessment))
+            reconciling(Truth::Unknown, Reason::Progressing, words::progressing(scene))
         }
     }
 }
 
-fn refused(blocking: Blocking, subject: &Subject<'_>, assessment: &Assessment, previous: &[Condition]) -> Ready {
-    let (is_stalled, message) = match &assessment.blocked {
-        Some(Blocked::Person { stalled, trouble, .. }) => (*stalled, trouble.failure.to_string()),
-        Some(Blocked::Service { trouble, .. }) => (false, trouble.failure.to_string()),
-        None => (false, String::new()),
-    };
+fn refused(blocking: Blocking, scene: &Scene<'_>) -> Ready {
+    // Refused was another generation: whether this one is too is not known yet.
+    let Some(blocked) = scene.blocked() else { return changing(scene) };
+    let lasted = matches!(blocked, Blocked::Person { stalled: true, .. });
     // After a restart the two minutes begin anew for the process, not for the reader.
-    if is_stalled || still_stalled(previous, subject.generation).is_some() {
-        return stalled(Reason::Refused(blocking), message);
+    if lasted || standing(scene).is_some() {
+        return stalled(Reason::Refused(blocking), words::trouble(blocked));
     }
-    reconciling(Truth::False, Reason::ProgressingWithRetry, message)
+    reconciling(Truth::False, Reason::ProgressingWithRetry, words::trouble(blocked))
 }
 
-/// The refusal that the resource shows for this very generation.
-fn still_stalled(previous: &[Condition], generation: i64) -> Option<Ready> {
-    let before = previous
-        .iter()
-        .find(|condition| condition.type_ == "Stalled" && condition.observed_generation == Some(generation))?;
-    [Blocking::AccessDenied, Blocking::TargetNotFound, Blocking::InvalidSpec, Blocking::QuotaExceeded]
-        .into_iter()
-        .find(|blocking| blocking.reason() == before.reason)
-        .map(|blocking| stalled(Reason::Refused(blocking), before.message.clone()))
-}
-
-fn suspended(memory: &Memory, assessment: &Assessment) -> Ready {
-    let nothing_to_do = memory.intent.is_none()
-        && assessment.sync == super::super::assess::Sync::UpToDate
-        && !assessment.ownership.is_open()
-        && words::drift_of(assessment).is_none();
-    if nothing_to_do {
-        return done(memory, assessment);
+/// A thing reports a failure itself. The deployment of a group fails only where its rollout was aborted.
+fn failed(scene: &Scene<'_>) -> Ready {
+    match scene.subject.desired().map(|desired| desired.key.target.kind()) {
+        Some(TargetKind::ThingGroup) => stalled(Reason::RolloutCanceled, words::aborted(scene.memory)),
+        Some(TargetKind::Thing) | None => stalled(Reason::RolloutFailed, words::failed(scene.memory)),
     }
-    let message = words::suspended_with_work(assessment);
-    Ready { saying: say(Truth::False, Reason::Suspended, message), companion: Companion::None }
 }
 
-fn deleting(subject: &Subject<'_>, state: &Deletion, assessment: &Assessment) -> Ready {
+/// Where nothing is to be done it is as if it were not suspended.
+fn suspended(scene: &Scene<'_>) -> Ready {
+    let Scene { memory, assessment, .. } = *scene;
+    let has_work = memory.intent.is_some()
+        || assessment.sync != Sync::UpToDate
+        || assessment.ownership.is_open()
+        || drift_of(scene).is_some();
+    if has_work {
+        let saying = say(Truth::False, Reason::Suspended, words::suspended(scene));
+        return Ready { saying, companion: Companion::None };
+    }
+    if let Some(Blocked::Person { reason, .. }) = scene.blocked() {
+        return refused(*reason, scene);
+    }
+    match assessment.ownership.own().and_then(|own| own.status) {
+        Some(RowStatus::Canceled) => stalled(Reason::RolloutCanceled, words::canceled(memory)),
+        Some(RowStatus::Failed) => failed(scene),
+        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => done(scene),
+    }
+}
+
+fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
     if *state == Deletion::KeyUnknown {
         return stalled(Reason::DeletionBlocked, words::key_unknown());
     }
-    match &assessment.blocked {
-        Some(Blocked::Person { stalled: true, trouble, .. }) => {
-            stalled(Reason::DeletionBlocked, words::deletion_blocked(&trouble.failure.to_string()))
+    let before = deletion_blocked(scene);
+    match (scene.blocked(), before) {
+        (Some(blocked @ Blocked::Person { stalled: true, .. }), _)
+        | (Some(blocked @ Blocked::Person { .. }), Some(_)) => {
+            stalled(Reason::DeletionBlocked, words::deletion_blocked(blocked))
         }
-        Some(blocked) => reconciling(Truth::False, Reason::Removing, words::trouble(blocked)),
-        None => reconciling(Truth::False, Reason::Removing, words::removing(subject)),
+        // AWS deletes as many as it can: what was refused is refused no more.
+        (Some(blocked), _) if blocked.trouble().failure.kind == FailureKind::DeletionLimit => {
+            reconciling(Truth::False, Reason::Removing, words::trouble(blocked))
+        }
+        (_, Some(before)) => stands(before),
+        (Some(blocked), None) => reconciling(Truth::False, Reason::Removing, words::trouble(blocked)),
+        (None, None) => reconciling(Truth::False, Reason::Removing, words::removing(scene.subject, state)),
     }
+}
+
+fn stands(before: Standing) -> Ready {
+    stalled(before.reason, before.message)
 }
 
 fn reconciling(truth: Truth, reason: Reason, message: String) -> Ready {
@@ -134,9 +161,4 @@ fn stalled(reason: Reason, message: String) -> Ready {
 
 fn say(truth: Truth, reason: Reason, message: String) -> Saying {
     Saying { truth, reason, message }
-}
-
-/// What AWS lost, in the words of the condition.
-pub(super) fn drift_words(drift: &Drift) -> String {
-    words::drifted(drift)
 }

@@ -1,39 +1,82 @@
 //! The sentences of the conditions: what is the case and what to do next. Pure.
 
-use super::super::assess::{Assessment, Blocked, Drift, Ownership, Phase, Sync};
-use super::super::knowledge::RowStatus;
+use jiff::Timestamp;
+
+use super::super::assess::{Assessment, Blocked, Deletion, Drift, Ownership, Phase, Subdeployments, Sync};
 use super::super::memory::Memory;
 use super::super::subject::{Claimant, Subject, Wanted};
 use super::super::tags::Cause;
-use super::{Reason, Saying, Truth};
-use crate::api::REDEPLOY_AT;
+use super::synced::drift_of;
+use super::{Reason, Saying, Scene, Truth};
+use crate::api::{DeletionPolicy, REDEPLOY_AT};
+
+/// Ids of other people's deployments that a message names.
+const NAMED_AT_MOST: usize = 3;
 
 pub(super) fn deployed(memory: &Memory) -> String {
-    let Some(own) = &memory.deployment else { return "nothing is deployed".to_owned() };
-    match &own.revision_id {
-        Some(revision) => format!("revision {revision} is deployment {}", own.deployment_id),
-        None => format!("deployment {}", own.deployment_id),
+    format!("AWS has what the spec says: {}", named(memory))
+}
+
+fn named(memory: &Memory) -> String {
+    match memory.deployment.as_ref().map(|own| (&own.revision_id, &own.deployment_id)) {
+        Some((Some(revision), id)) => format!("revision {revision}, deployment {id}"),
+        Some((None, id)) => format!("deployment {id}"),
+        None => "the deployment".to_owned(),
     }
 }
 
-pub(super) fn progressing(memory: &Memory, assessment: &Assessment) -> String {
-    match (&memory.intent, &assessment.blocked) {
+pub(super) fn progressing(scene: &Scene<'_>) -> String {
+    match (&scene.memory.intent, scene.blocked()) {
         (_, Some(blocked)) => trouble(blocked),
-        (Some(intent), None) => match intent.cause {
-            Cause::Create => "the deployment is being created".to_owned(),
-            Cause::Change => "a revision with the changed content is being created".to_owned(),
-            Cause::Redeploy => format!("a revision of the same content is being created, as {REDEPLOY_AT} asks"),
-            Cause::Parent => "a revision is being created, because the parent's new one ended the last".to_owned(),
-        },
+        (Some(_), None) => being_made(scene),
         (None, None) => "AWS is being asked what is deployed to the target".to_owned(),
     }
 }
 
+pub(super) fn being_made(scene: &Scene<'_>) -> String {
+    if scene.assessment.phase == Phase::Suspended {
+        return "a revision may be on its way to AWS; it is being found out what became of it".to_owned();
+    }
+    match scene.memory.intent.as_ref().map(|intent| intent.cause) {
+        Some(Cause::Create) => "the deployment is being created".to_owned(),
+        Some(Cause::Change) | None => "a revision with the changed content is being created".to_owned(),
+        Some(Cause::Redeploy) => {
+            format!("a revision of the same content is being created, as the annotation {REDEPLOY_AT} asks")
+        }
+        Some(Cause::Parent) => "a revision is being created, because the parent's new one ended the last".to_owned(),
+    }
+}
+
+/// How often it was tried is not said: every try would be a write of the status.
 pub(super) fn trouble(blocked: &Blocked) -> String {
-    let story = blocked.trouble();
-    match story.attempts {
-        0 | 1 => story.failure.to_string(),
-        attempts => format!("{attempts} times in a row: {}", story.failure),
+    match blocked {
+        Blocked::Service { retrying: true, trouble, .. } => format!("tried again, in vain so far: {}", trouble.failure),
+        Blocked::Service { retrying: false, trouble, .. } | Blocked::Person { trouble, .. } => {
+            trouble.failure.to_string()
+        }
+    }
+}
+
+pub(super) fn unverified(blocked: &Blocked) -> String {
+    format!(
+        "AWS had what the spec says, and could not be asked for an hour whether that is still so: {}",
+        blocked.trouble().failure
+    )
+}
+
+pub(super) fn out_of_date(assessment: &Assessment) -> String {
+    match &assessment.ownership {
+        Ownership::Vacant => "the target has no deployment in AWS: one is due".to_owned(),
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Unidentified { .. }
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => {
+            "the newest revision in AWS is not what is asked for: a new one is due".to_owned()
+        }
     }
 }
 
@@ -41,14 +84,21 @@ pub(super) fn waiting_for_parent(subject: &Subject<'_>, assessment: &Assessment)
     if let Sync::DueAt(at) = assessment.sync {
         return format!(
             "the parent's new revision has ended this subdeployment; a new one is made at {}, if the resource is still there then",
-            at.strftime("%H:%M:%S UTC")
+            time(at)
         );
     }
     match &subject.peers.parent {
         Some(parent) if parent.object.namespace == subject.object.namespace => {
-            format!("waits until the parent's deployment, GreengrassDeployment {}, is in AWS", parent.object.name)
+            let name = &parent.object.name;
+            format!(
+                "waits until GreengrassDeployment {name}, which makes the parent's deployment, is in AWS; see its conditions"
+            )
         }
-        Some(_) | None => "waits until the parent's deployment is in AWS".to_owned(),
+        // Another namespace's names are not for everybody's eyes.
+        Some(_) | None => {
+            "waits until the parent's deployment is in AWS; a GreengrassDeployment in another namespace makes it"
+                .to_owned()
+        }
     }
 }
 
@@ -59,97 +109,155 @@ pub(super) fn conflict(subject: &Subject<'_>, winner: &Claimant) -> String {
     } else {
         "a GreengrassDeployment in another namespace".to_owned()
     };
-    format!("{who} already deploys to this target; delete one of the two, this one takes over when the other is gone")
-}
-
-pub(super) fn foreign(ids: &[String]) -> String {
-    let named: Vec<&str> = ids.iter().take(3).map(String::as_str).collect();
-    let more = if ids.len() > 3 { format!(" and {} more", ids.len() - 3) } else { String::new() };
     format!(
-        "the target has a deployment that this resource did not make ({}{more}); nothing was changed: cancel and delete it in \
-         AWS if this resource shall take its place",
-        named.join(", ")
+        "{who} has the same target and goes first; delete one of the two: when the other is gone, this one takes over by itself"
     )
 }
 
-pub(super) fn drifted(drift: &Drift) -> String {
-    let what = match drift {
-        Drift::Overridden(id) => format!("deployment {id}, which this resource did not make, is newer than ours"),
-        Drift::Missing => "the deployment was deleted in AWS".to_owned(),
-        Drift::Superseded(id) => format!("deployment {id} was superseded in AWS and nothing is in force any more"),
+pub(super) fn foreign(ids: &[String], assessment: &Assessment) -> String {
+    let shown: Vec<&str> = ids.iter().take(NAMED_AT_MOST).map(String::as_str).collect();
+    let more = match ids.len().saturating_sub(NAMED_AT_MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
     };
-    format!("{what}; to deploy what the spec says, set the annotation {REDEPLOY_AT} to a new value, for example the time of day")
+    let shown = shown.join(", ");
+    match assessment.subdeployments {
+        Subdeployments::Foreign(_) => format!(
+            "a new revision would end subdeployments of the target that this cluster did not make ({shown}{more}); nothing was \
+             changed: cancel and delete them in AWS if they are not needed, or put the spec back"
+        ),
+        Subdeployments::Unneeded | Subdeployments::Unread | Subdeployments::Unidentified(_) | Subdeployments::Clear => {
+            format!(
+                "the target has deployments that this resource did not make, the newest is {shown}{more}; nothing was changed: \
+             cancel and delete all of them in AWS if this resource shall take their place, else delete this resource"
+            )
+        }
+    }
+}
+
+pub(super) fn drifted(drift: &Drift) -> String {
+    format!(
+        "{}; nothing was changed: to deploy what the spec says, set the annotation {REDEPLOY_AT} to a new value, for example \
+         the time of day",
+        drift_itself(drift)
+    )
+}
+
+pub(super) fn drifted_and_suspended(drift: &Drift) -> String {
+    format!("{}; nothing is done about it, because spec.suspend is true", drift_itself(drift))
+}
+
+fn drift_itself(drift: &Drift) -> String {
+    match drift {
+        Drift::Overridden(id) => {
+            format!("deployment {id}, which this resource did not make, has taken the place of ours")
+        }
+        Drift::Missing => "the deployment was deleted in AWS".to_owned(),
+        Drift::Superseded(id) => format!("deployment {id} was superseded in AWS, and what superseded it is gone"),
+    }
 }
 
 pub(super) fn key_changed(was: &str, is: &str) -> String {
-    format!("this resource has deployed to {was} and now means {is}; nothing is written: put the target back, or create a new resource")
+    format!(
+        "this resource has deployed to {was} and now means {is}; nothing is written: put the target back, or create another resource for the new one"
+    )
 }
 
 pub(super) fn canceled(memory: &Memory) -> String {
     format!(
-        "{} was cancelled in AWS and is not made again by itself: change the spec, or set the annotation {REDEPLOY_AT} to a new value",
-        deployed(memory)
+        "{} was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: change the spec, or \
+         set the annotation {REDEPLOY_AT} to a new value",
+        named(memory)
+    )
+}
+
+pub(super) fn aborted(memory: &Memory) -> String {
+    format!(
+        "AWS has given up {}, because its rollout was aborted; it is not made again by itself: change the spec, or set the \
+         annotation {REDEPLOY_AT} to a new value",
+        named(memory)
     )
 }
 
 pub(super) fn failed(memory: &Memory) -> String {
     format!(
-        "{} failed on the device: look at its effective deployments in AWS, then change the spec or set the annotation {REDEPLOY_AT} to a new value",
-        deployed(memory)
+        "{} failed on the device; see why with aws greengrassv2 list-effective-deployments, then change the spec, or set the \
+         annotation {REDEPLOY_AT} to a new value",
+        named(memory)
     )
 }
 
-pub(super) fn removing(subject: &Subject<'_>) -> String {
-    match subject.wanted {
-        Wanted::Absent { policy, .. } => {
-            format!("deletionPolicy {}: deployments of this resource are being cleared in AWS", super::super::memory::policy_name(*policy))
+pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
+    let Wanted::Absent { policy, suspended, .. } = subject.wanted else {
+        return "the resource is being deleted".to_owned();
+    };
+    let what = match (policy, suspended) {
+        (DeletionPolicy::Retain, _) => "AWS is left as it is, as deletionPolicy Retain says",
+        (_, true) => "AWS is left as it is, because spec.suspend is true",
+        (DeletionPolicy::Cancel, false) => "the deployment is being cancelled in AWS, as deletionPolicy Cancel says",
+        (DeletionPolicy::Delete, false) => {
+            "the deployments of this resource are being cancelled and deleted in AWS, as deletionPolicy Delete says"
         }
-        Wanted::Present(..) | Wanted::Invalid(_) => String::new(),
+    };
+    match state {
+        Deletion::Release { .. } => {
+            "nothing is left to be done in AWS; another finalizer holds the resource".to_owned()
+        }
+        Deletion::Wait(until) => {
+            format!("{what}; waits until {}, by when AWS shows what became of the last request", time(*until))
+        }
+        Deletion::KeyUnknown
+        | Deletion::Look
+        | Deletion::Read(_)
+        | Deletion::Settle
+        | Deletion::Cancel(_)
+        | Deletion::Delete(_) => what.to_owned(),
     }
 }
 
-pub(super) fn deletion_blocked(failure: &str) -> String {
-    format!("{failure}; it is tried again; to let go and leave AWS as it is, set spec.deletionPolicy to Retain")
+pub(super) fn deletion_blocked(blocked: &Blocked) -> String {
+    format!(
+        "AWS can't be cleared, and it is tried again: {}; to let go and leave AWS as it is, set spec.deletionPolicy to Retain",
+        blocked.trouble().failure
+    )
 }
 
 pub(super) fn key_unknown() -> String {
-    "spec.targetArn can't be read, so it is not known what to clear in AWS; to let go, set spec.deletionPolicy to Retain".to_owned()
+    "spec.targetArn can't be read, so it is not known what to clear in AWS; to let go and leave AWS as it is, set \
+     spec.deletionPolicy to Retain"
+        .to_owned()
 }
 
-pub(super) fn suspended(assessment: &Assessment) -> Saying {
-    Saying { truth: Truth::True, reason: Reason::Suspended, message: suspended_with_work(assessment) }
+pub(super) fn suspended_condition(scene: &Scene<'_>) -> Saying {
+    Saying { truth: Truth::True, reason: Reason::Suspended, message: suspended(scene) }
 }
 
-pub(super) fn suspended_with_work(assessment: &Assessment) -> String {
-    let work = match (&assessment.sync, &assessment.ownership) {
-        (Sync::UpToDate, _) => "nothing is to be done",
-        (Sync::Due(_) | Sync::DueAt(_), _) => "a revision is due",
-        (Sync::Unknown, Ownership::Foreign { .. }) => "the target has a deployment that this resource did not make",
-        (Sync::Unknown, _) => "it is not known whether AWS has what the spec says",
-    };
-    format!("spec.suspend is true, so nothing is written to AWS; {work}")
-}
-
-/// Drift, whatever phase is shown.
-pub(super) fn drift_of(assessment: &Assessment) -> Option<Drift> {
-    if let Phase::Drifted(drift) = &assessment.phase {
-        return Some(drift.clone());
-    }
-    if assessment.phase != Phase::Suspended {
-        return None;
-    }
-    match &assessment.ownership {
-        Ownership::Overridden { deployment_id } => Some(Drift::Overridden(deployment_id.clone())),
-        Ownership::Missing => Some(Drift::Missing),
-        Ownership::Ours(own) if own.status == Some(RowStatus::Inactive) && !assessment.sync.is_parent_pending() => {
-            Some(Drift::Superseded(own.deployment_id.clone()))
+pub(super) fn suspended(scene: &Scene<'_>) -> String {
+    let Scene { memory, assessment, .. } = *scene;
+    let case = if let Phase::Deleting(_) = assessment.phase {
+        "the resource is being deleted, and AWS is left as it is".to_owned()
+    } else if let Some(drift) = drift_of(scene) {
+        drift_itself(&drift)
+    } else if memory.intent.is_some() {
+        being_made(scene)
+    } else {
+        match (&assessment.sync, &assessment.ownership) {
+            (Sync::UpToDate, _) => "nothing is to be done".to_owned(),
+            (Sync::Due(_) | Sync::DueAt(_), _) => {
+                "a revision is due, and is made when suspend is taken away".to_owned()
+            }
+            (Sync::Unknown, Ownership::Foreign { .. }) => {
+                "the target has deployments that this resource did not make".to_owned()
+            }
+            (Sync::Unknown, _) => match scene.blocked() {
+                Some(blocked) => trouble(blocked),
+                None => "AWS has not been read yet".to_owned(),
+            },
         }
-        Ownership::Ours(_)
-        | Ownership::Unread
-        | Ownership::Remembered(_)
-        | Ownership::Doubted(..)
-        | Ownership::Vacant
-        | Ownership::Unidentified { .. }
-        | Ownership::Foreign { .. } => None,
-    }
+    };
+    format!("spec.suspend is true, so nothing is written to AWS; {case}")
+}
+
+fn time(at: Timestamp) -> String {
+    at.strftime("%H:%M:%S UTC").to_string()
 }

@@ -1,0 +1,191 @@
+//! What only a person can mend, and what is found at once.
+
+use greengrass_operator_core::deployment::knowledge::{Details, Reading, Row, RowStatus};
+use greengrass_operator_core::deployment::subject::{Claimant, Wanted};
+use greengrass_operator_core::deployment::tags::Cause;
+use greengrass_operator_core::names::{Key, TargetArn};
+use jiff::Timestamp;
+
+use crate::stage::{GROUP, PARENT, Stage, THING, named};
+
+#[test]
+fn an_invalid_spec_is_stalled_at_once_with_the_sentences_of_the_validation() {
+    let mut stage = Stage::applied();
+    stage.generation = 2;
+    stage.wanted = Some(Wanted::Invalid("spec.components: must not be empty".into()));
+    assert_eq!(stage.said(), "Ready=False/InvalidSpec Stalled Synced=Unknown/Unknown");
+    assert_eq!(stage.message("Ready"), "spec.components: must not be empty");
+    assert_eq!(stage.message("Synced"), "not compared with AWS, because the spec can't be used");
+    assert_eq!((stage.status.observed_generation, stage.status.applied_generation), (Some(2), Some(1)));
+}
+
+#[test]
+fn a_resource_that_means_another_target_is_stalled_and_names_both() {
+    let mut stage = Stage::applied();
+    stage.memory.key = Some(Key { target: TargetArn::parse(PARENT).unwrap(), parent: None });
+    assert_eq!(stage.said(), "Ready=False/KeyChanged Stalled Synced=Unknown/Unknown");
+    assert_eq!(
+        stage.message("Ready"),
+        format!(
+            "this resource has deployed to {PARENT} and now means {GROUP}; nothing is written: put the target back, or create \
+             another resource for the new one"
+        )
+    );
+    assert_eq!(stage.status.resolved.as_ref().unwrap().target_arn, PARENT);
+}
+
+fn conflict(namespace: &str) -> Stage {
+    let mut stage = Stage::new();
+    stage.aws_shows(&[("foreign-1", 1, RowStatus::Active)]);
+    stage.peers.claimants = vec![Claimant {
+        object: named(namespace, "elder"),
+        created_at: Timestamp::UNIX_EPOCH,
+        has_deployment: true,
+        deleting: false,
+    }];
+    assert_eq!(stage.said(), "Ready=False/TargetConflict Stalled Synced=Unknown/Unknown");
+    stage
+}
+
+#[test]
+fn the_other_resource_with_the_target_is_named_in_the_same_namespace() {
+    assert_eq!(
+        conflict("plant").message("Ready"),
+        "GreengrassDeployment elder has the same target and goes first; delete one of the two: when the other is gone, this \
+         one takes over by itself"
+    );
+}
+
+#[test]
+fn the_other_resource_with_the_target_is_not_named_in_another_namespace() {
+    let stage = conflict("secret");
+    for condition in &stage.status.conditions {
+        assert!(!condition.message.contains("elder") && !condition.message.contains("secret"), "{condition:?}");
+    }
+    assert!(stage.message("Ready").starts_with("a GreengrassDeployment in another namespace has the same target"));
+}
+
+#[test]
+fn a_deployment_of_somebody_else_is_named_and_left_alone() {
+    let mut stage = Stage::new();
+    stage.aws_shows(&[("foreign-2", 2, RowStatus::Active), ("foreign-1", 1, RowStatus::Inactive)]);
+    assert_eq!(stage.said(), "Ready=False/ForeignRevision Stalled Synced=False/ForeignRevision");
+    assert_eq!(
+        stage.message("Ready"),
+        "the target has deployments that this resource did not make, the newest is foreign-2; nothing was changed: cancel and \
+         delete all of them in AWS if this resource shall take their place, else delete this resource"
+    );
+}
+
+#[test]
+fn subdeployments_of_somebody_else_hold_a_new_revision_up() {
+    let mut stage = Stage::applied();
+    stage.edit_version();
+    let subdeployments: Vec<Row> = ["s-1", "s-2", "s-3", "s-4"]
+        .map(|id| Row {
+            deployment_id: id.into(),
+            revision_id: 1,
+            created_at: stage.now,
+            status: RowStatus::Active,
+            target_arn: THING.into(),
+            parent_target_arn: Some(GROUP.into()),
+        })
+        .into();
+    for row in &subdeployments {
+        let details = Details { row: row.clone(), tags: [].into(), iot_job_id: None, iot_job_arn: None };
+        stage.knowledge.read(&row.deployment_id, stage.now, Some(details));
+    }
+    stage.knowledge.subdeployments = Some(Reading { at: stage.now, value: subdeployments });
+    assert_eq!(stage.said(), "Ready=False/ForeignRevision Stalled Synced=False/ForeignRevision");
+    assert_eq!(
+        stage.message("Ready"),
+        "a new revision would end subdeployments of the target that this cluster did not make (s-1, s-2, s-3 and 1 more); \
+         nothing was changed: cancel and delete them in AWS if they are not needed, or put the spec back"
+    );
+}
+
+const WAY_OUT: &str = "nothing was changed: to deploy what the spec says, set the annotation \
+                       greengrass-operator.dev/redeploy-at to a new value, for example the time of day";
+
+fn assert_drifted(mut stage: Stage, what: &str) {
+    assert_eq!(stage.said(), "Ready=False/Drifted Stalled Synced=False/Drifted");
+    assert_eq!(stage.message("Ready"), format!("{what}; {WAY_OUT}"));
+}
+
+#[test]
+fn a_deployment_above_ours_is_drift() {
+    let mut stage = Stage::applied();
+    stage.aws_shows(&[("foreign-2", 2, RowStatus::Active), ("d-1", 1, RowStatus::Inactive)]);
+    assert_drifted(stage, "deployment foreign-2, which this resource did not make, has taken the place of ours");
+}
+
+pub(crate) fn deleted_in_aws() -> Stage {
+    let mut stage = Stage::applied();
+    stage.knowledge.details.clear();
+    stage.aws_shows(&[]);
+    assert_eq!(stage.said(), "Ready=True/Deployed Synced=True/UpToDate", "one look that does not show it says nothing");
+    stage.wait(jiff::SignedDuration::from_secs(61));
+    stage.aws_shows(&[]);
+    stage
+}
+
+#[test]
+fn a_deployment_that_was_deleted_is_drift() {
+    assert_drifted(deleted_in_aws(), "the deployment was deleted in AWS");
+}
+
+#[test]
+fn a_deployment_that_was_superseded_by_one_that_is_gone_is_drift() {
+    let mut stage = Stage::applied();
+    stage.aws_shows(&[("d-1", 1, RowStatus::Inactive)]);
+    assert_drifted(stage, "deployment d-1 was superseded in AWS, and what superseded it is gone");
+}
+
+#[test]
+fn a_new_redeploy_at_ends_drift_with_the_write_of_its_revision() {
+    let mut stage = deleted_in_aws();
+    assert_eq!(stage.said(), "Ready=False/Drifted Stalled Synced=False/Drifted");
+    stage.redeploy_at = Some("now".into());
+    stage.begin(Cause::Redeploy);
+    assert_eq!(stage.said(), "Ready=Unknown/Progressing Reconciling Synced=Unknown/Unknown");
+}
+
+#[test]
+fn a_revision_that_was_cancelled_is_not_made_again() {
+    let mut stage = Stage::applied();
+    stage.aws_shows(&[("d-1", 1, RowStatus::Canceled)]);
+    assert_eq!(stage.said(), "Ready=False/RolloutCanceled Stalled Synced=True/UpToDate");
+    assert_eq!(
+        stage.message("Ready"),
+        "revision 1, deployment d-1 was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: \
+         change the spec, or set the annotation greengrass-operator.dev/redeploy-at to a new value"
+    );
+    assert_eq!(stage.status.deployment_status.as_deref(), Some("CANCELED"));
+}
+
+#[test]
+fn a_revision_of_a_group_that_failed_was_aborted() {
+    let mut stage = Stage::applied();
+    stage.aws_shows(&[("d-1", 1, RowStatus::Failed)]);
+    assert_eq!(stage.said(), "Ready=False/RolloutCanceled Stalled Synced=True/UpToDate");
+    assert!(
+        stage
+            .message("Ready")
+            .starts_with("AWS has given up revision 1, deployment d-1, because its rollout was aborted")
+    );
+}
+
+#[test]
+fn a_revision_that_failed_on_its_thing_says_where_to_look() {
+    let mut stage = Stage::of_thing();
+    stage.aws_shows(&[("d-1", 1, RowStatus::Failed)]);
+    assert_eq!(stage.said(), "Ready=False/RolloutFailed Stalled Synced=True/UpToDate");
+    assert!(stage.message("Ready").contains("list-effective-deployments"), "{}", stage.message("Ready"));
+}
+
+#[test]
+fn a_thing_whose_device_is_done_is_deployed() {
+    let mut stage = Stage::of_thing();
+    stage.aws_shows(&[("d-1", 1, RowStatus::Completed)]);
+    assert_eq!(stage.said(), "Ready=True/Deployed Synced=True/UpToDate");
+}
