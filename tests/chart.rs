@@ -20,7 +20,7 @@ fn chart() -> PathBuf {
 fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
     let mut helm = Command::new(testcluster::tools::clients().unwrap().join("helm"));
     // Without a kubeconfig, a cluster that the user happens to be logged in to must not be asked.
-    helm.args(arguments).env("KUBECONFIG", kubeconfig.unwrap_or(Path::new("/dev/null"))).output().unwrap()
+    helm.args(arguments).env("KUBECONFIG", kubeconfig.unwrap_or_else(|| Path::new("/dev/null"))).output().unwrap()
 }
 
 /// What helm printed; its complaint, where it refused.
@@ -177,7 +177,7 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
     }
 }
 
-/// What RBAC lets the ServiceAccount do, one line per rule, without what everybody may.
+/// What RBAC lets the `ServiceAccount` do, one line per rule, without what everybody may.
 fn rights(cluster: &Cluster, account: &str, namespace: &str) -> BTreeSet<String> {
     let list = ["auth", "can-i", "--list", "--no-headers", "--as", account, "--namespace", namespace];
     let text = cluster.kubectl(&list).unwrap().success().unwrap();

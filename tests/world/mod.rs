@@ -24,7 +24,7 @@ pub const ACCOUNT: &str = "123456789012";
 /// Where everything is deployed to.
 pub const REGION: &str = "eu-central-1";
 /// What every test waits for happens within seconds; a loaded machine gets a minute.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A world for one test.
 pub struct World {
@@ -233,7 +233,7 @@ pub fn install_definitions(cluster: &Cluster) {
     });
 }
 
-/// The chart's ServiceAccount with the chart's rights, in one namespace.
+/// The chart's `ServiceAccount` with the chart's rights, in one namespace.
 fn grant(cluster: &Cluster, namespace: &str) {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/greengrass-operator");
     let rights = [
