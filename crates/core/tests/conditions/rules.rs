@@ -1,5 +1,6 @@
 //! What holds for every status, whatever the situation.
 
+use greengrass_operator_core::api::GreengrassDeploymentStatus;
 use greengrass_operator_core::deployment::knowledge::RowStatus;
 use greengrass_operator_core::deployment::subject::Wanted;
 use greengrass_operator_core::deployment::summarise::transition;
@@ -7,29 +8,22 @@ use greengrass_operator_core::deployment::tags::Cause;
 use greengrass_operator_core::failure::{FailureKind, Operation};
 use jiff::SignedDuration;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use serde_json::json;
 
+use crate::oracle::{broken_rules, judge_change};
 use crate::stage::Stage;
 
 /// Words that a user of the resource does not know.
 const JARGON: [&str; 8] = ["intent", "ordinal", "assess", "digest", "knowledge", "claimant", "requeue", "row"];
 
-/// Judges the status that a situation wrote last.
-pub(crate) fn assert_kept(stage: &Stage) {
-    let conditions = &stage.status.conditions;
-    let order = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
-    let ours: Vec<&Condition> = conditions.iter().take_while(|c| order.contains(&c.type_.as_str())).collect();
-    let places: Vec<usize> = ours.iter().map(|c| order.iter().position(|name| *name == c.type_).unwrap()).collect();
-    assert!(places.is_sorted_by(|a, b| a < b), "{conditions:#?}");
-    let is_there = |name: &str| ours.iter().any(|c| c.type_ == name);
-    assert!(is_there("Ready") && is_there("Synced") && !(is_there("Reconciling") && is_there("Stalled")));
-    let ready = ours[0];
-    let beside = is_there("Reconciling") || is_there("Stalled");
-    assert!(ready.status != "True" || !beside, "{conditions:#?}");
-    assert!(ready.status != "Unknown" || is_there("Reconciling") || ready.reason == "Unverified", "{conditions:#?}");
+/// Judges a status that a situation wrote, and the change that it made.
+pub(crate) fn assert_kept(before: &GreengrassDeploymentStatus, stage: &Stage) {
+    let object = |status| json!({"metadata": {"generation": stage.generation}, "status": status});
+    let after = object(&stage.status);
+    assert_eq!(broken_rules(&after), Vec::<&str>::new(), "{after:#}");
+    judge_change(&object(before), &after);
     assert_eq!(stage.status.observed_generation, Some(stage.generation));
-    for condition in ours {
-        assert_eq!(condition.observed_generation, Some(stage.generation), "{condition:?}");
-        assert_eq!(condition.last_transition_time.0.subsec_nanosecond(), 0, "{condition:?}");
+    for condition in stage.status.conditions.iter().filter(|condition| !condition.type_.contains('/')) {
         assert_sentence(&condition.message);
     }
 }

@@ -232,12 +232,13 @@ impl Stage {
     /// Writes the status, as a turn does, and says in short what the conditions are.
     pub(crate) fn said(&mut self) -> String {
         let wanted = self.wanted();
+        let before = self.status.clone();
         self.status = self.with_subject(&wanted, |subject| {
             let assessment = assess(subject, &self.memory, &self.knowledge, self.now);
             summarise(subject, &self.memory, &assessment, &self.status.conditions)
         });
         self.memory = Memory::recall(&self.status);
-        crate::rules::assert_kept(self);
+        crate::rules::assert_kept(&before, self);
         let ready_reason = &self.status.conditions[0].reason;
         let short = |name: &str, status: &str, reason: &str| match name {
             "Ready" | "Synced" => format!("{name}={status}/{reason}"),

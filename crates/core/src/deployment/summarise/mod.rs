@@ -12,9 +12,9 @@ use super::assess::{Assessment, Blocked, Ownership, Phase};
 use super::knowledge::Request;
 use super::memory::Memory;
 use super::subject::{Subject, Wanted};
-use ready::{Companion, Ready};
 use crate::api::GreengrassDeploymentStatus;
 use crate::failure::Blocking;
+use ready::{Companion, Ready};
 
 /// Longest message of a condition. The API server takes 32768 bytes; a person reads a few sentences.
 const LONGEST_MESSAGE: usize = 1024;
@@ -182,7 +182,8 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
     if let Wanted::Present(desired, digest) = subject.wanted {
         memory.key = memory.key.or_else(|| Some(desired.key.clone()));
         memory.deletion_policy = Some(desired.deletion_policy);
-        let unchanged = memory.intent.is_none() && !matches!(assessment.phase, Phase::Invalid(_) | Phase::KeyChanged { .. });
+        let unchanged =
+            memory.intent.is_none() && !matches!(assessment.phase, Phase::Invalid(_) | Phase::KeyChanged { .. });
         if let Some(own) = memory.deployment.as_mut().filter(|own| unchanged && own.digest.as_ref() == Some(digest)) {
             own.generation = Some(subject.generation);
         }

@@ -47,8 +47,7 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
         (Sync::UpToDate, Some(blocked)) if !assessment.verified => unknown(words::trouble(blocked)),
         (Sync::UpToDate, _) => say(Truth::True, Reason::UpToDate, words::deployed(memory)),
         (Sync::Due(_) | Sync::DueAt(_), _) => say(Truth::False, Reason::OutOfDate, words::out_of_date(assessment)),
-        (Sync::Unknown, Some(blocked)) => unknown(words::trouble(blocked)),
-        (Sync::Unknown, None) => unknown("AWS has not been read yet".to_owned()),
+        (Sync::Unknown, _) => unknown(words::unread(scene)),
     }
 }
 

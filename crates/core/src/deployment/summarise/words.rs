@@ -249,13 +249,21 @@ pub(super) fn suspended(scene: &Scene<'_>) -> String {
             (Sync::Unknown, Ownership::Foreign { .. }) => {
                 "the target has deployments that this resource did not make".to_owned()
             }
-            (Sync::Unknown, _) => match scene.blocked() {
-                Some(blocked) => trouble(blocked),
-                None => "AWS has not been read yet".to_owned(),
-            },
+            (Sync::Unknown, _) => unread(scene),
         }
     };
     format!("spec.suspend is true, so nothing is written to AWS; {case}")
+}
+
+/// Why it can't be said whether AWS has what the spec says.
+pub(super) fn unread(scene: &Scene<'_>) -> String {
+    match (scene.blocked(), &scene.assessment.ownership) {
+        (Some(blocked), _) => trouble(blocked),
+        (None, Ownership::Unidentified { deployment_id }) => {
+            format!("it has not been read yet who made deployment {deployment_id}, the newest of the target")
+        }
+        (None, _) => "AWS has not been read yet".to_owned(),
+    }
 }
 
 fn time(at: Timestamp) -> String {
