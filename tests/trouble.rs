@@ -133,3 +133,22 @@ fn without_schema(crd: &str) -> String {
         json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
     definition.to_string()
 }
+
+#[test]
+fn a_refused_change_that_is_taken_back_leaves_no_trace() {
+    let world = World::new("revert");
+    let group = world.group("Presses");
+    let manifest = Manifest::new("presses", &group);
+    world.apply(&manifest);
+    world.wait_ready("presses");
+    let refusal =
+        FaultAction::Error { status: 400, code: "ValidationException".into(), message: "no such version".into() };
+    world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, refusal).always());
+    world.apply(&manifest.clone().version("9.9.9"));
+    let refused = world.wait_for("presses", "False", "ProgressingWithRetry");
+    assert!(message(&refused).contains("no such version"), "{}", message(&refused));
+    world.apply(&manifest);
+    let ready = world.wait_ready("presses");
+    assert_eq!(ready["status"]["revisionId"], "1");
+    assert!(ready["status"]["intent"].is_null());
+}

@@ -57,9 +57,15 @@ impl Answer {
         Self { code: 200, body: events.iter().flat_map(|event| [event.to_string(), "\n".to_owned()]).collect() }
     }
 
+    /// What something on the way answers.
+    pub(crate) fn page(code: u16, text: &str) -> Self {
+        Self { code, body: text.to_owned() }
+    }
+
     pub(crate) fn error(code: u16, reason: &str, message: &str) -> Self {
+        // As the API server does, it names the object.
         let body = json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure",
-                          "message": message, "reason": reason, "code": code});
+                          "message": message, "reason": reason, "code": code, "details": {"name": "presses"}});
         Self { code, body: body.to_string() }
     }
 

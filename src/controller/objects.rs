@@ -173,7 +173,8 @@ fn classify(error: &kube::Error) -> ApiError {
     };
     match status.code {
         401 | 403 => ApiError::Denied(status.message.clone()),
-        404 => ApiError::Gone,
+        // Only what names an object speaks of it: a proxy's page and a missing definition are 404 as well.
+        404 if status.details.as_ref().is_some_and(|details| !details.name.is_empty()) => ApiError::Gone,
         // Another object has the name now: its uid is not the one that the write names. (A PUT says it the first way,
         // a PATCH the second.)
         409 | 422
@@ -251,6 +252,13 @@ mod tests {
         assert!(requests[0].uri.contains("fieldSelector=status.resolved.targetArn%3Darn"), "{}", requests[0].uri);
         assert!(!requests[0].uri.contains("resourceVersion="), "{}", requests[0].uri);
         assert!(requests[1].uri.contains("continue=more"));
+    }
+
+    #[tokio::test]
+    async fn a_404_that_names_no_object_is_not_its_end() {
+        let page = Answer::page(404, "nothing here");
+        let (objects, _) = objects_answering([page]);
+        assert!(matches!(objects.get_live(&record("presses", 1).name).await, Err(ApiError::Other(_))));
     }
 
     #[tokio::test(start_paused = true)]

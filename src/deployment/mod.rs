@@ -3,6 +3,7 @@
 //! What is to be done is decided in the core; here it is read (`resolve`), done (`perform`) and driven (`turn`).
 
 mod perform;
+mod publisher;
 mod resolve;
 mod session;
 mod turn;
@@ -76,8 +77,7 @@ impl Deployments {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership } = parts;
-        let sessions = Sessions::new(clock.now());
-        Self { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership, sessions }
+        Self { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership, sessions: Sessions::default() }
     }
 }
 
@@ -103,7 +103,10 @@ impl Kind for Deployments {
             Change::Listed(record) | Change::Changed { after: record, .. } => {
                 self.store.set_references(&record.name, resolve::references(record));
             }
-            Change::Gone(_) => {}
+            Change::Gone(record) => {
+                let key = resolve::key(record, &Memory::recall(&resolve::status(record)));
+                turn::wake_dependants(self, &record.name, key.as_ref());
+            }
         }
         default_wake(change, self.look_interval)
     }

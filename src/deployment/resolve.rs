@@ -104,5 +104,7 @@ fn target_text(target: &TargetArn) -> String {
 
 /// What the record's deployment is for, where it can be told.
 pub(super) fn key(record: &Record, memory: &Memory) -> Option<Key> {
-    raw(record).key().or_else(|| memory.key.clone())
+    let raw = raw(record).key();
+    // What is to be cleared is what was made, whatever the spec has come to say since.
+    if record.is_deleting() { memory.key.clone().or(raw) } else { raw.or_else(|| memory.key.clone()) }
 }

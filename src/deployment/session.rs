@@ -20,23 +20,21 @@ pub(super) struct Session {
 }
 
 /// The sessions of all resources.
+#[derive(Default)]
 pub(super) struct Sessions {
-    since: Timestamp,
     by_name: Mutex<BTreeMap<ObjectName, Session>>,
 }
 
 impl Sessions {
-    /// `since`: when this process began, or gained leadership.
-    pub(super) fn new(since: Timestamp) -> Self {
-        Self { since, by_name: Mutex::new(BTreeMap::new()) }
-    }
-
     /// Takes a session out for a turn; the queue runs one turn of a resource at a time.
-    pub(super) fn take(&self, name: &ObjectName, uid: &str) -> Session {
+    ///
+    /// A turn that breaks off loses its session, and with it what it had sent: the next one begins like a process that has
+    /// just started, now, and not like one that has sent nothing since the operator did.
+    pub(super) fn take(&self, name: &ObjectName, uid: &str, now: Timestamp) -> Session {
         let known = self.lock().remove(name).filter(|session| &*session.uid == uid);
         known.unwrap_or_else(|| Session {
             uid: uid.into(),
-            knowledge: Knowledge::new(self.since),
+            knowledge: Knowledge::new(now),
             next_look_at: None,
             key: None,
         })
@@ -48,8 +46,8 @@ impl Sessions {
     }
 
     /// The resource is gone.
-    pub(super) fn end(&self, name: &ObjectName) -> Option<Session> {
-        self.lock().remove(name)
+    pub(super) fn end(&self, name: &ObjectName) {
+        self.lock().remove(name);
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Session>> {

@@ -3,56 +3,65 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::api::GreengrassDeploymentStatus;
 use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Phase, assess};
-use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
+use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
-use greengrass_operator_core::deployment::summarise::{summarise, transition};
-use greengrass_operator_core::names::ObjectName;
+use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
-use tracing::{debug, info};
+use tokio::time::Instant;
+use tracing::{debug, warn};
 
 use super::perform::{Act, Done};
+use super::publisher::{Publisher, Said};
 use super::session::Session;
 use super::{Deployments, lane, resolve};
 use crate::aws::Class;
 use crate::controller::objects::ApiError;
-use crate::controller::publish::Published;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
-use crate::controller::record::{Json, Record};
+use crate::controller::record::{Record, ResourceVersion};
 use crate::controller::wakes::spread;
 
 /// Steps of one turn. The longest turn there is, taking up a target with fifty foreign revisions, takes 60; a turn that runs
 /// out of steps goes on in the next one.
 const STEPS_AT_MOST: usize = 100;
 
-/// Condition types that are ours to set and to remove.
-const OWN_CONDITIONS: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+/// A turn ends by itself after so long, before the driver breaks it off: what was learnt in a turn that is broken off is lost.
+/// What is under way at that moment takes 40 s at most, a wait for quota and a send.
+const TURN_ENDS_AFTER: Duration = Duration::from_mins(1);
 
-/// So long a resource rests when the API server refuses or does not answer.
+/// Writes that were refused because somebody else's came in between. Three in one turn are no coincidence.
+const CONFLICTS_AT_MOST: u32 = 3;
+
+/// How soon a turn goes on that ran out of steps, of time or of conflicts; twice as long each time.
+const CONTINUES_AFTER: Duration = Duration::from_millis(500);
+
+/// How soon an object that the API server called gone, and the watch did not, is asked for again.
+const GONE_ASKED_AGAIN: Duration = Duration::from_secs(30);
+
+/// So long a resource rests at first when the API server refuses or does not answer, and at most.
 const KUBERNETES_RETRY: Duration = Duration::from_secs(2);
-const KUBERNETES_RETRY_LONGEST: Duration = Duration::from_mins(2);
+const RETRY_LONGEST: Duration = Duration::from_mins(2);
 
 /// Runs one turn.
 pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
     let Some(record) = all.store.get(&turn.name) else {
-        gone(all, &turn.name);
+        all.sessions.end(&turn.name);
         return Rest::until_woken();
     };
-    let mut session = all.sessions.take(&turn.name, &record.uid);
+    let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
     let rest = drive(all, &turn, Record::clone(&record), &mut session).await;
-    all.sessions.put(turn.name.clone(), session);
+    match all.store.get(&turn.name) {
+        Some(_) => all.sessions.put(turn.name.clone(), session),
+        // A live read has said so, and the watch will not say it again.
+        None => wake_dependants(all, &turn.name, session.key.as_ref()),
+    }
     rest
 }
 
-fn gone(all: &Deployments, name: &ObjectName) {
-    let Some(session) = all.sessions.end(name) else { return };
-    wake_dependants(all, name, session.key.as_ref());
-}
-
-fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<&greengrass_operator_core::names::Key>) {
+/// Wakes those whose parent or rival this resource is.
+pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<&Key>) {
     for dependant in key.map(|key| resolve::dependants(key, name, &all.store)).unwrap_or_default() {
         all.queue.wake(dependant, Wake::now(Class::Recovery, Reason::Reference));
     }
@@ -60,53 +69,110 @@ fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<&greengrass
 
 async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut Session) -> Rest {
     want_a_look(all, turn, session);
+    let begun = Instant::now();
+    let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
-        let now = all.clock.now();
-        let status = resolve::status(&record);
-        let memory = Memory::recall(&status);
-        let wanted = resolve::wanted(&record, &memory);
-        let peers = resolve::peers(&record, &wanted, &all.store);
-        let version = record.resource_version.to_string();
-        let subject = subject(all, &record, &version, &wanted, &peers);
-        note_requests(&subject, &memory, &mut session.knowledge, now);
-        session.key = resolve::key(&record, &memory);
-        let assessment = assess(&subject, &memory, &session.knowledge, now);
-        let next = decide(&subject, &memory, &session.knowledge, &assessment);
-        debug!(step, next = name_of(&next), "decided");
-        let act = Act { all, record: &record, subject: &subject, memory: &memory, class: turn.class };
-        let done = match &next {
-            Step::Rest(until) => {
-                let publisher = Publisher { act: &act, status: &status };
-                return match publisher.publish(&memory, &assessment, &mut session.knowledge).await {
-                    Ok(Said::Stands(seen)) => rest(all, session, &assessment, *until, seen),
-                    Ok(Said::Gone) => Rest::until_woken(),
-                    Err(error) => refused(all, turn, &record, error).await,
-                };
+        if begun.elapsed() > TURN_ENDS_AFTER {
+            break;
+        }
+        if record.uid != session.uid {
+            // Another object has the name now. Its turn begins anew, with nothing that was learnt for this one.
+            all.store.set_references(&record.name, resolve::references(&record));
+            return Rest::after(Duration::ZERO, Class::Change);
+        }
+        match one_step(all, turn, &record, session, step).await {
+            Ok(Stepped::Learnt) => {}
+            Ok(Stepped::Wrote(written)) => record = *written,
+            Ok(Stepped::Ended(rest)) => return rest,
+            // What was decided on a stale object was refused: it is decided again on the object itself.
+            Err(ApiError::Conflict) if conflicts < CONFLICTS_AT_MOST => {
+                conflicts += 1;
+                match reread(all, &record, session).await {
+                    Ok(Some(live)) => record = live,
+                    Ok(None) => return gone(all, &record),
+                    Err(error) => return refused(all, turn, &record, error).await,
+                }
             }
-            Step::Ask(query) => act.ask(query, &mut session.knowledge).await,
-            Step::Write(Change::Remember(remembered, why)) => {
-                let publisher = Publisher { act: &act, status: &status };
-                publisher.remember(remembered, *why, &mut session.knowledge).await
-            }
-            Step::Write(change) => act.write(change, &mut session.knowledge).await,
-        };
-        match done {
-            Ok(Done::Learnt) => {}
-            Ok(Done::Wrote(written)) => record = *written,
-            Ok(Done::Gone) => return Rest::until_woken(),
-            Ok(Done::Wait(until)) => {
-                return Rest::back_off(until.saturating_duration_since(tokio::time::Instant::now()), turn.class)
-                    .having_seen(record.resource_version);
-            }
-            Err(ApiError::Conflict) => match act.ask(&Query::Object, &mut session.knowledge).await {
-                Ok(Done::Wrote(live)) => record = *live,
-                Ok(Done::Learnt | Done::Gone | Done::Wait(_)) => return Rest::until_woken(),
-                Err(error) => return refused(all, turn, &record, error).await,
-            },
             Err(error) => return refused(all, turn, &record, error).await,
         }
     }
-    Rest::after(Duration::ZERO, turn.class)
+    // Never at once: a turn that does not end by itself must not become a loop without pause.
+    Rest::back_off(growing(CONTINUES_AFTER, turn), turn.class)
+}
+
+enum Stepped {
+    Learnt,
+    Wrote(Box<Record>),
+    Ended(Rest),
+}
+
+async fn one_step(
+    all: &Deployments,
+    turn: &Turn,
+    record: &Record,
+    session: &mut Session,
+    step: usize,
+) -> Result<Stepped, ApiError> {
+    let now = all.clock.now();
+    let status = resolve::status(record);
+    let memory = Memory::recall(&status);
+    let wanted = resolve::wanted(record, &memory);
+    let peers = resolve::peers(record, &wanted, &all.store);
+    let version = record.resource_version.to_string();
+    let subject = subject(all, record, &version, &wanted, &peers);
+    note_requests(&subject, &memory, &mut session.knowledge, now);
+    session.key = resolve::key(record, &memory);
+    let assessment = assess(&subject, &memory, &session.knowledge, now);
+    let next = decide(&subject, &memory, &session.knowledge, &assessment);
+    debug!(step, next = name_of(&next), "decided");
+    let act = Act { all, record, subject: &subject, memory: &memory, class: turn.class };
+    let publisher = Publisher { act: &act, status: &status };
+    let done = match &next {
+        Step::Rest(until) => {
+            return Ok(Stepped::Ended(match publisher.publish(&memory, &assessment, &mut session.knowledge).await? {
+                Said::Stands(seen) => rest(all, session, &assessment, *until, seen),
+                Said::Gone => gone(all, record),
+            }));
+        }
+        Step::Ask(query) => act.ask(query, &mut session.knowledge).await?,
+        Step::Write(Change::Remember(remembered, why)) => {
+            publisher.remember(remembered, *why, &mut session.knowledge).await?
+        }
+        Step::Write(change) => act.write(change, &mut session.knowledge).await?,
+    };
+    Ok(match done {
+        Done::Learnt => Stepped::Learnt,
+        Done::Wrote(written) => Stepped::Wrote(written),
+        Done::Gone => Stepped::Ended(gone(all, record)),
+        Done::Wait(until) => {
+            // A status that does not know of the newest spec must not stand while the account's quota is paused.
+            let mut seen = record.resource_version;
+            if status.observed_generation != Some(record.generation)
+                && let Said::Stands(written) = publisher.publish(&memory, &assessment, &mut session.knowledge).await?
+            {
+                seen = written;
+            }
+            let delay = until.saturating_duration_since(Instant::now());
+            Stepped::Ended(Rest::back_off(delay, turn.class).having_seen(seen))
+        }
+    })
+}
+
+/// The object as the API server itself has it.
+async fn reread(all: &Deployments, record: &Record, session: &mut Session) -> Result<Option<Record>, ApiError> {
+    let live = all.objects.get_live(&record.name).await?;
+    session.knowledge.live_at = Some(all.clock.now());
+    let known = all.store.observe_live(&record.name, Some(record.resource_version), live);
+    Ok(known.map(|known| Record::clone(&known)))
+}
+
+/// The API server says that the object is gone. Where the watch has not said so too, it is asked again: not everything that
+/// answers 404 on the way speaks of the object.
+fn gone(all: &Deployments, record: &Record) -> Rest {
+    match all.store.get(&record.name) {
+        Some(known) if known.uid == record.uid => Rest::back_off(GONE_ASKED_AGAIN, Class::Recovery),
+        Some(_) | None => Rest::until_woken(),
+    }
 }
 
 /// The step's name alone: its values may hold a configuration, which is nobody's business in a log.
@@ -182,96 +248,13 @@ fn subject<'a>(
     }
 }
 
-enum Said {
-    Stands(crate::controller::record::ResourceVersion),
-    Gone,
-}
-
-struct Publisher<'a> {
-    act: &'a Act<'a>,
-    status: &'a GreengrassDeploymentStatus,
-}
-
-impl Publisher<'_> {
-    /// The status remembers something else, and says where the resource stands with it.
-    async fn remember(&self, memory: &Memory, why: Why, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let act = self.act;
-        let now = act.all.clock.now();
-        let mut after = knowledge.clone();
-        let own = memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
-        match why {
-            Why::Settled | Why::TakenUp => after.settled(own, now),
-            Why::Spent | Why::Closed => after.sends = None,
-            Why::Intent => {
-                if let Some(intent) = &memory.intent {
-                    after.intent_recorded(intent.ordinal);
-                }
-            }
-            Why::Rebound | Why::Foreign | Why::Tagged => {}
-        }
-        if why == Why::Spent {
-            after.look = None;
-        }
-        let assessment = assess(act.subject, memory, &after, now);
-        let status = summarise(act.subject, memory, &assessment, &self.status.conditions);
-        let done = self.put(&status, &mut after).await?;
-        // Only now: what a refused write would have made true is not known.
-        *knowledge = after;
-        info!(?why, "status recorded");
-        Ok(match done {
-            None => Done::Learnt,
-            Some(done) => done,
-        })
-    }
-
-    async fn publish(&self, memory: &Memory, assessment: &Assessment, knowledge: &mut Knowledge) -> Result<Said, ApiError> {
-        let status = summarise(self.act.subject, memory, assessment, &self.status.conditions);
-        Ok(match self.put(&status, knowledge).await? {
-            None => Said::Stands(self.act.record.resource_version),
-            Some(Done::Wrote(record)) => Said::Stands(record.resource_version),
-            Some(Done::Learnt | Done::Gone | Done::Wait(_)) => Said::Gone,
-        })
-    }
-
-    async fn put(&self, status: &GreengrassDeploymentStatus, knowledge: &mut Knowledge) -> Result<Option<Done>, ApiError> {
-        let act = self.act;
-        let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
-        match act.all.objects.publish(act.record, &json, &OWN_CONDITIONS).await? {
-            Published::Unchanged => Ok(None),
-            Published::Written(written) => {
-                let before = self.status;
-                let done = act.wrote(*written, knowledge);
-                if let Some(ready) = transition(&before.conditions, &status.conditions) {
-                    let request_id = knowledge.trouble.as_ref().and_then(|trouble| trouble.failure.request_id.as_deref());
-                    let note = match request_id {
-                        Some(id) => format!("{} (AWS request {id})", ready.message),
-                        None => ready.message.clone(),
-                    };
-                    let is_trouble = ready.reason == "ProgressingWithRetry"
-                        || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
-                    act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
-                }
-                if before.deployment_id != status.deployment_id || ready_of(before) != ready_of(status) {
-                    wake_dependants(act.all, &act.record.name, Memory::recall(status).key.as_ref());
-                }
-                Ok(Some(done))
-            }
-        }
-    }
-}
-
-fn ready_of(status: &GreengrassDeploymentStatus) -> Option<(&str, i64)> {
-    let synced = status.conditions.iter().find(|condition| condition.type_ == "Synced")?;
-    Some((&synced.status, synced.observed_generation.unwrap_or_default()))
-}
-
 /// When the next turn is, and what is kept until then.
 fn rest(
     all: &Deployments,
     session: &mut Session,
     assessment: &Assessment,
     until: Option<Timestamp>,
-    seen: crate::controller::record::ResourceVersion,
+    seen: ResourceVersion,
 ) -> Rest {
     let now = assessment.now;
     let next_look = match session.next_look_at {
@@ -310,17 +293,21 @@ fn rest(
     .having_seen(seen)
 }
 
-/// The API server refuses or does not answer: nothing can be said on the resource, so the log and an event say it.
+/// The API server refuses or does not answer. Where it refuses the status itself nothing can be said on the resource, so the
+/// log and an event say it.
 async fn refused(all: &Deployments, turn: &Turn, record: &Record, error: ApiError) -> Rest {
     match error {
-        ApiError::Gone => Rest::until_woken(),
-        ApiError::Conflict => Rest::after(Duration::from_millis(200), turn.class),
+        ApiError::Gone => gone(all, record),
+        ApiError::Conflict => Rest::back_off(growing(CONTINUES_AFTER, turn), turn.class),
         ApiError::Denied(message) | ApiError::Other(message) => {
-            tracing::warn!(message, "the API server refused or did not answer");
+            warn!(message, "the API server refused or did not answer");
             all.events.warning(record, "ApiServerRefused", &message).await;
-            let factor = 2_u32.saturating_pow(turn.failures.min(10));
-            Rest::back_off(KUBERNETES_RETRY.saturating_mul(factor).min(KUBERNETES_RETRY_LONGEST), turn.class)
+            Rest::back_off(growing(KUBERNETES_RETRY, turn), turn.class)
         }
     }
 }
 
+/// Twice as long with each turn in a row that ended so.
+fn growing(first: Duration, turn: &Turn) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(turn.failures.min(10))).min(RETRY_LONGEST)
+}

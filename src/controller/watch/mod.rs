@@ -27,6 +27,9 @@ use crate::controller::store::{Applied, Store};
 use crate::controller::wakes::Change;
 use crate::telemetry::metrics::{KubernetesOutcome, Verb};
 
+/// Rights that come a moment after the operator are not gone; the back-off makes three refusals some seconds.
+const REFUSALS_BEFORE_GOING_ON: u32 = 3;
+
 /// The watch of a kind.
 pub struct Watch<K> {
     kind: Arc<K>,
@@ -64,7 +67,7 @@ impl<K: Kind> Watch<K> {
 
     async fn watch(&self, namespace: Option<&str>) {
         let mut listing = Listing::Streaming;
-        let mut session = Session { watch: self, namespace, listed: None, was_listed: false };
+        let mut session = Session { watch: self, namespace, listed: None, was_listed: false, refusals: 0 };
         loop {
             let config = match listing {
                 Listing::Streaming => Config::default().streaming_lists(),
@@ -77,6 +80,7 @@ impl<K: Kind> Watch<K> {
                     Ok(event) => session.take(event),
                     Err(error) => {
                         self.failed(namespace, &error);
+                        session.refused(&error);
                         if listing == Listing::Streaming && is_refused_list(&error) {
                             info!(kind = K::NAME, "the API server has no streaming lists: reading pages");
                             listing = Listing::Pages;
@@ -116,6 +120,8 @@ struct Session<'a, K> {
     /// While a list is under way: what it has brought.
     listed: Option<BTreeSet<ObjectName>>,
     was_listed: bool,
+    /// Refusals in a row before the first list.
+    refusals: u32,
 }
 
 impl<K: Kind> Session<'_, K> {
@@ -165,6 +171,24 @@ impl<K: Kind> Session<'_, K> {
         for record in gone {
             self.watch.wake(&Change::Gone(&record));
         }
+        self.count_as_listed();
+    }
+
+    /// One namespace of several that is gone, with the rights in it, must not keep the others waiting. It joins when it can be
+    /// read.
+    fn refused(&mut self, error: &Error) {
+        let is_final = matches!(status_of(error), Some(403 | 404));
+        self.refusals = if is_final { self.refusals + 1 } else { 0 };
+        if let Some(namespace) = self.namespace
+            && self.refusals == REFUSALS_BEFORE_GOING_ON
+            && !self.was_listed
+        {
+            warn!(kind = K::NAME, namespace, "the namespace can't be read; the others go on without it");
+            self.count_as_listed();
+        }
+    }
+
+    fn count_as_listed(&mut self) {
         if !self.was_listed {
             self.was_listed = true;
             if self.watch.unlisted.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -176,11 +200,15 @@ impl<K: Kind> Session<'_, K> {
 
 /// A server without streaming lists answers "sendInitialEvents is forbidden" with 422, older ones with 400.
 fn is_refused_list(error: &Error) -> bool {
+    matches!(status_of(error), Some(400 | 422))
+}
+
+fn status_of(error: &Error) -> Option<u16> {
     match error {
-        Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 400 | 422),
-        Error::WatchError(status) => matches!(status.code, 400 | 422),
-        Error::WatchStartFailed(_) | Error::InitialListFailed(_) | Error::WatchFailed(_) | Error::NoResourceVersion => {
-            false
+        Error::WatchStartFailed(kube::Error::Api(status)) | Error::InitialListFailed(kube::Error::Api(status)) => {
+            Some(status.code)
         }
+        Error::WatchError(status) => Some(status.code),
+        Error::WatchStartFailed(_) | Error::InitialListFailed(_) | Error::WatchFailed(_) | Error::NoResourceVersion => None,
     }
 }

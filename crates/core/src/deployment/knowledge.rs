@@ -310,7 +310,8 @@ impl Knowledge {
     /// A call failed.
     pub fn failed(&mut self, failure: Failure, now: Timestamp, wait: impl FnOnce(u32, Timestamp) -> Duration, request: Request) {
         let (attempts, first_at) = match &self.trouble {
-            Some(trouble) if trouble.failure.operation == failure.operation && trouble.request == request => {
+            // Of whatever call: a list and a create that fail in turns are one streak.
+            Some(trouble) if trouble.request == request => {
                 (trouble.attempts.saturating_add(1), trouble.first_at)
             }
             Some(_) | None => (1, now),
@@ -343,12 +344,18 @@ impl Knowledge {
         // A look from before the create would show its deployment as missing.
         self.look = self.look.take().filter(shown);
         self.details.retain(|id, _| Some(id.as_str()) == deployment_id);
-        self.sends = None;
-        self.tagless_since = None;
+        self.closed();
         self.claimants = None;
         self.subdeployments = None;
         self.settled_at = Some(at);
         self.verified_at = Some(at);
+    }
+
+    /// The open intent is closed: what was known of its sends and of their failures is over.
+    pub fn closed(&mut self) {
+        self.sends = None;
+        self.tagless_since = None;
+        self.succeeded(Operation::CreateDeployment);
     }
 
     /// Our own conditional write gave the object a new version: what was judged on the one before is judged on this one.

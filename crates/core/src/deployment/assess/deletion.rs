@@ -114,7 +114,7 @@ fn cancel_newest(newest: &Row, subject: &Subject<'_>, knowledge: &Knowledge, now
     if !is_live(newest.status) || knowledge.canceled.contains(id) || knowledge.deleted.contains(id) {
         return None;
     }
-    match fresh(id, knowledge, now) {
+    match fresh(id, subject, knowledge, now) {
         Reading::Unread => Some(Deletion::Read(id.clone())),
         Reading::Gone(_) => finish(id, DeletionPolicy::Cancel, subject, knowledge, now),
         Reading::There(details) => {
@@ -133,7 +133,7 @@ fn finish(
     if knowledge.deleted.contains(id) {
         return None;
     }
-    match fresh(id, knowledge, now) {
+    match fresh(id, subject, knowledge, now) {
         Reading::Unread => Some(Deletion::Read(id.to_owned())),
         // After our own cancellation its absence is what we asked for.
         Reading::Gone(_) if knowledge.canceled.contains(id) => None,
@@ -161,12 +161,15 @@ enum Reading<'a> {
     There(&'a Details),
 }
 
-fn fresh<'a>(id: &str, knowledge: &'a Knowledge, now: Timestamp) -> Reading<'a> {
+fn fresh<'a>(id: &str, subject: &Subject<'_>, knowledge: &'a Knowledge, now: Timestamp) -> Reading<'a> {
     match knowledge.details.get(id) {
         None => Reading::Unread,
         Some(reading) => match &reading.value {
             None => Reading::Gone(reading.at),
-            Some(_) if now.duration_since(reading.at) > READING_IS_FRESH_FOR => Reading::Unread,
+            // Somebody else's stays so: a long history of theirs would else be read round and round.
+            Some(details) if now.duration_since(reading.at) > READING_IS_FRESH_FOR && ours(details, subject).is_some() => {
+                Reading::Unread
+            }
             Some(details) => Reading::There(details),
         },
     }

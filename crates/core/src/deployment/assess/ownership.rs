@@ -160,11 +160,12 @@ fn must_read_own(key: &Key, row: &Row) -> bool {
 fn remembered(memory: &Memory, knowledge: &Knowledge, subject: &Subject<'_>) -> Option<Own> {
     let own = memory.deployment.as_ref()?;
     let details = knowledge.details.get(&own.deployment_id).and_then(|reading| reading.value.as_ref());
+    let tags = details.and_then(|details| ours(details, subject));
     Some(Own {
         deployment_id: own.deployment_id.clone(),
         status: details.map(|details| details.row.status).or_else(|| own.status.as_deref().and_then(status)),
-        digest: own.digest.clone(),
-        tags: details.and_then(|details| ours(details, subject)),
+        digest: tags.as_ref().map(|tags| tags.digest.clone()).or_else(|| own.digest.clone()),
+        tags,
         remembered: true,
     })
 }

@@ -1,0 +1,110 @@
+//! Says on the resource where it stands: the one place that writes a status. I/O.
+
+use greengrass_operator_core::api::GreengrassDeploymentStatus;
+use greengrass_operator_core::deployment::assess::{Assessment, assess};
+use greengrass_operator_core::deployment::decide::Why;
+use greengrass_operator_core::deployment::knowledge::Knowledge;
+use greengrass_operator_core::deployment::memory::Memory;
+use greengrass_operator_core::deployment::summarise::{summarise, transition};
+use tracing::info;
+
+use super::perform::{Act, Done};
+use super::turn;
+use crate::controller::objects::ApiError;
+use crate::controller::publish::Published;
+use crate::controller::record::{Json, ResourceVersion};
+
+/// Condition types that are ours to set and to remove.
+const OWN_CONDITIONS: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+
+/// What became of a status.
+pub(super) enum Said {
+    /// The object has it, in this version.
+    Stands(ResourceVersion),
+    /// The object is gone.
+    Gone,
+}
+
+/// Writes what the core says of a resource.
+pub(super) struct Publisher<'a> {
+    pub(super) act: &'a Act<'a>,
+    /// The status as it stands.
+    pub(super) status: &'a GreengrassDeploymentStatus,
+}
+
+impl Publisher<'_> {
+    /// The status remembers something else, and says where the resource stands with it.
+    pub(super) async fn remember(&self, memory: &Memory, why: Why, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        let act = self.act;
+        let now = act.all.clock.now();
+        let mut after = knowledge.clone();
+        let own = memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
+        match why {
+            Why::Settled | Why::TakenUp => after.settled(own, now),
+            Why::Spent | Why::Closed => after.closed(),
+            Why::Intent => {
+                if let Some(intent) = &memory.intent {
+                    after.intent_recorded(intent.ordinal);
+                }
+            }
+            Why::Rebound | Why::Foreign | Why::Tagged => {}
+        }
+        if why == Why::Spent {
+            after.look = None;
+        }
+        let assessment = assess(act.subject, memory, &after, now);
+        let status = summarise(act.subject, memory, &assessment, &self.status.conditions);
+        let done = self.put(&status, &mut after).await?;
+        // Only now: what a refused write would have made true is not known.
+        *knowledge = after;
+        info!(?why, "status recorded");
+        Ok(done.map_or(Done::Learnt, |written| written.done))
+    }
+
+    pub(super) async fn publish(&self, memory: &Memory, assessment: &Assessment, knowledge: &mut Knowledge) -> Result<Said, ApiError> {
+        let status = summarise(self.act.subject, memory, assessment, &self.status.conditions);
+        Ok(match self.put(&status, knowledge).await? {
+            None => Said::Stands(self.act.record.resource_version),
+            Some(Written { done: Done::Wrote(_) | Done::Learnt | Done::Wait(_), version }) => Said::Stands(version),
+            Some(Written { done: Done::Gone, .. }) => Said::Gone,
+        })
+    }
+
+    async fn put(&self, status: &GreengrassDeploymentStatus, knowledge: &mut Knowledge) -> Result<Option<Written>, ApiError> {
+        let act = self.act;
+        let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
+        match act.all.objects.publish(act.record, &json, &OWN_CONDITIONS).await? {
+            Published::Unchanged => Ok(None),
+            Published::Written(written) => {
+                let before = self.status;
+                let version = written.resource_version;
+                let done = act.wrote(*written, knowledge);
+                if let Some(ready) = transition(&before.conditions, &status.conditions) {
+                    let request_id = knowledge.trouble.as_ref().and_then(|trouble| trouble.failure.request_id.as_deref());
+                    let note = match request_id {
+                        Some(id) => format!("{} (AWS request {id})", ready.message),
+                        None => ready.message.clone(),
+                    };
+                    let is_trouble = ready.reason == "ProgressingWithRetry"
+                        || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
+                    act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
+                }
+                if before.deployment_id != status.deployment_id || synced_of(before) != synced_of(status) {
+                    turn::wake_dependants(act.all, &act.record.name, Memory::recall(status).key.as_ref());
+                }
+                Ok(Some(Written { done, version }))
+            }
+        }
+    }
+}
+
+struct Written {
+    done: Done,
+    /// The version that this write made. What the cache holds may be newer, and nothing has been decided on that yet.
+    version: ResourceVersion,
+}
+
+fn synced_of(status: &GreengrassDeploymentStatus) -> Option<(&str, i64)> {
+    let synced = status.conditions.iter().find(|condition| condition.type_ == "Synced")?;
+    Some((&synced.status, synced.observed_generation.unwrap_or_default()))
+}
