@@ -2,9 +2,9 @@
 pub mod controller;
 pub mod telemetry;
 
-pub mod aws;
-pub mod deployment;
 pub mod admin;
+pub mod aws;
 pub mod cli;
 pub mod config;
+pub mod deployment;
 pub mod operator;

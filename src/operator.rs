@@ -51,8 +51,7 @@ pub enum RunError {
 /// Runs the operator until told to stop.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
-    let mut kubernetes =
-        kube::Config::infer().await.map_err(|error| RunError::Configuration(error.to_string()))?;
+    let mut kubernetes = kube::Config::infer().await.map_err(|error| RunError::Configuration(error.to_string()))?;
     // The queue repeats, at a pace that it knows of; retries below it would be invisible to it.
     kubernetes.default_retry = false;
     let client = Client::try_from(kubernetes).map_err(|error| RunError::Configuration(error.to_string()))?;

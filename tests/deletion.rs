@@ -36,7 +36,11 @@ fn deleting_leaves_somebody_elses_deployment_alone() {
     let foreign = world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
     world.delete("presses");
     world.wait_gone("presses");
-    let left: Vec<_> = world.deployments().iter().map(|deployment| (deployment.deployment_id.clone(), deployment.deployment_status)).collect();
+    let left: Vec<_> = world
+        .deployments()
+        .iter()
+        .map(|deployment| (deployment.deployment_id.clone(), deployment.deployment_status))
+        .collect();
     assert_eq!(left, [(foreign, DeploymentStatus::Active)]);
 }
 

@@ -28,7 +28,8 @@ fn a_missing_target_is_named_and_heals_when_it_is_there() {
 fn denied_credentials_are_named_and_heal_on_a_request() {
     let world = World::new("denied");
     let group = world.group("Presses");
-    let fault = world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, FaultAction::AccessDenied).always());
+    let fault =
+        world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, FaultAction::AccessDenied).always());
     world.apply(&Manifest::new("presses", &group));
     let denied = world.wait_for("presses", "False", "ProgressingWithRetry");
     assert!(message(&denied).contains("AccessDenied"), "{}", message(&denied));
@@ -100,7 +101,11 @@ fn an_invalid_merge_string_is_named_and_heals_when_mended() {
     };
     world.apply(&with_merge("{\"Message\": "));
     let invalid = world.wait_for("presses", "False", "InvalidSpec");
-    assert!(message(&invalid).contains("spec.components[com.example.HelloWorld].configurationUpdate.merge"), "{}", message(&invalid));
+    assert!(
+        message(&invalid).contains("spec.components[com.example.HelloWorld].configurationUpdate.merge"),
+        "{}",
+        message(&invalid)
+    );
     assert!(world.calls().is_empty());
     world.apply(&with_merge("{\"Message\": \"Hello\"}"));
     world.wait_ready("presses");
@@ -113,7 +118,11 @@ fn an_object_that_cannot_be_decoded_says_so_and_stops_no_other() {
     let crd = include_str!("../crds/greengrass-operator.dev_greengrassdeployments.yaml");
     let lax = without_schema(crd);
     cluster.apply(&lax).unwrap();
-    cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap().success().unwrap();
+    cluster
+        .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
+        .unwrap()
+        .success()
+        .unwrap();
     let world = World::on(cluster, "undecodable");
     let group = world.group("Presses");
     world.apply(&Manifest::new("broken", &group).with("components", json!(7)));

@@ -34,9 +34,7 @@ impl Intercept for SortedBody {
         };
         let sorted = sorted(body).to_string();
         // Set when the body was made; a number may be written in another length.
-        request
-            .headers_mut()
-            .insert("content-length", sorted.len().to_string());
+        request.headers_mut().insert("content-length", sorted.len().to_string());
         *request.body_mut() = SdkBody::from(sorted);
         Ok(())
     }
@@ -46,10 +44,8 @@ impl Intercept for SortedBody {
 fn sorted(value: Value) -> Value {
     match value {
         Value::Object(members) => {
-            let mut members: Vec<(String, Value)> = members
-                .into_iter()
-                .map(|(name, value)| (name, sorted(value)))
-                .collect();
+            let mut members: Vec<(String, Value)> =
+                members.into_iter().map(|(name, value)| (name, sorted(value))).collect();
             members.sort_by(|(one, _), (other, _)| one.cmp(other));
             Value::Object(members.into_iter().collect())
         }

@@ -32,41 +32,25 @@ pub(super) struct Bucket {
 impl Bucket {
     /// A full bucket.
     pub(super) const fn new(rate: Rate, now: Instant) -> Self {
-        Self {
-            rate,
-            tokens: rate.burst,
-            refilled_at: now,
-            pace: 1.0,
-            paused_until: None,
-            deletions_paused_until: None,
-        }
+        Self { rate, tokens: rate.burst, refilled_at: now, pace: 1.0, paused_until: None, deletions_paused_until: None }
     }
 
     /// Takes a token for a call of this class.
     pub(super) fn take(&mut self, class: Class, now: Instant) -> Result<(), Wait> {
         if let Some(until) = self.paused_until.filter(|until| *until > now) {
-            return Err(Wait {
-                until,
-                reason: WaitReason::Throttled,
-            });
+            return Err(Wait { until, reason: WaitReason::Throttled });
         }
         if matches!(class, Class::Deletion | Class::History)
             && let Some(until) = self.deletions_paused_until.filter(|until| *until > now)
         {
-            return Err(Wait {
-                until,
-                reason: WaitReason::DeletionLimit,
-            });
+            return Err(Wait { until, reason: WaitReason::DeletionLimit });
         }
         self.refill(now);
         let missing = 1.0 + self.reserve(class) - self.tokens;
         if missing > 0.0 {
             let seconds = missing / (self.rate.per_second * self.pace);
             let until = now + Duration::try_from_secs_f64(seconds).unwrap_or(RECOVERY) + ROUNDING;
-            return Err(Wait {
-                until,
-                reason: WaitReason::Share,
-            });
+            return Err(Wait { until, reason: WaitReason::Share });
         }
         self.tokens -= 1.0;
         Ok(())
@@ -88,10 +72,7 @@ impl Bucket {
 
     /// No deletion until then.
     pub(super) fn deletion_limited(&mut self, until: Instant) {
-        self.deletions_paused_until = Some(
-            self.deletions_paused_until
-                .map_or(until, |paused| paused.max(until)),
-        );
+        self.deletions_paused_until = Some(self.deletions_paused_until.map_or(until, |paused| paused.max(until)));
     }
 
     /// Calls that less urgent classes leave for more urgent ones, at most what still lets one of them through.
@@ -108,12 +89,9 @@ impl Bucket {
     }
 
     fn refill(&mut self, now: Instant) {
-        let elapsed = now
-            .saturating_duration_since(self.refilled_at)
-            .as_secs_f64();
+        let elapsed = now.saturating_duration_since(self.refilled_at).as_secs_f64();
         // With the pace of the start: a little less than the true integral, so never too much.
-        self.tokens =
-            (self.tokens + elapsed * self.rate.per_second * self.pace).min(self.rate.burst);
+        self.tokens = (self.tokens + elapsed * self.rate.per_second * self.pace).min(self.rate.burst);
         self.pace = (self.pace + elapsed / RECOVERY.as_secs_f64()).min(1.0);
         self.refilled_at = self.refilled_at.max(now);
     }

@@ -24,44 +24,27 @@ where
     E: ProvideErrorMetadata + Error + 'static,
 {
     match error {
-        SdkError::ServiceError(answer) => answered(
-            operation,
-            answer.err().code(),
-            answer.err().message(),
-            answer.raw(),
-        ),
+        SdkError::ServiceError(answer) => {
+            answered(operation, answer.err().code(), answer.err().message(), answer.raw())
+        }
         // Bytes that are no HTTP, or a body that ended early.
         SdkError::ResponseError(answer) => {
             let failure = Failure::new(operation, FailureKind::BadReply, &words(error));
-            Failure {
-                request_id: request_id(answer.raw()),
-                ..failure
-            }
+            Failure { request_id: request_id(answer.raw()), ..failure }
         }
         SdkError::TimeoutError(_) => Failure::new(operation, FailureKind::TimedOut, &words(error)),
-        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_)
-            if is_credentials(error) =>
-        {
+        SdkError::DispatchFailure(_) | SdkError::ConstructionFailure(_) if is_credentials(error) => {
             Failure::new(operation, FailureKind::Credentials, &words(error))
         }
-        SdkError::DispatchFailure(_) => {
-            Failure::new(operation, FailureKind::Unreachable, &words(error))
-        }
-        SdkError::ConstructionFailure(_) => {
-            Failure::new(operation, FailureKind::Construction, &words(error))
-        }
+        SdkError::DispatchFailure(_) => Failure::new(operation, FailureKind::Unreachable, &words(error)),
+        SdkError::ConstructionFailure(_) => Failure::new(operation, FailureKind::Construction, &words(error)),
         // The enum is open; whatever comes, it was not AWS's refusal, so the request may have been carried out.
         _ => Failure::new(operation, FailureKind::Service, &words(error)),
     }
 }
 
 /// The service, or something that answers in its place, said no, or said something that can't be read.
-fn answered(
-    operation: Operation,
-    code: Option<&str>,
-    message: Option<&str>,
-    raw: &HttpResponse,
-) -> Failure {
+fn answered(operation: Operation, code: Option<&str>, message: Option<&str>, raw: &HttpResponse) -> Failure {
     let status = raw.status().as_u16();
     let code = code.or_else(|| code_in_header(raw));
     let message = message.unwrap_or_default();
@@ -74,11 +57,7 @@ fn answered(
         // taking it as "not found" would claim that a deployment is gone.
         None => kind_of_status(status).unwrap_or(FailureKind::BadReply),
     };
-    let words = if message.is_empty() {
-        format!("HTTP status {status}")
-    } else {
-        message.to_owned()
-    };
+    let words = if message.is_empty() { format!("HTTP status {status}") } else { message.to_owned() };
     Failure {
         code: code.map(str::to_owned),
         request_id: request_id(raw),
@@ -90,19 +69,13 @@ fn answered(
 /// By the code: the modelled exceptions of every operation, then the generic ones of AWS's front doors.
 fn kind_of_code(code: &str, message: &str) -> Option<FailureKind> {
     Some(match code {
-        "AccessDeniedException"
-        | "AccessDenied"
-        | "ForbiddenException"
-        | "UnauthorizedException"
-        | "NotAuthorized" => FailureKind::AccessDenied,
+        "AccessDeniedException" | "AccessDenied" | "ForbiddenException" | "UnauthorizedException" | "NotAuthorized" => {
+            FailureKind::AccessDenied
+        }
         "ResourceNotFoundException" => FailureKind::NotFound,
-        "ValidationException" | "ValidationError" | "InvalidRequestException" => {
-            FailureKind::Validation
-        }
+        "ValidationException" | "ValidationError" | "InvalidRequestException" => FailureKind::Validation,
         "ServiceQuotaExceededException" | "LimitExceededException" => FailureKind::QuotaExceeded,
-        "ThrottlingException" if message.contains(DELETION_LIMIT_MARK) => {
-            FailureKind::DeletionLimit
-        }
+        "ThrottlingException" if message.contains(DELETION_LIMIT_MARK) => FailureKind::DeletionLimit,
         "ThrottlingException"
         | "Throttling"
         | "ThrottledException"
@@ -155,10 +128,7 @@ fn code_in_header(raw: &HttpResponse) -> Option<&str> {
 
 fn request_id(raw: &HttpResponse) -> Option<String> {
     let headers = raw.headers();
-    headers
-        .get("x-amzn-requestid")
-        .or_else(|| headers.get("x-amz-request-id"))
-        .map(str::to_owned)
+    headers.get("x-amzn-requestid").or_else(|| headers.get("x-amz-request-id")).map(str::to_owned)
 }
 
 /// The member `retryAfterSeconds` of the modelled exceptions; read from its header, so that it counts whatever the code.

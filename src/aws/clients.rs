@@ -49,49 +49,31 @@ impl ClientSettings {
     /// Sends requests to this instead of the network: an emulator in the same process.
     #[must_use]
     pub fn with_http_client(self, client: impl HttpClient + 'static) -> Self {
-        Self {
-            http_client: Some(SharedHttpClient::new(client)),
-            ..self
-        }
+        Self { http_client: Some(SharedHttpClient::new(client)), ..self }
     }
 
     /// Uses these credentials instead of those of the environment.
     #[must_use]
     pub fn with_credentials(self, provider: impl ProvideCredentials + 'static) -> Self {
-        Self {
-            credentials: Some(SharedCredentialsProvider::new(provider)),
-            ..self
-        }
+        Self { credentials: Some(SharedCredentialsProvider::new(provider)), ..self }
     }
 
     /// Uses this access key instead of the environment's credentials.
     #[must_use]
     pub fn with_access_key(self, access_key_id: &str, secret_access_key: &str) -> Self {
-        self.with_credentials(Credentials::new(
-            access_key_id,
-            secret_access_key,
-            None,
-            None,
-            PRODUCT,
-        ))
+        self.with_credentials(Credentials::new(access_key_id, secret_access_key, None, None, PRODUCT))
     }
 
     /// Calls this endpoint, for every service and region, whatever the environment says.
     #[must_use]
     pub fn with_endpoint_url(self, url: &str) -> Self {
-        Self {
-            endpoint_url: Some(url.to_owned()),
-            ..self
-        }
+        Self { endpoint_url: Some(url.to_owned()), ..self }
     }
 
     /// Takes the time of day, for signatures and for the expiry of credentials, from here.
     #[must_use]
     pub fn with_time(self, now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
-        Self {
-            time: Some(SharedTimeSource::new(TimeFn(Box::new(now)))),
-            ..self
-        }
+        Self { time: Some(SharedTimeSource::new(TimeFn(Box::new(now)))), ..self }
     }
 }
 
@@ -125,11 +107,7 @@ impl Clients {
     /// With these settings. Nothing is read yet.
     #[must_use]
     pub fn new(settings: ClientSettings) -> Self {
-        Self {
-            settings,
-            base: OnceCell::new(),
-            made: Mutex::default(),
-        }
+        Self { settings, base: OnceCell::new(), made: Mutex::default() }
     }
 
     /// The client for this identity and region.
@@ -140,20 +118,11 @@ impl Clients {
         if let Some(client) = self.cache().get(&key) {
             return client.clone();
         }
-        let base = self
-            .base
-            .get_or_init(|| load(&self.settings, scope.region.clone()))
-            .await;
+        let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
         let region = Region::new(scope.region.clone());
-        let config = aws_sdk_greengrassv2::config::Builder::from(base)
-            .region(region)
-            .interceptor(SortedBody)
-            .build();
+        let config = aws_sdk_greengrassv2::config::Builder::from(base).region(region).interceptor(SortedBody).build();
         // Two tasks may both come here; the first one's client stays, so that connections are shared.
-        self.cache()
-            .entry(key)
-            .or_insert_with(|| Client::from_conf(config))
-            .clone()
+        self.cache().entry(key).or_insert_with(|| Client::from_conf(config)).clone()
     }
 
     fn cache(&self) -> std::sync::MutexGuard<'_, BTreeMap<(IdentityName, String), Client>> {
@@ -178,8 +147,7 @@ fn timeouts(answer: Duration) -> TimeoutConfig {
 async fn load(settings: &ClientSettings, region: String) -> SdkConfig {
     // Clients get their region from the target. This one is for fetching credentials, where the environment knows better
     // which of AWS's security token services can be reached from here.
-    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(Region::new(region));
+    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(Region::new(region));
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .region(region)
         // The SDK's retries would go out without a permit, and ignore the service's Retry-After.

@@ -52,10 +52,7 @@ pub struct Fence(Kind);
 #[derive(Clone)]
 enum Kind {
     Always,
-    Until {
-        deadline: BootTime,
-        clock: Arc<dyn BootClock>,
-    },
+    Until { deadline: BootTime, clock: Arc<dyn BootClock> },
 }
 
 impl Fence {
@@ -131,10 +128,7 @@ pub(super) mod tests {
     #[test]
     fn a_fence_ends_at_its_deadline() {
         let clock = Arc::new(FakeBootClock::default());
-        let fence = Fence::until(
-            clock.now().plus(Duration::from_secs(10)),
-            Arc::<FakeBootClock>::clone(&clock),
-        );
+        let fence = Fence::until(clock.now().plus(Duration::from_secs(10)), Arc::<FakeBootClock>::clone(&clock));
         clock.advance(Duration::from_millis(9_999));
         assert!(fence.valid());
         clock.advance(Duration::from_millis(1));
@@ -144,10 +138,7 @@ pub(super) mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_suspended_process_wakes_up_without_the_right_although_its_own_clock_stood_still() {
         let clock = Arc::new(FakeBootClock::default());
-        let fence = Fence::until(
-            clock.now().plus(Duration::from_secs(10)),
-            Arc::<FakeBootClock>::clone(&clock),
-        );
+        let fence = Fence::until(clock.now().plus(Duration::from_secs(10)), Arc::<FakeBootClock>::clone(&clock));
         let before = tokio::time::Instant::now();
         clock.advance(Duration::from_hours(1));
         assert_eq!(tokio::time::Instant::now(), before);

@@ -36,16 +36,8 @@ pub struct Greengrass {
 }
 
 impl Greengrass {
-    pub(super) fn new(
-        clients: Arc<Clients>,
-        quota: Arc<QuotaKeeper>,
-        observer: Arc<dyn CallObserver>,
-    ) -> Self {
-        Self {
-            clients,
-            quota,
-            observer,
-        }
+    pub(super) fn new(clients: Arc<Clients>, quota: Arc<QuotaKeeper>, observer: Arc<dyn CallObserver>) -> Self {
+        Self { clients, quota, observer }
     }
 
     /// Makes a revision. The same token with the same request makes one revision, however often it is sent.
@@ -61,11 +53,7 @@ impl Greengrass {
             async |client: Client| {
                 let create = request::fill_create(client.create_deployment(), request, token)
                     .map_err(SdkError::construction_failure)?;
-                create
-                    .customize()
-                    .config_override(for_create())
-                    .send()
-                    .await
+                create.customize().config_override(for_create()).send().await
             },
             reply::created,
         )
@@ -73,21 +61,11 @@ impl Greengrass {
     }
 
     /// Reads one deployment.
-    pub async fn get_deployment(
-        &self,
-        permit: Permit,
-        deployment_id: &str,
-    ) -> Result<Details, Failure> {
+    pub async fn get_deployment(&self, permit: Permit, deployment_id: &str) -> Result<Details, Failure> {
         self.call(
             permit,
             Operation::GetDeployment,
-            async |client: Client| {
-                client
-                    .get_deployment()
-                    .deployment_id(deployment_id)
-                    .send()
-                    .await
-            },
+            async |client: Client| client.get_deployment().deployment_id(deployment_id).send().await,
             reply::details,
         )
         .await
@@ -100,17 +78,9 @@ impl Greengrass {
         filter: &RowFilter,
         page: Option<&str>,
     ) -> Result<RowPage, Failure> {
-        let RowFilter {
-            target_arn,
-            parent_target_arn,
-            latest_only,
-        } = filter;
+        let RowFilter { target_arn, parent_target_arn, latest_only } = filter;
         // Always said, because the service's default hides superseded rows.
-        let history = if *latest_only {
-            DeploymentHistoryFilter::LatestOnly
-        } else {
-            DeploymentHistoryFilter::All
-        };
+        let history = if *latest_only { DeploymentHistoryFilter::LatestOnly } else { DeploymentHistoryFilter::All };
         self.call(
             permit,
             Operation::ListDeployments,
@@ -131,22 +101,12 @@ impl Greengrass {
     }
 
     /// Cancels a deployment: devices that have not got it will not. One that is cancelled already is a success.
-    pub async fn cancel_deployment(
-        &self,
-        permit: Permit,
-        deployment_id: &str,
-    ) -> Result<(), Failure> {
+    pub async fn cancel_deployment(&self, permit: Permit, deployment_id: &str) -> Result<(), Failure> {
         let result = self
             .call(
                 permit,
                 Operation::CancelDeployment,
-                async |client: Client| {
-                    client
-                        .cancel_deployment()
-                        .deployment_id(deployment_id)
-                        .send()
-                        .await
-                },
+                async |client: Client| client.cancel_deployment().deployment_id(deployment_id).send().await,
                 |_| Ok(()),
             )
             .await;
@@ -157,21 +117,11 @@ impl Greengrass {
     }
 
     /// Deletes a deployment that is not active.
-    pub async fn delete_deployment(
-        &self,
-        permit: Permit,
-        deployment_id: &str,
-    ) -> Result<(), Failure> {
+    pub async fn delete_deployment(&self, permit: Permit, deployment_id: &str) -> Result<(), Failure> {
         self.call(
             permit,
             Operation::DeleteDeployment,
-            async |client: Client| {
-                client
-                    .delete_deployment()
-                    .deployment_id(deployment_id)
-                    .send()
-                    .await
-            },
+            async |client: Client| client.delete_deployment().deployment_id(deployment_id).send().await,
             |_| Ok(()),
         )
         .await
@@ -188,12 +138,7 @@ impl Greengrass {
             permit,
             Operation::TagResource,
             async |client: Client| {
-                client
-                    .tag_resource()
-                    .resource_arn(arn)
-                    .set_tags(request::tags_input(tags))
-                    .send()
-                    .await
+                client.tag_resource().resource_arn(arn).set_tags(request::tags_input(tags)).send().await
             },
             |_| Ok(()),
         )
@@ -201,22 +146,12 @@ impl Greengrass {
     }
 
     /// Removes tags by key; a key that isn't there is no failure.
-    pub async fn untag_resource(
-        &self,
-        permit: Permit,
-        arn: &str,
-        keys: &[String],
-    ) -> Result<(), Failure> {
+    pub async fn untag_resource(&self, permit: Permit, arn: &str, keys: &[String]) -> Result<(), Failure> {
         self.call(
             permit,
             Operation::UntagResource,
             async |client: Client| {
-                client
-                    .untag_resource()
-                    .resource_arn(arn)
-                    .set_tag_keys(Some(keys.to_vec()))
-                    .send()
-                    .await
+                client.untag_resource().resource_arn(arn).set_tag_keys(Some(keys.to_vec())).send().await
             },
             |_| Ok(()),
         )
@@ -254,11 +189,7 @@ impl Greengrass {
             let result = if permit.valid() {
                 outcome(operation, send(client).await, read)
             } else {
-                Err(Failure::new(
-                    operation,
-                    FailureKind::Fenced,
-                    "this replica does not lead any more",
-                ))
+                Err(Failure::new(operation, FailureKind::Fenced, "this replica does not lead any more"))
             };
             self.report(&permit, operation, &result, started.elapsed().as_secs_f64());
             result
@@ -267,13 +198,7 @@ impl Greengrass {
         .await
     }
 
-    fn report<T>(
-        &self,
-        permit: &Permit,
-        operation: Operation,
-        result: &Result<T, Failure>,
-        seconds: f64,
-    ) {
+    fn report<T>(&self, permit: &Permit, operation: Operation, result: &Result<T, Failure>, seconds: f64) {
         let outcome = match result {
             Ok(_) => {
                 tracing::debug!(seconds, "AWS answered");
@@ -288,19 +213,15 @@ impl Greengrass {
                 CallOutcome::Failed(failure.kind)
             }
         };
-        self.observer
-            .observed(operation, outcome, permit.scope(), seconds);
+        self.observer.observed(operation, outcome, permit.scope(), seconds);
     }
 
     fn teach_quota(&self, permit: &Permit, failure: &Failure) {
         match failure.kind {
             FailureKind::Throttled => {
-                self.quota
-                    .throttled(permit.scope(), permit.family(), failure.retry_after);
+                self.quota.throttled(permit.scope(), permit.family(), failure.retry_after);
             }
-            FailureKind::DeletionLimit => self
-                .quota
-                .deletion_limited(permit.scope(), failure.retry_after),
+            FailureKind::DeletionLimit => self.quota.deletion_limited(permit.scope(), failure.retry_after),
             FailureKind::AccessDenied
             | FailureKind::NotFound
             | FailureKind::Validation
@@ -335,11 +256,7 @@ where
     }
     read(output).map_err(|Missing(name)| Failure {
         request_id,
-        ..Failure::new(
-            operation,
-            FailureKind::BadReply,
-            &format!("{name} is missing"),
-        )
+        ..Failure::new(operation, FailureKind::BadReply, &format!("{name} is missing"))
     })
 }
 

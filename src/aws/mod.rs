@@ -44,22 +44,12 @@ impl Aws {
     #[must_use]
     pub fn new(settings: ClientSettings, quotas: Quotas, observer: Arc<dyn CallObserver>) -> Self {
         let quota = Arc::new(QuotaKeeper::new(quotas));
-        let greengrass = Greengrass::new(
-            Arc::new(Clients::new(settings)),
-            Arc::clone(&quota),
-            observer,
-        );
+        let greengrass = Greengrass::new(Arc::new(Clients::new(settings)), Arc::clone(&quota), observer);
         Self { quota, greengrass }
     }
 
     /// Permission for one call, or when to ask again. Never waits.
-    pub fn try_permit(
-        &self,
-        scope: &Scope,
-        class: Class,
-        family: ApiFamily,
-        fence: &Fence,
-    ) -> Result<Permit, Wait> {
+    pub fn try_permit(&self, scope: &Scope, class: Class, family: ApiFamily, fence: &Fence) -> Result<Permit, Wait> {
         self.quota.try_permit(scope, class, family, fence)
     }
 

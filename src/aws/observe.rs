@@ -35,12 +35,5 @@ pub trait CallObserver: Send + Sync {
 pub struct NoObserver;
 
 impl CallObserver for NoObserver {
-    fn observed(
-        &self,
-        _operation: Operation,
-        _outcome: CallOutcome,
-        _scope: &Scope,
-        _seconds: f64,
-    ) {
-    }
+    fn observed(&self, _operation: Operation, _outcome: CallOutcome, _scope: &Scope, _seconds: f64) {}
 }

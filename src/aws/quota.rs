@@ -33,15 +33,8 @@ impl Rate {
     /// bucket that never fills would stop everything for good.
     #[must_use]
     pub fn per_second(calls: f64) -> Self {
-        let per_second = if calls.is_finite() {
-            calls.max(0.1)
-        } else {
-            0.1
-        };
-        Self {
-            per_second,
-            burst: per_second.max(1.0),
-        }
+        let per_second = if calls.is_finite() { calls.max(0.1) } else { 0.1 };
+        Self { per_second, burst: per_second.max(1.0) }
     }
 }
 
@@ -162,74 +155,40 @@ impl QuotaKeeper {
     /// Keeps these shares.
     #[must_use]
     pub fn new(quotas: Quotas) -> Self {
-        Self {
-            quotas,
-            buckets: Mutex::default(),
-        }
+        Self { quotas, buckets: Mutex::default() }
     }
 
     /// Permission for one call, or when to ask again. Never waits.
-    pub fn try_permit(
-        &self,
-        scope: &Scope,
-        class: Class,
-        family: ApiFamily,
-        fence: &Fence,
-    ) -> Result<Permit, Wait> {
+    pub fn try_permit(&self, scope: &Scope, class: Class, family: ApiFamily, fence: &Fence) -> Result<Permit, Wait> {
         let now = Instant::now();
         if !fence.valid() {
-            return Err(Wait {
-                until: now + FENCED_WAIT,
-                reason: WaitReason::NotLeading,
-            });
+            return Err(Wait { until: now + FENCED_WAIT, reason: WaitReason::NotLeading });
         }
         self.with_bucket(scope, family, now, |bucket| bucket.take(class, now))?;
-        Ok(Permit {
-            scope: scope.clone(),
-            class,
-            family,
-            fence: fence.clone(),
-        })
+        Ok(Permit { scope: scope.clone(), class, family, fence: fence.clone() })
     }
 
     /// AWS throttled a call: nothing goes out until its Retry-After is over (or a second), and for a while after that at
     /// half the rate.
-    pub(super) fn throttled(
-        &self,
-        scope: &Scope,
-        family: ApiFamily,
-        retry_after: Option<Duration>,
-    ) {
+    pub(super) fn throttled(&self, scope: &Scope, family: ApiFamily, retry_after: Option<Duration>) {
         let now = Instant::now();
-        let pause = retry_after
-            .unwrap_or(Duration::from_secs(1))
-            .min(RETRY_AFTER_LONGEST);
+        let pause = retry_after.unwrap_or(Duration::from_secs(1)).min(RETRY_AFTER_LONGEST);
         self.with_bucket(scope, family, now, |bucket| bucket.throttled(pause, now));
     }
 
     /// AWS can't delete more at the moment: other calls go on.
     pub(super) fn deletion_limited(&self, scope: &Scope, retry_after: Option<Duration>) {
         let now = Instant::now();
-        let pause = retry_after
-            .unwrap_or_default()
-            .clamp(DELETION_LIMIT_WAIT, RETRY_AFTER_LONGEST);
+        let pause = retry_after.unwrap_or_default().clamp(DELETION_LIMIT_WAIT, RETRY_AFTER_LONGEST);
         self.with_bucket(scope, ApiFamily::Greengrass, now, |bucket| {
             bucket.deletion_limited(now + pause);
         });
     }
 
-    fn with_bucket<T>(
-        &self,
-        scope: &Scope,
-        family: ApiFamily,
-        now: Instant,
-        act: impl FnOnce(&mut Bucket) -> T,
-    ) -> T {
+    fn with_bucket<T>(&self, scope: &Scope, family: ApiFamily, now: Instant, act: impl FnOnce(&mut Bucket) -> T) -> T {
         let mut buckets = self.lock();
         let key = (scope.account.clone(), scope.region.clone(), family);
-        let bucket = buckets
-            .entry(key)
-            .or_insert_with(|| Bucket::new(self.quotas.rate(&scope.region, family), now));
+        let bucket = buckets.entry(key).or_insert_with(|| Bucket::new(self.quotas.rate(&scope.region, family), now));
         act(bucket)
     }
 

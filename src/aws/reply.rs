@@ -15,9 +15,7 @@ use jiff::{Timestamp, Unit};
 pub(super) struct Missing(pub(super) &'static str);
 
 pub(super) fn created(output: CreateDeploymentOutput) -> Result<Created, Missing> {
-    Ok(Created {
-        deployment_id: required(output.deployment_id, "deploymentId")?,
-    })
+    Ok(Created { deployment_id: required(output.deployment_id, "deploymentId")? })
 }
 
 pub(super) fn details(output: GetDeploymentOutput) -> Result<Details, Missing> {
@@ -37,16 +35,8 @@ pub(super) fn details(output: GetDeploymentOutput) -> Result<Details, Missing> {
 }
 
 pub(super) fn page(output: ListDeploymentsOutput) -> Result<RowPage, Missing> {
-    let rows = output
-        .deployments
-        .unwrap_or_default()
-        .into_iter()
-        .map(row)
-        .collect::<Result<_, _>>()?;
-    Ok(RowPage {
-        rows,
-        next_token: present(output.next_token),
-    })
+    let rows = output.deployments.unwrap_or_default().into_iter().map(row).collect::<Result<_, _>>()?;
+    Ok(RowPage { rows, next_token: present(output.next_token) })
 }
 
 /// A row that lacks its id or target makes the whole page unreadable: leaving it out would claim that it isn't there.
@@ -102,10 +92,7 @@ mod tests {
 
     #[test]
     fn a_row_of_nothing_but_its_names_is_read() {
-        let deployment = Deployment::builder()
-            .deployment_id("d")
-            .target_arn("t")
-            .build();
+        let deployment = Deployment::builder().deployment_id("d").target_arn("t").build();
         assert_eq!(
             row(deployment).unwrap(),
             Row {
@@ -121,48 +108,24 @@ mod tests {
 
     #[test]
     fn a_row_without_id_or_target_is_no_row() {
-        assert_eq!(
-            row(Deployment::builder().target_arn("t").build()),
-            Err(Missing("deploymentId"))
-        );
-        assert_eq!(
-            row(Deployment::builder().deployment_id("d").build()),
-            Err(Missing("targetArn"))
-        );
-        assert_eq!(
-            row(Deployment::builder()
-                .deployment_id("")
-                .target_arn("t")
-                .build()),
-            Err(Missing("deploymentId"))
-        );
+        assert_eq!(row(Deployment::builder().target_arn("t").build()), Err(Missing("deploymentId")));
+        assert_eq!(row(Deployment::builder().deployment_id("d").build()), Err(Missing("targetArn")));
+        assert_eq!(row(Deployment::builder().deployment_id("").target_arn("t").build()), Err(Missing("deploymentId")));
     }
 
     #[test]
     fn revisions_are_numbers_and_the_rest_is_below_them() {
         assert_eq!(revision(Some("14")), 14);
-        for odd in [
-            None,
-            Some(""),
-            Some("-1"),
-            Some("v2"),
-            Some("99999999999999999999999"),
-        ] {
+        for odd in [None, Some(""), Some("-1"), Some("v2"), Some("99999999999999999999999")] {
             assert_eq!(revision(odd), 0, "{odd:?}");
         }
     }
 
     #[test]
     fn milliseconds_stay_and_the_error_of_the_double_goes() {
-        let time = timestamp(Some(DateTime::from_secs_and_nanos(
-            1_621_884_415,
-            241_000_000,
-        )));
+        let time = timestamp(Some(DateTime::from_secs_and_nanos(1_621_884_415, 241_000_000)));
         assert_eq!(time.to_string(), "2021-05-24T19:26:55.241Z");
-        assert_eq!(
-            timestamp(Some(DateTime::from_secs(i64::MAX))),
-            Timestamp::UNIX_EPOCH
-        );
+        assert_eq!(timestamp(Some(DateTime::from_secs(i64::MAX))), Timestamp::UNIX_EPOCH);
     }
 
     #[test]

@@ -43,22 +43,11 @@ pub(super) fn fill_create(
 
 /// Tags; absent if there are none, because AWS refuses an empty map.
 pub(super) fn tags_input(tags: &BTreeMap<String, String>) -> Option<HashMap<String, String>> {
-    (!tags.is_empty()).then(|| {
-        tags.iter()
-            .map(|(key, value)| (key.clone(), value.clone()))
-            .collect()
-    })
+    (!tags.is_empty()).then(|| tags.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
 }
 
-fn component_input(
-    component: &ComponentRequest,
-) -> Result<sdk::ComponentDeploymentSpecification, BuildError> {
-    let ComponentRequest {
-        component_version,
-        merge,
-        reset,
-        run_with,
-    } = component;
+fn component_input(component: &ComponentRequest) -> Result<sdk::ComponentDeploymentSpecification, BuildError> {
+    let ComponentRequest { component_version, merge, reset, run_with } = component;
     let update = (merge.is_some() || !reset.is_empty()).then(|| {
         sdk::ComponentConfigurationUpdate::builder()
             .set_merge(merge.clone())
@@ -73,43 +62,28 @@ fn component_input(
 }
 
 fn run_with_input(run_with: &api::RunWith) -> sdk::ComponentRunWith {
-    let api::RunWith {
-        posix_user,
-        windows_user,
-        system_resource_limits,
-    } = run_with;
+    let api::RunWith { posix_user, windows_user, system_resource_limits } = run_with;
     sdk::ComponentRunWith::builder()
         .set_posix_user(posix_user.clone())
         .set_windows_user(windows_user.clone())
         .set_system_resource_limits(system_resource_limits.as_ref().map(|limits| {
             let api::SystemResourceLimits { cpus, memory } = limits;
             // The SDK leaves out a limit of 0, which AWS takes as "no limit" too.
-            sdk::SystemResourceLimits::builder()
-                .set_cpus(*cpus)
-                .set_memory(*memory)
-                .build()
+            sdk::SystemResourceLimits::builder().set_cpus(*cpus).set_memory(*memory).build()
         }))
         .build()
 }
 
 fn policies_input(policies: &api::DeploymentPolicies) -> sdk::DeploymentPolicies {
-    let api::DeploymentPolicies {
-        failure_handling_policy,
-        component_update_policy,
-        configuration_validation_policy,
-    } = policies;
+    let api::DeploymentPolicies { failure_handling_policy, component_update_policy, configuration_validation_policy } =
+        policies;
     sdk::DeploymentPolicies::builder()
         .set_failure_handling_policy(failure_handling_policy.map(|policy| match policy {
             api::FailureHandlingPolicy::Rollback => sdk::DeploymentFailureHandlingPolicy::Rollback,
-            api::FailureHandlingPolicy::DoNothing => {
-                sdk::DeploymentFailureHandlingPolicy::DoNothing
-            }
+            api::FailureHandlingPolicy::DoNothing => sdk::DeploymentFailureHandlingPolicy::DoNothing,
         }))
         .set_component_update_policy(component_update_policy.as_ref().map(|policy| {
-            let api::ComponentUpdatePolicy {
-                timeout_in_seconds,
-                action,
-            } = policy;
+            let api::ComponentUpdatePolicy { timeout_in_seconds, action } = policy;
             sdk::DeploymentComponentUpdatePolicy::builder()
                 .set_timeout_in_seconds(*timeout_in_seconds)
                 .set_action(action.map(|action| match action {
@@ -122,37 +96,20 @@ fn policies_input(policies: &api::DeploymentPolicies) -> sdk::DeploymentPolicies
                 }))
                 .build()
         }))
-        .set_configuration_validation_policy(configuration_validation_policy.as_ref().map(
-            |policy| {
-                let api::ConfigurationValidationPolicy { timeout_in_seconds } = policy;
-                sdk::DeploymentConfigurationValidationPolicy::builder()
-                    .set_timeout_in_seconds(*timeout_in_seconds)
-                    .build()
-            },
-        ))
+        .set_configuration_validation_policy(configuration_validation_policy.as_ref().map(|policy| {
+            let api::ConfigurationValidationPolicy { timeout_in_seconds } = policy;
+            sdk::DeploymentConfigurationValidationPolicy::builder().set_timeout_in_seconds(*timeout_in_seconds).build()
+        }))
         .build()
 }
 
-fn job_input(
-    job: &api::IotJobConfiguration,
-) -> Result<sdk::DeploymentIoTJobConfiguration, BuildError> {
-    let api::IotJobConfiguration {
-        job_executions_rollout_config,
-        abort_config,
-        timeout_config,
-    } = job;
+fn job_input(job: &api::IotJobConfiguration) -> Result<sdk::DeploymentIoTJobConfiguration, BuildError> {
+    let api::IotJobConfiguration { job_executions_rollout_config, abort_config, timeout_config } = job;
     Ok(sdk::DeploymentIoTJobConfiguration::builder()
-        .set_job_executions_rollout_config(
-            job_executions_rollout_config
-                .as_ref()
-                .map(rollout_input)
-                .transpose()?,
-        )
+        .set_job_executions_rollout_config(job_executions_rollout_config.as_ref().map(rollout_input).transpose()?)
         .set_abort_config(abort_config.as_ref().map(abort_input).transpose()?)
         .set_timeout_config(timeout_config.as_ref().map(|timeout| {
-            let api::TimeoutConfig {
-                in_progress_timeout_in_minutes,
-            } = timeout;
+            let api::TimeoutConfig { in_progress_timeout_in_minutes } = timeout;
             sdk::IoTJobTimeoutConfig::builder()
                 .set_in_progress_timeout_in_minutes(*in_progress_timeout_in_minutes)
                 .build()
@@ -160,25 +117,14 @@ fn job_input(
         .build())
 }
 
-fn rollout_input(
-    rollout: &api::JobExecutionsRolloutConfig,
-) -> Result<sdk::IoTJobExecutionsRolloutConfig, BuildError> {
-    let api::JobExecutionsRolloutConfig {
-        exponential_rate,
-        maximum_per_minute,
-    } = rollout;
+fn rollout_input(rollout: &api::JobExecutionsRolloutConfig) -> Result<sdk::IoTJobExecutionsRolloutConfig, BuildError> {
+    let api::JobExecutionsRolloutConfig { exponential_rate, maximum_per_minute } = rollout;
     let rate = exponential_rate
         .as_ref()
         .map(|rate| {
-            let api::ExponentialRate {
-                base_rate_per_minute,
-                increment_factor,
-                rate_increase_criteria,
-            } = rate;
-            let api::RateIncreaseCriteria {
-                number_of_notified_things,
-                number_of_succeeded_things,
-            } = rate_increase_criteria;
+            let api::ExponentialRate { base_rate_per_minute, increment_factor, rate_increase_criteria } = rate;
+            let api::RateIncreaseCriteria { number_of_notified_things, number_of_succeeded_things } =
+                rate_increase_criteria;
             let criteria = sdk::IoTJobRateIncreaseCriteria::builder()
                 .set_number_of_notified_things(*number_of_notified_things)
                 .set_number_of_succeeded_things(*number_of_succeeded_things)
@@ -201,12 +147,8 @@ fn abort_input(abort: &api::AbortConfig) -> Result<sdk::IoTJobAbortConfig, Build
     let criteria = criteria_list
         .iter()
         .map(|criteria| {
-            let api::AbortCriteria {
-                failure_type,
-                action,
-                threshold_percentage,
-                min_number_of_executed_things,
-            } = criteria;
+            let api::AbortCriteria { failure_type, action, threshold_percentage, min_number_of_executed_things } =
+                criteria;
             sdk::IoTJobAbortCriteria::builder()
                 .failure_type(match failure_type {
                     api::FailureType::Failed => sdk::IoTJobExecutionFailureType::Failed,
@@ -222,7 +164,5 @@ fn abort_input(abort: &api::AbortConfig) -> Result<sdk::IoTJobAbortConfig, Build
                 .build()
         })
         .collect::<Result<Vec<_>, BuildError>>()?;
-    sdk::IoTJobAbortConfig::builder()
-        .set_criteria_list(Some(criteria))
-        .build()
+    sdk::IoTJobAbortConfig::builder().set_criteria_list(Some(criteria)).build()
 }

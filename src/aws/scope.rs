@@ -49,11 +49,7 @@ impl Scope {
     /// Where this target lives.
     #[must_use]
     pub fn of(identity: IdentityName, target: &TargetArn) -> Self {
-        Self {
-            identity,
-            account: target.account().to_owned(),
-            region: target.region().to_owned(),
-        }
+        Self { identity, account: target.account().to_owned(), region: target.region().to_owned() }
     }
 }
 
@@ -76,14 +72,8 @@ pub enum Class {
 
 impl Class {
     /// Every class, the most urgent first.
-    pub const ALL: [Self; 6] = [
-        Self::Change,
-        Self::Recovery,
-        Self::Rollout,
-        Self::Sweep,
-        Self::History,
-        Self::Deletion,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Change, Self::Recovery, Self::Rollout, Self::Sweep, Self::History, Self::Deletion];
 
     /// The label of metrics.
     #[must_use]
@@ -125,13 +115,9 @@ mod tests {
 
     #[test]
     fn account_and_region_come_from_the_target() {
-        let target =
-            TargetArn::parse("arn:aws-cn:iot:cn-north-1:123456789012:thinggroup/Presses").unwrap();
+        let target = TargetArn::parse("arn:aws-cn:iot:cn-north-1:123456789012:thinggroup/Presses").unwrap();
         let scope = Scope::of(IdentityName::own(), &target);
-        assert_eq!(
-            (scope.account.as_str(), scope.region.as_str()),
-            ("123456789012", "cn-north-1")
-        );
+        assert_eq!((scope.account.as_str(), scope.region.as_str()), ("123456789012", "cn-north-1"));
     }
 
     #[test]

@@ -77,7 +77,19 @@ impl Deployments {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership } = parts;
-        Self { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership, sessions: Sessions::default() }
+        Self {
+            cluster,
+            clock,
+            look_interval,
+            store,
+            objects,
+            queue,
+            events,
+            aws,
+            metrics,
+            leadership,
+            sessions: Sessions::default(),
+        }
     }
 }
 

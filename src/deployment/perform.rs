@@ -111,17 +111,13 @@ impl Act<'_> {
                 knowledge.verified_at = Some(at);
             }),
             Query::Subdeployments => {
-                let filter = RowFilter {
-                    target_arn: None,
-                    parent_target_arn: Some(key.target.to_string()),
-                    latest_only: true,
-                };
+                let filter =
+                    RowFilter { target_arn: None, parent_target_arn: Some(key.target.to_string()), latest_only: true };
                 self.rows(&key, filter).await.map(|rows| knowledge.subdeployments = Some(Reading { at, value: rows }))
             }
             Query::Parent => {
                 let parent = key.parent.as_ref().map(TargetArn::as_str).unwrap_or_default().to_owned();
-                let filter =
-                    RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
+                let filter = RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
                 self.rows(&key, filter).await.map(|rows| {
                     let newest = rows
                         .into_iter()
@@ -197,7 +193,11 @@ impl Act<'_> {
                 if *abandoned {
                     self.all
                         .events
-                        .warning(self.record, "Abandoned", "spec.suspend is true: the resource goes and its deployments stay in AWS as they are")
+                        .warning(
+                            self.record,
+                            "Abandoned",
+                            "spec.suspend is true: the resource goes and its deployments stay in AWS as they are",
+                        )
                         .await;
                 }
                 Ok(match self.all.objects.remove_finalizer(self.record, FINALIZER).await? {
@@ -297,7 +297,13 @@ impl Act<'_> {
         Ok(())
     }
 
-    async fn untag(&self, permit: Permit, key: &Key, keys: &[String], knowledge: &mut Knowledge) -> Result<(), Failure> {
+    async fn untag(
+        &self,
+        permit: Permit,
+        key: &Key,
+        keys: &[String],
+        knowledge: &mut Knowledge,
+    ) -> Result<(), Failure> {
         let (Some(desired), Some(own)) = (self.subject.desired(), &self.memory.deployment) else { return Ok(()) };
         let arn = deployment_arn(&key.target, &own.deployment_id);
         self.all.aws.greengrass().untag_resource(permit, &arn, keys).await?;

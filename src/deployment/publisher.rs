@@ -34,7 +34,12 @@ pub(super) struct Publisher<'a> {
 
 impl Publisher<'_> {
     /// The status remembers something else, and says where the resource stands with it.
-    pub(super) async fn remember(&self, memory: &Memory, why: Why, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+    pub(super) async fn remember(
+        &self,
+        memory: &Memory,
+        why: Why,
+        knowledge: &mut Knowledge,
+    ) -> Result<Done, ApiError> {
         let act = self.act;
         let now = act.all.clock.now();
         let mut after = knowledge.clone();
@@ -61,7 +66,12 @@ impl Publisher<'_> {
         Ok(done.map_or(Done::Learnt, |written| written.done))
     }
 
-    pub(super) async fn publish(&self, memory: &Memory, assessment: &Assessment, knowledge: &mut Knowledge) -> Result<Said, ApiError> {
+    pub(super) async fn publish(
+        &self,
+        memory: &Memory,
+        assessment: &Assessment,
+        knowledge: &mut Knowledge,
+    ) -> Result<Said, ApiError> {
         let status = summarise(self.act.subject, memory, assessment, &self.status.conditions);
         Ok(match self.put(&status, knowledge).await? {
             None => Said::Stands(self.act.record.resource_version),
@@ -70,7 +80,11 @@ impl Publisher<'_> {
         })
     }
 
-    async fn put(&self, status: &GreengrassDeploymentStatus, knowledge: &mut Knowledge) -> Result<Option<Written>, ApiError> {
+    async fn put(
+        &self,
+        status: &GreengrassDeploymentStatus,
+        knowledge: &mut Knowledge,
+    ) -> Result<Option<Written>, ApiError> {
         let act = self.act;
         let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
         match act.all.objects.publish(act.record, &json, &OWN_CONDITIONS).await? {
@@ -80,7 +94,8 @@ impl Publisher<'_> {
                 let version = written.resource_version;
                 let done = act.wrote(*written, knowledge);
                 if let Some(ready) = transition(&before.conditions, &status.conditions) {
-                    let request_id = knowledge.trouble.as_ref().and_then(|trouble| trouble.failure.request_id.as_deref());
+                    let request_id =
+                        knowledge.trouble.as_ref().and_then(|trouble| trouble.failure.request_id.as_deref());
                     let note = match request_id {
                         Some(id) => format!("{} (AWS request {id})", ready.message),
                         None => ready.message.clone(),

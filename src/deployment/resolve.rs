@@ -25,7 +25,9 @@ pub(super) fn wanted(record: &Record, memory: &Memory) -> Wanted {
         return Wanted::Absent { policy, key: memory.key.clone().or_else(|| raw.key()), suspended: raw.suspend };
     }
     match record.decode_spec::<GreengrassDeploymentSpec>() {
-        Err(error) => Wanted::Invalid(format!("spec can't be read: {error}; apply a spec that the installed resource definition accepts")),
+        Err(error) => Wanted::Invalid(format!(
+            "spec can't be read: {error}; apply a spec that the installed resource definition accepts"
+        )),
         Ok(spec) => match validate(&record.name, &spec) {
             Err(invalid) => Wanted::Invalid(invalid.to_string()),
             Ok(desired) => Wanted::present(desired),

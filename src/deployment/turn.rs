@@ -260,7 +260,12 @@ fn rest(
     let next_look = match session.next_look_at {
         Some(at) if at > now => at,
         // Jittered, so that resources that were looked at together drift apart.
-        Some(_) | None => later(now, all.look_interval.mul_f64(0.9).saturating_add(spread(&format!("{}{now}", session.uid), all.look_interval) / 5)),
+        Some(_) | None => later(
+            now,
+            all.look_interval
+                .mul_f64(0.9)
+                .saturating_add(spread(&format!("{}{now}", session.uid), all.look_interval) / 5),
+        ),
     };
     session.next_look_at = Some(next_look);
     let is_settled = matches!(assessment.phase, Phase::Done) && until.is_none();

@@ -228,8 +228,16 @@ pub fn install_definitions(cluster: &Cluster) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| {
         let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        cluster.kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", folder]).unwrap().success().unwrap();
-        cluster.kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]).unwrap().success().unwrap();
+        cluster
+            .kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", folder])
+            .unwrap()
+            .success()
+            .unwrap();
+        cluster
+            .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
+            .unwrap()
+            .success()
+            .unwrap();
     });
 }
 

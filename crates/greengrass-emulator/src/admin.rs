@@ -47,9 +47,7 @@ impl CallFilter {
                 "since" => filter.since = Some(value.parse().map_err(bad_request)?),
                 "after" => filter.after = Some(value.parse().map_err(bad_request)?),
                 _ => {
-                    return Err(bad_request(format!(
-                        "{name}: the filters are operation, since and after"
-                    )));
+                    return Err(bad_request(format!("{name}: the filters are operation, since and after")));
                 }
             }
         }
@@ -57,9 +55,7 @@ impl CallFilter {
     }
 
     fn passes(&self, call: &CallRecord) -> bool {
-        self.operation
-            .as_ref()
-            .is_none_or(|operation| *operation == call.operation)
+        self.operation.as_ref().is_none_or(|operation| *operation == call.operation)
             && self.since.is_none_or(|since| call.time >= since)
             && self.after.is_none_or(|after| call.sequence > after)
     }
@@ -98,12 +94,7 @@ impl Emulator {
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();
-                let calls: Vec<_> = core
-                    .ledger
-                    .calls()
-                    .iter()
-                    .filter(|call| filter.passes(call))
-                    .collect();
+                let calls: Vec<_> = core.ledger.calls().iter().filter(|call| filter.passes(call)).collect();
                 shown(&calls)
             }
             ("DELETE", ["calls"]) => {
@@ -113,8 +104,7 @@ impl Emulator {
             ("GET", ["faults"]) => shown(&self.faults().list()),
             ("POST", ["faults"]) => {
                 let rule: FaultRule = read(body)?;
-                rule.problem()
-                    .map_or(Ok(()), |problem| Err(bad_request(problem)))?;
+                rule.problem().map_or(Ok(()), |problem| Err(bad_request(problem)))?;
                 Ok(json!({"id": self.faults().add(rule)}))
             }
             ("DELETE", ["faults"]) => {
@@ -123,9 +113,7 @@ impl Emulator {
             }
             ("DELETE", ["faults", id]) => {
                 let removed = id.parse().is_ok_and(|id| self.faults().remove(id));
-                removed
-                    .then_some(Value::Null)
-                    .ok_or_else(|| (404, format!("there is no fault {id}")))
+                removed.then_some(Value::Null).ok_or_else(|| (404, format!("there is no fault {id}")))
             }
             ("GET", ["switches"]) => shown(&self.switches()),
             ("PUT", ["switches"]) => {
@@ -143,13 +131,7 @@ impl Emulator {
                 let change: ClockChange = read(body)?;
                 self.advance(Duration::from_millis(change.advance_milliseconds))
                     .map(|now| json!({"now": now}))
-                    .ok_or_else(|| {
-                        (
-                            409,
-                            "the clock runs by itself: start with --manual-clock to move it"
-                                .to_owned(),
-                        )
-                    })
+                    .ok_or_else(|| (409, "the clock runs by itself: start with --manual-clock to move it".to_owned()))
             }
             ("POST", ["deployments", id, "status"]) => {
                 let change: StatusChange = read(body)?;
@@ -158,13 +140,7 @@ impl Emulator {
                 }
                 shown(&self.deployment(id))
             }
-            _ => Err((
-                404,
-                format!(
-                    "{method} {PREFIX}{} is not part of the admin interface",
-                    path.join("/")
-                ),
-            )),
+            _ => Err((404, format!("{method} {PREFIX}{} is not part of the admin interface", path.join("/")))),
         }
     }
 }

@@ -33,18 +33,12 @@ impl TokioClock {
     /// A clock that shows `started` now and runs on from there.
     #[must_use]
     pub fn starting_at(started: Timestamp) -> Self {
-        Self {
-            started,
-            origin: tokio::time::Instant::now(),
-        }
+        Self { started, origin: tokio::time::Instant::now() }
     }
 
     /// A clock that shows the machine's time of day now and runs on from there.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the one place where the machine's time of day is read"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's time of day is read")]
     pub fn from_wall_clock() -> Self {
         Self::starting_at(Timestamp::now())
     }
@@ -82,10 +76,7 @@ impl Clock for ManualClock {
 
 /// Saturates at the end of jiff's range, so that an absurd advance is no panic.
 fn plus(time: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by)
-        .ok()
-        .and_then(|by| time.checked_add(by).ok())
-        .unwrap_or(Timestamp::MAX)
+    SignedDuration::try_from(by).ok().and_then(|by| time.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }
 
 #[cfg(test)]

@@ -60,12 +60,7 @@ pub struct EmulatorBuilder {
 
 impl Default for EmulatorBuilder {
     fn default() -> Self {
-        Self {
-            clock: None,
-            seed: 0,
-            default_account: DEFAULT_ACCOUNT.to_owned(),
-            switches: Switches::default(),
-        }
+        Self { clock: None, seed: 0, default_account: DEFAULT_ACCOUNT.to_owned(), switches: Switches::default() }
     }
 }
 
@@ -115,9 +110,7 @@ impl EmulatorBuilder {
         };
         Emulator {
             inner: Arc::new(Inner {
-                clock: self
-                    .clock
-                    .unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
+                clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
                 default_account: self.default_account,
                 core: Mutex::new(core),
                 ledger_changed: Notify::new(),
@@ -151,10 +144,7 @@ impl Emulator {
 
     /// The state machine. A panic under the lock, which would be a defect, leaves it usable.
     pub(crate) fn core(&self) -> MutexGuard<'_, Core> {
-        self.inner
-            .core
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The emulator's time.
@@ -184,13 +174,7 @@ impl Emulator {
     /// The calls of one operation, oldest first.
     #[must_use]
     pub fn calls_of(&self, operation: &str) -> Vec<CallRecord> {
-        self.core()
-            .ledger
-            .calls()
-            .iter()
-            .filter(|call| call.operation == operation)
-            .cloned()
-            .collect()
+        self.core().ledger.calls().iter().filter(|call| call.operation == operation).cloned().collect()
     }
 
     /// Empties the ledger. Sequence numbers go on.
@@ -268,69 +252,33 @@ impl Emulator {
     }
 
     /// Makes a thing group and returns its ARN. Like [`Emulator::perform`], no call in the ledger.
-    pub fn create_thing_group(
-        &self,
-        account: &str,
-        region: &str,
-        name: &str,
-    ) -> Result<String, ServiceError> {
+    pub fn create_thing_group(&self, account: &str, region: &str, name: &str) -> Result<String, ServiceError> {
         let scope = Scope::new(account, region);
-        self.perform(
-            &scope,
-            Operation::CreateThingGroup,
-            &json!({"thingGroupName": name}),
-        )?;
+        self.perform(&scope, Operation::CreateThingGroup, &json!({"thingGroupName": name}))?;
         Ok(scope.thing_group_arn(name))
     }
 
     /// Makes a thing and returns its ARN. Like [`Emulator::perform`], no call in the ledger.
-    pub fn create_thing(
-        &self,
-        account: &str,
-        region: &str,
-        name: &str,
-    ) -> Result<String, ServiceError> {
+    pub fn create_thing(&self, account: &str, region: &str, name: &str) -> Result<String, ServiceError> {
         let scope = Scope::new(account, region);
         self.perform(&scope, Operation::CreateThing, &json!({"thingName": name}))?;
         Ok(scope.thing_arn(name))
     }
 
     /// Makes a deployment, as somebody else would, and returns its id. Like [`Emulator::perform`], no call in the ledger.
-    pub fn create_deployment(
-        &self,
-        account: &str,
-        region: &str,
-        request: &Value,
-    ) -> Result<String, ServiceError> {
-        let answer = self.perform(
-            &Scope::new(account, region),
-            Operation::CreateDeployment,
-            request,
-        )?;
-        Ok(answer
-            .get("deploymentId")
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned())
+    pub fn create_deployment(&self, account: &str, region: &str, request: &Value) -> Result<String, ServiceError> {
+        let answer = self.perform(&Scope::new(account, region), Operation::CreateDeployment, request)?;
+        Ok(answer.get("deploymentId").and_then(Value::as_str).unwrap_or_default().to_owned())
     }
 
     /// Does an operation directly: validated as a call is, but without signature, faults and ledger. The parameters of path, query and body are in one
     /// JSON object.
-    pub fn perform(
-        &self,
-        scope: &Scope,
-        operation: Operation,
-        request: &Value,
-    ) -> Result<Value, ServiceError> {
+    pub fn perform(&self, scope: &Scope, operation: Operation, request: &Value) -> Result<Value, ServiceError> {
         let input = operation.input().read(request);
         let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
             return Err(ServiceError::validation("the request is no JSON object"));
         };
-        let call = Call {
-            scope: scope.clone(),
-            operation,
-            input: Input(input),
-        };
+        let call = Call { scope: scope.clone(), operation, input: Input(input) };
         let now = self.now();
         let answer = self.core().state.execute(&call, now, ReadAt::Now)?;
         Ok(answer.body.unwrap_or(Value::Null))
@@ -343,10 +291,7 @@ pub struct Faults<'a>(&'a Emulator);
 
 impl Faults<'_> {
     /// Adds a rule after the others, and returns its id.
-    #[expect(
-        clippy::must_use_candidate,
-        reason = "few rules are removed one by one"
-    )]
+    #[expect(clippy::must_use_candidate, reason = "few rules are removed one by one")]
     pub fn add(&self, rule: FaultRule) -> u64 {
         self.0.core().faults.add(rule)
     }

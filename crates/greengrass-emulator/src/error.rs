@@ -164,45 +164,25 @@ impl IotErrorCode {
 
 impl ServiceError {
     pub(crate) fn validation(message: impl Into<String>) -> Self {
-        Self::Validation {
-            message: message.into(),
-            reason: ValidationReason::Other,
-            fields: Vec::new(),
-        }
+        Self::Validation { message: message.into(), reason: ValidationReason::Other, fields: Vec::new() }
     }
 
     pub(crate) fn field(name: &str, message: impl Into<String>) -> Self {
-        Self::fields(vec![FieldError {
-            name: name.to_owned(),
-            message: message.into(),
-        }])
+        Self::fields(vec![FieldError { name: name.to_owned(), message: message.into() }])
     }
 
     pub(crate) fn fields(fields: Vec<FieldError>) -> Self {
-        let message = fields
-            .iter()
-            .map(|field| format!("{}: {}", field.name, field.message))
-            .collect::<Vec<_>>()
-            .join("; ");
-        Self::Validation {
-            message,
-            reason: ValidationReason::FieldValidationFailed,
-            fields,
-        }
+        let message =
+            fields.iter().map(|field| format!("{}: {}", field.name, field.message)).collect::<Vec<_>>().join("; ");
+        Self::Validation { message, reason: ValidationReason::FieldValidationFailed, fields }
     }
 
     pub(crate) fn deployment_not_found(id: &str) -> Self {
-        Self::ResourceNotFound {
-            resource_id: id.to_owned(),
-            resource_type: "deployment",
-        }
+        Self::ResourceNotFound { resource_id: id.to_owned(), resource_type: "deployment" }
     }
 
     pub(crate) fn iot(code: IotErrorCode, message: impl Into<String>) -> Self {
-        Self::Iot {
-            code,
-            message: message.into(),
-        }
+        Self::Iot { code, message: message.into() }
     }
 
     /// The name that stands in the `x-amzn-ErrorType` header.
@@ -254,10 +234,7 @@ impl ServiceError {
     /// The value of the `Retry-After` header.
     pub(crate) const fn retry_after_seconds(&self) -> Option<u32> {
         match self {
-            Self::Throttling {
-                retry_after_seconds,
-                ..
-            } => *retry_after_seconds,
+            Self::Throttling { retry_after_seconds, .. } => *retry_after_seconds,
             _ => None,
         }
     }
@@ -266,24 +243,15 @@ impl ServiceError {
     #[must_use]
     pub fn body(&self) -> Value {
         match self {
-            Self::Validation {
-                message,
-                reason,
-                fields,
-            } => json!({"message": message, "reason": reason, "fields": fields}),
-            Self::ResourceNotFound {
-                resource_id,
-                resource_type,
-            } => json!({
+            Self::Validation { message, reason, fields } => {
+                json!({"message": message, "reason": reason, "fields": fields})
+            }
+            Self::ResourceNotFound { resource_id, resource_type } => json!({
                 "message": format!("The {resource_type} {resource_id} could not be found."),
                 "resourceId": resource_id,
                 "resourceType": resource_type,
             }),
-            Self::Conflict {
-                message,
-                resource_id,
-                resource_type,
-            } => {
+            Self::Conflict { message, resource_id, resource_type } => {
                 json!({"message": message, "resourceId": resource_id, "resourceType": resource_type})
             }
             Self::RequestAlreadyInProgress => {
@@ -294,23 +262,14 @@ impl ServiceError {
             | Self::Scripted { message, .. }
             | Self::IncompleteSignature { message }
             | Self::InvalidSignature { message } => json!({"message": message}),
-            Self::Throttling {
-                service: Service::Greengrass,
-                ..
-            } => json!({
+            Self::Throttling { service: Service::Greengrass, .. } => json!({
                 "message": "Rate exceeded",
                 // The code of the quota is not public; the member is what a client may read.
                 "quotaCode": "greengrass-control-plane-rate",
                 "serviceCode": "greengrass",
             }),
-            Self::Throttling {
-                service: Service::Iot,
-                ..
-            } => json!({"message": "Rate exceeded"}),
-            Self::AlreadyExists {
-                resource_id,
-                resource_arn,
-            } => json!({
+            Self::Throttling { service: Service::Iot, .. } => json!({"message": "Rate exceeded"}),
+            Self::AlreadyExists { resource_id, resource_arn } => json!({
                 "message": format!("{resource_arn} already exists with a different configuration"),
                 "resourceId": resource_id,
                 "resourceArn": resource_arn,

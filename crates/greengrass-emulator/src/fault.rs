@@ -48,12 +48,7 @@ pub struct FaultMatch {
 
 /// What happens to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(
-    tag = "type",
-    rename_all = "camelCase",
-    rename_all_fields = "camelCase",
-    deny_unknown_fields
-)]
+#[serde(tag = "type", rename_all = "camelCase", rename_all_fields = "camelCase", deny_unknown_fields)]
 pub enum FaultAction {
     /// It takes longer. A client that gives up doesn't stop it: what it asked for happens nevertheless.
     Delay {
@@ -154,25 +149,14 @@ impl FaultRule {
     /// A rule for all calls that befalls one.
     #[must_use]
     pub fn new(action: FaultAction) -> Self {
-        Self {
-            matching: FaultMatch::default(),
-            skip: 0,
-            times: once(),
-            action,
-        }
+        Self { matching: FaultMatch::default(), skip: 0, times: once(), action }
     }
 
     /// A rule for one operation that befalls one call.
     #[must_use]
     pub fn on(operation: Operation, action: FaultAction) -> Self {
-        let matching = FaultMatch {
-            operation: Some(operation),
-            ..FaultMatch::default()
-        };
-        Self {
-            matching,
-            ..Self::new(action)
-        }
+        let matching = FaultMatch { operation: Some(operation), ..FaultMatch::default() };
+        Self { matching, ..Self::new(action) }
     }
 
     /// Lets so many calls pass first.
@@ -184,19 +168,13 @@ impl FaultRule {
     /// Befalls so many calls.
     #[must_use]
     pub fn times(self, times: u64) -> Self {
-        Self {
-            times: Some(times),
-            ..self
-        }
+        Self { times: Some(times), ..self }
     }
 
     /// Befalls every call until the rule is removed.
     #[must_use]
     pub fn always(self) -> Self {
-        Self {
-            times: None,
-            ..self
-        }
+        Self { times: None, ..self }
     }
 
     /// Only calls whose parameters contain a text.
@@ -223,9 +201,9 @@ impl FaultRule {
     /// What is wrong with the rule.
     pub(crate) fn problem(&self) -> Option<String> {
         match &self.action {
-            FaultAction::Error { status, .. } if !(400..600).contains(status) => Some(format!(
-                "the status of an error is 400 to 599, not {status}"
-            )),
+            FaultAction::Error { status, .. } if !(400..600).contains(status) => {
+                Some(format!("the status of an error is 400 to 599, not {status}"))
+            }
             _ => None,
         }
     }

@@ -22,22 +22,13 @@ pub(crate) struct Subject<'a> {
 impl FaultMatch {
     fn matches(&self, subject: &Subject<'_>) -> bool {
         // Destructured, so that a new condition can't be forgotten.
-        let Self {
-            service,
-            operation,
-            account,
-            region,
-            target_arn,
-            contains,
-        } = self;
+        let Self { service, operation, account, region, target_arn, contains } = self;
         (service.is_none() || *service == subject.service)
             && (operation.is_none() || *operation == subject.operation)
             && (account.is_none() || account.as_deref() == subject.account)
             && (region.is_none() || region.as_deref() == subject.region)
             && (target_arn.is_none() || *target_arn == subject.target_arn)
-            && contains
-                .as_ref()
-                .is_none_or(|text| subject.request.to_string().contains(text))
+            && contains.as_ref().is_none_or(|text| subject.request.to_string().contains(text))
     }
 }
 
@@ -65,12 +56,7 @@ pub(crate) struct FaultRules {
 impl FaultRules {
     pub(crate) fn add(&mut self, rule: FaultRule) -> u64 {
         self.last_id += 1;
-        self.rules.push(ActiveFault {
-            id: self.last_id,
-            matched: 0,
-            fired: 0,
-            rule,
-        });
+        self.rules.push(ActiveFault { id: self.last_id, matched: 0, fired: 0, rule });
         self.last_id
     }
 
@@ -118,10 +104,7 @@ mod tests {
             operation: Some(operation),
             account: Some("123456789012"),
             region: Some("eu-west-1"),
-            target_arn: request
-                .get("targetArn")
-                .and_then(Value::as_str)
-                .map(ToOwned::to_owned),
+            target_arn: request.get("targetArn").and_then(Value::as_str).map(ToOwned::to_owned),
             request,
         };
         rules.befall(&subject).map(|action| action.kind())
@@ -130,55 +113,26 @@ mod tests {
     #[test]
     fn a_rule_skips_then_fires_then_is_exhausted() {
         let mut rules = FaultRules::default();
-        rules.add(
-            FaultRule::on(Operation::GetDeployment, FaultAction::ResetAfter)
-                .skip(1)
-                .times(2),
-        );
-        let fired: Vec<_> = (0..4)
-            .map(|_| befall(&mut rules, Operation::GetDeployment, &json!({})).is_some())
-            .collect();
+        rules.add(FaultRule::on(Operation::GetDeployment, FaultAction::ResetAfter).skip(1).times(2));
+        let fired: Vec<_> =
+            (0..4).map(|_| befall(&mut rules, Operation::GetDeployment, &json!({})).is_some()).collect();
         assert_eq!(fired, [false, true, true, false]);
-        assert_eq!(
-            befall(&mut rules, Operation::ListDeployments, &json!({})),
-            None
-        );
+        assert_eq!(befall(&mut rules, Operation::ListDeployments, &json!({})), None);
         assert_eq!(rules.all()[0].fired, 2);
     }
 
     #[test]
     fn the_first_rule_that_fits_decides() {
         let mut rules = FaultRules::default();
-        let id = rules.add(
-            FaultRule::new(FaultAction::AccessDenied)
-                .containing("canary")
-                .always(),
-        );
-        rules.add(
-            FaultRule::new(FaultAction::ResetBefore)
-                .target("arn:x")
-                .always(),
-        );
-        rules.add(
-            FaultRule::new(FaultAction::HangAfter)
-                .account("210987654321")
-                .always(),
-        );
+        let id = rules.add(FaultRule::new(FaultAction::AccessDenied).containing("canary").always());
+        rules.add(FaultRule::new(FaultAction::ResetBefore).target("arn:x").always());
+        rules.add(FaultRule::new(FaultAction::HangAfter).account("210987654321").always());
         let create = Operation::CreateDeployment;
         let request = json!({"targetArn": "arn:x", "deploymentName": "a canary"});
-        assert_eq!(
-            befall(&mut rules, create, &request),
-            Some(FaultKind::AccessDenied)
-        );
+        assert_eq!(befall(&mut rules, create, &request), Some(FaultKind::AccessDenied));
         assert!(rules.remove(id));
-        assert_eq!(
-            befall(&mut rules, create, &request),
-            Some(FaultKind::ResetBefore)
-        );
-        assert_eq!(
-            befall(&mut rules, create, &json!({"targetArn": "arn:y"})),
-            None
-        );
+        assert_eq!(befall(&mut rules, create, &request), Some(FaultKind::ResetBefore));
+        assert_eq!(befall(&mut rules, create, &json!({"targetArn": "arn:y"})), None);
     }
 
     #[test]
@@ -187,15 +141,9 @@ mod tests {
         let once = rule(
             r#"{"match": {"operation": "CreateDeployment"}, "action": {"type": "throttle", "retryAfterSeconds": 7}}"#,
         );
-        let action = FaultAction::Throttle {
-            retry_after_seconds: Some(7),
-        };
-        assert_eq!(
-            once.unwrap(),
-            FaultRule::on(Operation::CreateDeployment, action)
-        );
-        let always =
-            rule(r#"{"times": null, "action": {"type": "stale", "writesAgo": 1}}"#).unwrap();
+        let action = FaultAction::Throttle { retry_after_seconds: Some(7) };
+        assert_eq!(once.unwrap(), FaultRule::on(Operation::CreateDeployment, action));
+        let always = rule(r#"{"times": null, "action": {"type": "stale", "writesAgo": 1}}"#).unwrap();
         let action = FaultAction::Stale(Staleness::WritesAgo(1));
         assert_eq!(always, FaultRule::new(action).always());
         assert!(rule(r#"{"match": {"operaton": "x"}, "action": {"type": "resetAfter"}}"#).is_err());

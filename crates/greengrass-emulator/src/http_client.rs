@@ -3,9 +3,7 @@
 use std::{io, time::Duration};
 
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector,
-    },
+    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
     runtime_components::RuntimeComponents,
@@ -29,15 +27,8 @@ impl EmulatorHttpClient {
 }
 
 impl HttpClient for EmulatorHttpClient {
-    fn http_connector(
-        &self,
-        settings: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
-        SharedHttpConnector::new(Connector {
-            emulator: self.emulator.clone(),
-            read_timeout: settings.read_timeout(),
-        })
+    fn http_connector(&self, settings: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(Connector { emulator: self.emulator.clone(), read_timeout: settings.read_timeout() })
     }
 }
 
@@ -64,29 +55,17 @@ impl HttpConnector for Connector {
 }
 
 async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
-    let request = request
-        .try_into_http1x()
-        .map_err(|error| ConnectorError::user(error.into()))?;
+    let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let (parts, body) = request.into_parts();
     let body = match body.bytes() {
         Some(bytes) => Bytes::copy_from_slice(bytes),
-        None => body
-            .collect()
-            .await
-            .map_err(ConnectorError::user)?
-            .to_bytes(),
+        None => body.collect().await.map_err(ConnectorError::user)?.to_bytes(),
     };
-    match emulator
-        .answer(http::Request::from_parts(parts, body))
-        .await
-    {
+    match emulator.answer(http::Request::from_parts(parts, body)).await {
         Reply::Response(response) => HttpResponse::try_from(response.map(SdkBody::from))
             .map_err(|error| ConnectorError::other(error.into(), None)),
         Reply::Dropped => {
-            let reset = io::Error::new(
-                io::ErrorKind::ConnectionReset,
-                "connection reset by the emulator",
-            );
+            let reset = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by the emulator");
             Err(ConnectorError::io(reset.into()))
         }
         Reply::Never => std::future::pending().await,

@@ -36,10 +36,7 @@ pub(crate) struct Ids {
 
 impl Ids {
     pub(crate) fn new(seed: u64) -> Self {
-        Self {
-            seed,
-            counters: BTreeMap::new(),
-        }
+        Self { seed, counters: BTreeMap::new() }
     }
 
     pub(crate) fn next(&mut self, kind: IdKind) -> Uuid {
@@ -67,10 +64,7 @@ mod tests {
         let mut first = Ids::new(7);
         let mut second = Ids::new(7);
         second.next(IdKind::Request);
-        assert_eq!(
-            first.next(IdKind::Deployment),
-            second.next(IdKind::Deployment)
-        );
+        assert_eq!(first.next(IdKind::Deployment), second.next(IdKind::Deployment));
         assert_ne!(first.next(IdKind::Deployment), first.next(IdKind::Job));
         assert_ne!(Ids::new(7).next(IdKind::Job), Ids::new(8).next(IdKind::Job));
         assert_eq!(first.next(IdKind::Job).get_version_num(), 4);

@@ -48,18 +48,13 @@ impl Ledger {
     /// Enters a call; its sequence number is set here and returned.
     pub(crate) fn enter(&mut self, call: CallRecord) -> u64 {
         self.last_sequence += 1;
-        self.calls.push(CallRecord {
-            sequence: self.last_sequence,
-            ..call
-        });
+        self.calls.push(CallRecord { sequence: self.last_sequence, ..call });
         self.last_sequence
     }
 
     /// Enters what became of a call; nothing when it was cleared away meanwhile.
     pub(crate) fn complete(&mut self, sequence: u64, complete: impl FnOnce(&mut CallRecord)) {
-        let found = self
-            .calls
-            .binary_search_by_key(&sequence, |call| call.sequence);
+        let found = self.calls.binary_search_by_key(&sequence, |call| call.sequence);
         if let Some(call) = found.ok().and_then(|index| self.calls.get_mut(index)) {
             complete(call);
         }

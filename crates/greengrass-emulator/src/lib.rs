@@ -37,6 +37,6 @@ pub use operation::{Operation, Service};
 pub use process::ConnectionDropped;
 pub use scope::Scope;
 pub use switches::{
-    Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, ListOrder,
-    PlainList, RevisionsAfterDelete, SwitchError, Switches, TokenReuse, VersionRanges,
+    Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, ListOrder, PlainList,
+    RevisionsAfterDelete, SwitchError, Switches, TokenReuse, VersionRanges,
 };

@@ -24,11 +24,7 @@ const GRACE: Duration = Duration::from_secs(2);
 #[expect(clippy::doc_markdown, reason = "printed by --help")]
 struct Arguments {
     /// Address and port to listen on; port 0 takes a free one, which is printed.
-    #[arg(
-        long,
-        env = "GREENGRASS_EMULATOR_LISTEN",
-        default_value = "127.0.0.1:4566"
-    )]
+    #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
 
     /// Account of callers whose access key id is not twelve digits.
@@ -40,12 +36,7 @@ struct Arguments {
     seed: Option<u64>,
 
     /// Position of a switch, as NAME=POSITION; GET /_emulator/switches shows all. May be repeated; separated by commas in the variable.
-    #[arg(
-        long = "switch",
-        env = "GREENGRASS_EMULATOR_SWITCHES",
-        value_name = "NAME=POSITION",
-        value_delimiter = ','
-    )]
+    #[arg(long = "switch", env = "GREENGRASS_EMULATOR_SWITCHES", value_name = "NAME=POSITION", value_delimiter = ',')]
     switches: Vec<String>,
 
     /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
@@ -67,13 +58,9 @@ fn account(text: &str) -> Result<String, String> {
 
 impl Arguments {
     fn switches(&self) -> anyhow::Result<Switches> {
-        self.switches
-            .iter()
-            .try_fold(Switches::default(), |switches, flag| {
-                switches
-                    .with_flag(flag)
-                    .with_context(|| format!("--switch {flag}"))
-            })
+        self.switches.iter().try_fold(Switches::default(), |switches, flag| {
+            switches.with_flag(flag).with_context(|| format!("--switch {flag}"))
+        })
     }
 }
 
@@ -81,10 +68,7 @@ impl Arguments {
 async fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(std::io::stderr)
-        .init();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let mut builder = Emulator::builder()
         .switches(arguments.switches()?)
@@ -95,9 +79,8 @@ async fn main() -> anyhow::Result<()> {
     }
     let emulator = builder.build();
 
-    let listener = TcpListener::bind(arguments.listen)
-        .await
-        .with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let listener =
+        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
     let address = listener.local_addr()?;

@@ -61,8 +61,7 @@ const RESOURCE_ARN: Shape = Shape::String {
                 return false;
             };
             let digits = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
-            (*account == "aws" || digits)
-                && ["components", "deployments", "coreDevices"].contains(kind)
+            (*account == "aws" || digits) && ["components", "deployments", "coreDevices"].contains(kind)
         },
     }),
 };
@@ -72,20 +71,12 @@ const CLIENT_TOKEN: Shape = Shape::String {
     max: 64,
     pattern: Some(Pattern {
         text: "^[a-zA-Z0-9-]+$",
-        matches: |text| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        },
+        matches: |text| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-'),
     }),
 };
 
 const TAG_KEY: Shape = text(1, 128);
-const TAGS: Shape = Shape::Map {
-    key: &TAG_KEY,
-    value: &text(0, 256),
-    min: 1,
-    max: 200,
-};
+const TAGS: Shape = Shape::Map { key: &TAG_KEY, value: &text(0, 256), min: 1, max: 200 };
 
 const COMPONENT: Shape = Shape::Structure(&[
     required("componentVersion", &text(1, 64)),
@@ -93,14 +84,7 @@ const COMPONENT: Shape = Shape::Structure(&[
         "configurationUpdate",
         &Shape::Structure(&[
             optional("merge", &text(1, 10_485_760)),
-            optional(
-                "reset",
-                &Shape::List {
-                    member: &text(0, 256),
-                    min: 0,
-                    max: ANY,
-                },
-            ),
+            optional("reset", &Shape::List { member: &text(0, 256), min: 0, max: ANY }),
         ]),
     ),
     optional(
@@ -111,20 +95,8 @@ const COMPONENT: Shape = Shape::Structure(&[
             optional(
                 "systemResourceLimits",
                 &Shape::Structure(&[
-                    optional(
-                        "memory",
-                        &Shape::Integer {
-                            min: 0,
-                            max: 9_223_372_036_854_771_712,
-                        },
-                    ),
-                    optional(
-                        "cpus",
-                        &Shape::Double {
-                            min: 0.0,
-                            max: f64::MAX,
-                        },
-                    ),
+                    optional("memory", &Shape::Integer { min: 0, max: 9_223_372_036_854_771_712 }),
+                    optional("cpus", &Shape::Double { min: 0.0, max: f64::MAX }),
                 ]),
             ),
             optional("windowsUser", &NON_EMPTY),
@@ -132,10 +104,7 @@ const COMPONENT: Shape = Shape::Structure(&[
     ),
 ]);
 
-const NUMBER_OF_THINGS: Shape = Shape::Integer {
-    min: 1,
-    max: I32_MAX,
-};
+const NUMBER_OF_THINGS: Shape = Shape::Integer { min: 1, max: I32_MAX };
 const RATE: Shape = Shape::Integer { min: 1, max: 1000 };
 
 const JOB_CONFIGURATION: Shape = Shape::Structure(&[
@@ -165,18 +134,9 @@ const JOB_CONFIGURATION: Shape = Shape::Structure(&[
             "criteriaList",
             &Shape::List {
                 member: &Shape::Structure(&[
-                    required(
-                        "failureType",
-                        &Shape::Enum(&["FAILED", "REJECTED", "TIMED_OUT", "ALL"]),
-                    ),
+                    required("failureType", &Shape::Enum(&["FAILED", "REJECTED", "TIMED_OUT", "ALL"])),
                     required("action", &Shape::Enum(&["CANCEL"])),
-                    required(
-                        "thresholdPercentage",
-                        &Shape::Double {
-                            min: f64::MIN,
-                            max: 100.0,
-                        },
-                    ),
+                    required("thresholdPercentage", &Shape::Double { min: f64::MIN, max: 100.0 }),
                     required("minNumberOfExecutedThings", &NUMBER_OF_THINGS),
                 ]),
                 min: 1,
@@ -189,52 +149,29 @@ const JOB_CONFIGURATION: Shape = Shape::Structure(&[
         &Shape::Structure(&[optional(
             "inProgressTimeoutInMinutes",
             // The bounds are in the text of the model: between 1 minute and 7 days.
-            &Shape::Integer {
-                min: 1,
-                max: 10_080,
-            },
+            &Shape::Integer { min: 1, max: 10_080 },
         )]),
     ),
 ]);
 
-const SECONDS: Shape = Shape::Integer {
-    min: I32_MIN,
-    max: I32_MAX,
-};
+const SECONDS: Shape = Shape::Integer { min: I32_MIN, max: I32_MAX };
 
 const POLICIES: Shape = Shape::Structure(&[
-    optional(
-        "failureHandlingPolicy",
-        &Shape::Enum(&["ROLLBACK", "DO_NOTHING"]),
-    ),
+    optional("failureHandlingPolicy", &Shape::Enum(&["ROLLBACK", "DO_NOTHING"])),
     optional(
         "componentUpdatePolicy",
         &Shape::Structure(&[
             optional("timeoutInSeconds", &SECONDS),
-            optional(
-                "action",
-                &Shape::Enum(&["NOTIFY_COMPONENTS", "SKIP_NOTIFY_COMPONENTS"]),
-            ),
+            optional("action", &Shape::Enum(&["NOTIFY_COMPONENTS", "SKIP_NOTIFY_COMPONENTS"])),
         ]),
     ),
-    optional(
-        "configurationValidationPolicy",
-        &Shape::Structure(&[optional("timeoutInSeconds", &SECONDS)]),
-    ),
+    optional("configurationValidationPolicy", &Shape::Structure(&[optional("timeoutInSeconds", &SECONDS)])),
 ]);
 
 const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
     required("targetArn", &TARGET_ARN),
     optional("deploymentName", &text(1, 256)),
-    optional(
-        "components",
-        &Shape::Map {
-            key: &NON_EMPTY,
-            value: &COMPONENT,
-            min: 0,
-            max: ANY,
-        },
-    ),
+    optional("components", &Shape::Map { key: &NON_EMPTY, value: &COMPONENT, min: 0, max: ANY }),
     optional("iotJobConfiguration", &JOB_CONFIGURATION),
     optional("deploymentPolicies", &POLICIES),
     optional("parentTargetArn", &THING_GROUP_ARN),
@@ -245,13 +182,7 @@ const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
 const PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 100 });
 const REGISTRY_PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 250 });
 
-const EXPECTED_VERSION: Member = optional(
-    "expectedVersion",
-    &Shape::Integer {
-        min: 0,
-        max: i64::MAX,
-    },
-);
+const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: 0, max: i64::MAX });
 const NEXT_TOKEN: Member = optional("nextToken", &text(0, ANY));
 
 /// A structure as a constant of its own.
@@ -277,21 +208,11 @@ impl Operation {
                 input![required("deploymentId", &NON_EMPTY)]
             }
             Self::TagResource => {
-                input![
-                    required("resourceArn", &RESOURCE_ARN),
-                    required("tags", &TAGS)
-                ]
+                input![required("resourceArn", &RESOURCE_ARN), required("tags", &TAGS)]
             }
             Self::UntagResource => input![
                 required("resourceArn", &RESOURCE_ARN),
-                required(
-                    "tagKeys",
-                    &Shape::List {
-                        member: &TAG_KEY,
-                        min: 1,
-                        max: 200,
-                    },
-                ),
+                required("tagKeys", &Shape::List { member: &TAG_KEY, min: 1, max: 200 },),
             ],
             Self::ListTagsForResource => input![required("resourceArn", &RESOURCE_ARN)],
             Self::CreateThing => &CREATE_THING,
@@ -311,12 +232,9 @@ impl Operation {
             Self::CreateThingGroup => &CREATE_THING_GROUP,
             Self::DescribeThingGroup => input![required("thingGroupName", &NAME)],
             Self::DeleteThingGroup => input![required("thingGroupName", &NAME), EXPECTED_VERSION],
-            Self::ListThingGroups => input![
-                REGISTRY_PAGE,
-                NEXT_TOKEN,
-                optional("parentGroup", &NAME),
-                optional("namePrefixFilter", &NAME),
-            ],
+            Self::ListThingGroups => {
+                input![REGISTRY_PAGE, NEXT_TOKEN, optional("parentGroup", &NAME), optional("namePrefixFilter", &NAME),]
+            }
             Self::ListThingsInThingGroup => {
                 input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
             }

@@ -83,59 +83,19 @@ operations! {
 
 /// Known by name only, so that the answer can say which operation is missing.
 const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
-    (
-        "POST",
-        "/greengrass/v2/createComponentVersion",
-        "CreateComponentVersion",
-    ),
+    ("POST", "/greengrass/v2/createComponentVersion", "CreateComponentVersion"),
     ("GET", "/greengrass/v2/components", "ListComponents"),
     ("GET", "/greengrass/v2/components/{arn}", "GetComponent"),
-    (
-        "DELETE",
-        "/greengrass/v2/components/{arn}",
-        "DeleteComponent",
-    ),
-    (
-        "GET",
-        "/greengrass/v2/components/{arn}/metadata",
-        "DescribeComponent",
-    ),
-    (
-        "GET",
-        "/greengrass/v2/components/{arn}/versions",
-        "ListComponentVersions",
-    ),
-    (
-        "GET",
-        "/greengrass/v2/components/{arn}/artifacts/{artifactName}",
-        "GetComponentVersionArtifact",
-    ),
-    (
-        "POST",
-        "/greengrass/v2/resolveComponentCandidates",
-        "ResolveComponentCandidates",
-    ),
+    ("DELETE", "/greengrass/v2/components/{arn}", "DeleteComponent"),
+    ("GET", "/greengrass/v2/components/{arn}/metadata", "DescribeComponent"),
+    ("GET", "/greengrass/v2/components/{arn}/versions", "ListComponentVersions"),
+    ("GET", "/greengrass/v2/components/{arn}/artifacts/{artifactName}", "GetComponentVersionArtifact"),
+    ("POST", "/greengrass/v2/resolveComponentCandidates", "ResolveComponentCandidates"),
     ("GET", "/greengrass/v2/coreDevices", "ListCoreDevices"),
-    (
-        "GET",
-        "/greengrass/v2/coreDevices/{coreDeviceThingName}",
-        "GetCoreDevice",
-    ),
-    (
-        "DELETE",
-        "/greengrass/v2/coreDevices/{coreDeviceThingName}",
-        "DeleteCoreDevice",
-    ),
-    (
-        "GET",
-        "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments",
-        "ListEffectiveDeployments",
-    ),
-    (
-        "GET",
-        "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents",
-        "ListInstalledComponents",
-    ),
+    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "GetCoreDevice"),
+    ("DELETE", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "DeleteCoreDevice"),
+    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments", "ListEffectiveDeployments"),
+    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents", "ListInstalledComponents"),
     (
         "GET",
         "/greengrass/v2/coreDevices/{coreDeviceThingName}/associatedClientDevices",
@@ -151,27 +111,11 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
         "/greengrass/v2/coreDevices/{coreDeviceThingName}/disassociateClientDevices",
         "BatchDisassociateClientDeviceFromCoreDevice",
     ),
-    (
-        "GET",
-        "/greengrass/things/{thingName}/connectivityInfo",
-        "GetConnectivityInfo",
-    ),
-    (
-        "PUT",
-        "/greengrass/things/{thingName}/connectivityInfo",
-        "UpdateConnectivityInfo",
-    ),
+    ("GET", "/greengrass/things/{thingName}/connectivityInfo", "GetConnectivityInfo"),
+    ("PUT", "/greengrass/things/{thingName}/connectivityInfo", "UpdateConnectivityInfo"),
     ("GET", "/greengrass/servicerole", "GetServiceRoleForAccount"),
-    (
-        "PUT",
-        "/greengrass/servicerole",
-        "AssociateServiceRoleToAccount",
-    ),
-    (
-        "DELETE",
-        "/greengrass/servicerole",
-        "DisassociateServiceRoleFromAccount",
-    ),
+    ("PUT", "/greengrass/servicerole", "AssociateServiceRoleToAccount"),
+    ("DELETE", "/greengrass/servicerole", "DisassociateServiceRoleFromAccount"),
     ("GET", "/jobs", "ListJobs"),
     ("PUT", "/jobs/{jobId}", "CreateJob"),
     ("GET", "/jobs/{jobId}", "DescribeJob"),
@@ -179,32 +123,12 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("DELETE", "/jobs/{jobId}", "DeleteJob"),
     ("PUT", "/jobs/{jobId}/cancel", "CancelJob"),
     ("GET", "/jobs/{jobId}/things", "ListJobExecutionsForJob"),
-    (
-        "GET",
-        "/things/{thingName}/jobs",
-        "ListJobExecutionsForThing",
-    ),
-    (
-        "GET",
-        "/things/{thingName}/jobs/{jobId}",
-        "DescribeJobExecution",
-    ),
+    ("GET", "/things/{thingName}/jobs", "ListJobExecutionsForThing"),
+    ("GET", "/things/{thingName}/jobs/{jobId}", "DescribeJobExecution"),
     ("PATCH", "/things/{thingName}", "UpdateThing"),
-    (
-        "PATCH",
-        "/thing-groups/{thingGroupName}",
-        "UpdateThingGroup",
-    ),
-    (
-        "PUT",
-        "/thing-groups/updateThingGroupsForThing",
-        "UpdateThingGroupsForThing",
-    ),
-    (
-        "POST",
-        "/dynamic-thing-groups/{thingGroupName}",
-        "CreateDynamicThingGroup",
-    ),
+    ("PATCH", "/thing-groups/{thingGroupName}", "UpdateThingGroup"),
+    ("PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"),
+    ("POST", "/dynamic-thing-groups/{thingGroupName}", "CreateDynamicThingGroup"),
 ];
 
 /// The operation of a request and the parameters in its path.
@@ -221,10 +145,7 @@ impl Route {
             if *operation_method == method
                 && let Some(path_parameters) = matches(pattern, path)
             {
-                return Ok(Self {
-                    operation: *operation,
-                    path_parameters,
-                });
+                return Ok(Self { operation: *operation, path_parameters });
             }
         }
         for (operation_method, pattern, operation) in UNIMPLEMENTED {
@@ -232,9 +153,7 @@ impl Route {
                 return Err(ServiceError::NotImplemented { operation });
             }
         }
-        Err(ServiceError::UnknownOperation {
-            what: format!("{method} {path}"),
-        })
+        Err(ServiceError::UnknownOperation { what: format!("{method} {path}") })
     }
 }
 
@@ -243,10 +162,7 @@ fn matches(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, S
     let mut segments = path.split('/');
     for expected in pattern.split('/') {
         let segment = segments.next()?;
-        if let Some(name) = expected
-            .strip_prefix('{')
-            .and_then(|rest| rest.strip_suffix('}'))
-        {
+        if let Some(name) = expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             if segment.is_empty() {
                 return None;
             }
@@ -283,11 +199,7 @@ fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
             bytes.extend(byte);
             rest = tail;
         } else {
-            bytes.push(if plus_is_space && *first == b'+' {
-                b' '
-            } else {
-                *first
-            });
+            bytes.push(if plus_is_space && *first == b'+' { b' ' } else { *first });
             rest = tail;
         }
     }
@@ -307,16 +219,9 @@ mod tests {
 
     #[test]
     fn a_path_parameter_is_decoded_and_a_literal_segment_wins() {
-        let route = Route::find(
-            "GET",
-            "/tags/arn%3Aaws%3agreengrass%3Aeu-west-1%3A1%3Adeployments%3Ax",
-        )
-        .unwrap();
+        let route = Route::find("GET", "/tags/arn%3Aaws%3agreengrass%3Aeu-west-1%3A1%3Adeployments%3Ax").unwrap();
         assert_eq!(route.operation, Operation::ListTagsForResource);
-        assert_eq!(
-            route.path_parameters["resourceArn"],
-            "arn:aws:greengrass:eu-west-1:1:deployments:x"
-        );
+        assert_eq!(route.path_parameters["resourceArn"], "arn:aws:greengrass:eu-west-1:1:deployments:x");
         let route = Route::find("PUT", "/thing-groups/addThingToThingGroup").unwrap();
         assert_eq!(route.operation, Operation::AddThingToThingGroup);
     }
@@ -324,12 +229,7 @@ mod tests {
     #[test]
     fn an_unknown_operation_is_named() {
         let error = Route::find("GET", "/greengrass/v2/coreDevices").unwrap_err();
-        assert_eq!(
-            error,
-            ServiceError::NotImplemented {
-                operation: "ListCoreDevices"
-            }
-        );
+        assert_eq!(error, ServiceError::NotImplemented { operation: "ListCoreDevices" });
         let error = Route::find("PUT", "/greengrass/v2/deployments").unwrap_err();
         assert!(error.to_string().contains("PUT /greengrass/v2/deployments"));
         assert!(Route::find("GET", "/greengrass/v2/deployments//").is_err());
@@ -338,16 +238,8 @@ mod tests {
     #[test]
     fn a_query_is_decoded_and_broken_escapes_are_harmless() {
         let query = query_parameters("a=x%20y+z&b&tagKeys=k%2F1&tagKeys=%zz%").unwrap();
-        let expected = [
-            ("a", "x y z"),
-            ("b", ""),
-            ("tagKeys", "k/1"),
-            ("tagKeys", "%zz%"),
-        ];
-        assert_eq!(
-            query,
-            expected.map(|(name, value)| (name.to_owned(), value.to_owned()))
-        );
+        let expected = [("a", "x y z"), ("b", ""), ("tagKeys", "k/1"), ("tagKeys", "%zz%")];
+        assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
         assert_eq!(query_parameters("a=%ff"), None);
     }
 }

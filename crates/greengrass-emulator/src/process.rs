@@ -69,29 +69,10 @@ impl Emulator {
         let time = self.now();
         let request_id = core.state.ids.next(IdKind::Request).to_string();
         let fault = core.befall(&request);
-        let Request {
-            scope,
-            service,
-            operation: _,
-            name,
-            parameters,
-            call,
-        } = request;
-        let text = |name: &str| {
-            parameters
-                .get(name)
-                .and_then(Value::as_str)
-                .map(ToOwned::to_owned)
-        };
+        let Request { scope, service, operation: _, name, parameters, call } = request;
+        let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
         let (account, region) = scope.map(|scope| (scope.account, scope.region)).unzip();
-        debug!(
-            operation = name,
-            account,
-            region,
-            request_id,
-            ?fault,
-            "call"
-        );
+        debug!(operation = name, account, region, request_id, ?fault, "call");
         let sequence = core.ledger.enter(CallRecord {
             sequence: 0,
             time,
@@ -108,13 +89,7 @@ impl Emulator {
         });
         drop(core);
         self.inner.ledger_changed.notify_waiters();
-        Entered {
-            sequence,
-            request_id,
-            service: service.unwrap_or(Service::Greengrass),
-            call,
-            fault,
-        }
+        Entered { sequence, request_id, service: service.unwrap_or(Service::Greengrass), call, fault }
     }
 
     async fn process(&self, entered: Entered) -> Reply {
@@ -139,32 +114,17 @@ impl Emulator {
                 }
                 self.finish(&entered, ReadAt::Now)
             }
-            FaultAction::Throttle {
-                retry_after_seconds,
-            } => self.refuse(
+            FaultAction::Throttle { retry_after_seconds } => self.refuse(
                 &entered,
-                ServiceError::Throttling {
-                    service: entered.service,
-                    retry_after_seconds: *retry_after_seconds,
-                },
+                ServiceError::Throttling { service: entered.service, retry_after_seconds: *retry_after_seconds },
             ),
-            FaultAction::Error {
-                status,
-                code,
-                message,
-            } => self.refuse(
+            FaultAction::Error { status, code, message } => self.refuse(
                 &entered,
-                ServiceError::Scripted {
-                    status: *status,
-                    code: code.clone(),
-                    message: message.clone(),
-                },
+                ServiceError::Scripted { status: *status, code: code.clone(), message: message.clone() },
             ),
             FaultAction::AccessDenied => self.refuse(
                 &entered,
-                ServiceError::AccessDenied {
-                    message: "User is not authorized to perform this action".to_owned(),
-                },
+                ServiceError::AccessDenied { message: "User is not authorized to perform this action".to_owned() },
             ),
             FaultAction::ResetBefore => Reply::Dropped,
             FaultAction::ResetAfter => {
@@ -180,9 +140,7 @@ impl Emulator {
                 let read_at = match staleness {
                     Staleness::WritesAgo(writes) => ReadAt::WritesAgo(*writes),
                     Staleness::MillisecondsAgo(milliseconds) => {
-                        let ago = SignedDuration::from_millis(
-                            i64::try_from(*milliseconds).unwrap_or(i64::MAX),
-                        );
+                        let ago = SignedDuration::from_millis(i64::try_from(*milliseconds).unwrap_or(i64::MAX));
                         let time = self.now().checked_sub(ago);
                         ReadAt::Time(time.unwrap_or(jiff::Timestamp::MIN))
                     }
@@ -197,22 +155,13 @@ impl Emulator {
         let call = entered.call.as_ref().ok()?;
         let token = call.input.text("clientToken")?;
         let now = self.now();
-        let begun = self
-            .core()
-            .state
-            .partition_mut(&call.scope)
-            .tokens
-            .begin(token, now);
+        let begun = self.core().state.partition_mut(&call.scope).tokens.begin(token, now);
         begun.then_some(token)
     }
 
     fn end(&self, entered: &Entered, begun: Option<&str>) {
         if let (Some(token), Ok(call)) = (begun, &entered.call) {
-            self.core()
-                .state
-                .partition_mut(&call.scope)
-                .tokens
-                .finish(token);
+            self.core().state.partition_mut(&call.scope).tokens.finish(token);
         }
     }
 
@@ -244,10 +193,7 @@ impl Emulator {
             .ok()
             .and_then(|answer| answer.body.as_ref()?.get("deploymentId")?.as_str())
             .map(ToOwned::to_owned);
-        info!(
-            request_id = entered.request_id,
-            status, error_code, "answer"
-        );
+        info!(request_id = entered.request_id, status, error_code, "answer");
         self.core().ledger.complete(entered.sequence, |call| {
             call.status = Some(status);
             call.error_code = error_code;
@@ -305,12 +251,9 @@ fn rendered(result: Result<Answer, ServiceError>, request_id: &str) -> Response<
 
 /// A response with a JSON body, or with none.
 pub(crate) fn json_response(status: u16, body: Option<&Value>) -> Response<Bytes> {
-    let bytes = body
-        .map(|body| Bytes::from(body.to_string()))
-        .unwrap_or_default();
+    let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
     let mut response = Response::new(bytes);
-    *response.status_mut() =
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if body.is_some() {
         let json = HeaderValue::from_static("application/json");
         response.headers_mut().insert(header::CONTENT_TYPE, json);

@@ -30,10 +30,7 @@ const NUMBERS: &[&str] = &["maxResults", "expectedVersion"];
 impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
         let signature = Signature::of(&parts.headers, default_account);
-        let scope = signature
-            .as_ref()
-            .ok()
-            .map(|signature| signature.scope.clone());
+        let scope = signature.as_ref().ok().map(|signature| signature.scope.clone());
         let path = parts.uri.path();
         let route = match Route::find(parts.method.as_str(), path) {
             Ok(route) => route,
@@ -64,11 +61,7 @@ impl Request {
             let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
                 return Err(cannot_parse("the request is no JSON object".to_owned()));
             };
-            Ok(Call {
-                scope: signature.scope,
-                operation,
-                input: Input(input),
-            })
+            Ok(Call { scope: signature.scope, operation, input: Input(input) })
         });
         Self {
             scope,
@@ -82,11 +75,7 @@ impl Request {
 }
 
 fn cannot_parse(message: String) -> ServiceError {
-    ServiceError::Validation {
-        message,
-        reason: ValidationReason::CannotParse,
-        fields: Vec::new(),
-    }
+    ServiceError::Validation { message, reason: ValidationReason::CannotParse, fields: Vec::new() }
 }
 
 /// `IoT` Core has no `ValidationException`.
@@ -122,18 +111,12 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
         Some(pairs) => {
             for (name, value) in pairs {
                 if name == "tagKeys" {
-                    if let Value::Array(keys) = parameters
-                        .entry(name)
-                        .or_insert_with(|| Value::Array(Vec::new()))
-                    {
+                    if let Value::Array(keys) = parameters.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
                         keys.push(Value::from(value));
                     }
                     continue;
                 }
-                let number = value
-                    .parse::<Number>()
-                    .ok()
-                    .filter(|_| NUMBERS.contains(&name.as_str()));
+                let number = value.parse::<Number>().ok().filter(|_| NUMBERS.contains(&name.as_str()));
                 parameters.insert(name, number.map_or_else(|| Value::from(value), Value::from));
             }
         }
@@ -168,50 +151,27 @@ mod tests {
     #[test]
     fn parameters_come_from_path_query_and_body() {
         let arn = "arn%3Aaws%3Agreengrass%3Aeu-west-1%3A1%3Adeployments%3Ax";
-        let request = read(
-            "DELETE",
-            &format!("/tags/{arn}?tagKeys=a&tagKeys=b%20c"),
-            "",
-        );
+        let request = read("DELETE", &format!("/tags/{arn}?tagKeys=a&tagKeys=b%20c"), "");
         assert_eq!(
             request.parameters,
             json!({"resourceArn": "arn:aws:greengrass:eu-west-1:1:deployments:x", "tagKeys": ["a", "b c"]})
         );
-        let request = read(
-            "GET",
-            "/greengrass/v2/deployments?maxResults=3&nextToken=7",
-            "",
-        );
-        assert_eq!(
-            request.parameters,
-            json!({"maxResults": 3, "nextToken": "7"})
-        );
+        let request = read("GET", "/greengrass/v2/deployments?maxResults=3&nextToken=7", "");
+        assert_eq!(request.parameters, json!({"maxResults": 3, "nextToken": "7"}));
     }
 
     #[test]
     fn a_body_that_is_no_json_object_is_a_validation_exception() {
         for body in ["{", "[]", "\"x\"", "{\"targetArn\": 1}", "\u{1}"] {
-            let error = read("POST", "/greengrass/v2/deployments", body)
-                .call
-                .unwrap_err();
-            assert_eq!(
-                (error.code(), error.status()),
-                ("ValidationException", 400),
-                "{body}"
-            );
+            let error = read("POST", "/greengrass/v2/deployments", body).call.unwrap_err();
+            assert_eq!((error.code(), error.status()), ("ValidationException", 400), "{body}");
         }
     }
 
     #[test]
     fn a_page_size_that_is_no_number_is_a_validation_exception() {
         for size in ["x", "0", "101", "1.5", ""] {
-            let error = read(
-                "GET",
-                &format!("/greengrass/v2/deployments?maxResults={size}"),
-                "",
-            )
-            .call
-            .unwrap_err();
+            let error = read("GET", &format!("/greengrass/v2/deployments?maxResults={size}"), "").call.unwrap_err();
             assert_eq!(error.code(), "ValidationException", "{size}");
         }
     }

@@ -15,10 +15,7 @@ pub struct Scope {
 impl Scope {
     /// The scope of an account and a region.
     pub fn new(account: impl Into<String>, region: impl Into<String>) -> Self {
-        Self {
-            account: account.into(),
-            region: region.into(),
-        }
+        Self { account: account.into(), region: region.into() }
     }
 
     /// The partition that a region belongs to: <https://docs.aws.amazon.com/general/latest/gr/aws-arns-and-namespaces.html>.
@@ -33,12 +30,7 @@ impl Scope {
     }
 
     fn iot_arn(&self, resource: &str) -> String {
-        format!(
-            "arn:{}:iot:{}:{}:{resource}",
-            self.partition(),
-            self.region,
-            self.account
-        )
+        format!("arn:{}:iot:{}:{}:{resource}", self.partition(), self.region, self.account)
     }
 
     /// The ARN of a thing.
@@ -62,12 +54,7 @@ impl Scope {
     /// The ARN by which a deployment is tagged, from the Service Authorization Reference of `greengrassv2`: `deployments:ID`, with a colon.
     #[must_use]
     pub fn deployment_arn(&self, id: &str) -> String {
-        format!(
-            "arn:{}:greengrass:{}:{}:deployments:{id}",
-            self.partition(),
-            self.region,
-            self.account
-        )
+        format!("arn:{}:greengrass:{}:{}:deployments:{id}", self.partition(), self.region, self.account)
     }
 }
 
@@ -111,18 +98,9 @@ mod tests {
     #[test]
     fn arns_carry_the_partition_of_the_region() {
         let arn = |region| Scope::new("123456789012", region).thing_group_arn("g");
-        assert_eq!(
-            arn("eu-west-1"),
-            "arn:aws:iot:eu-west-1:123456789012:thinggroup/g"
-        );
-        assert_eq!(
-            arn("cn-north-1"),
-            "arn:aws-cn:iot:cn-north-1:123456789012:thinggroup/g"
-        );
-        assert_eq!(
-            arn("us-gov-west-1"),
-            "arn:aws-us-gov:iot:us-gov-west-1:123456789012:thinggroup/g"
-        );
+        assert_eq!(arn("eu-west-1"), "arn:aws:iot:eu-west-1:123456789012:thinggroup/g");
+        assert_eq!(arn("cn-north-1"), "arn:aws-cn:iot:cn-north-1:123456789012:thinggroup/g");
+        assert_eq!(arn("us-gov-west-1"), "arn:aws-us-gov:iot:us-gov-west-1:123456789012:thinggroup/g");
     }
 
     #[test]
@@ -130,14 +108,8 @@ mod tests {
         let here = Scope::new("123456789012", "eu-west-1");
         let thing = here.thing_arn("core:1");
         assert_eq!(Target::within(&here, &thing), Some(Target::Thing("core:1")));
-        assert_eq!(
-            Target::within(&Scope::new("123456789012", "eu-west-2"), &thing),
-            None
-        );
-        assert_eq!(
-            Target::within(&Scope::new("210987654321", "eu-west-1"), &thing),
-            None
-        );
+        assert_eq!(Target::within(&Scope::new("123456789012", "eu-west-2"), &thing), None);
+        assert_eq!(Target::within(&Scope::new("210987654321", "eu-west-1"), &thing), None);
         assert_eq!(Target::of("arn:aws:iot:eu-west-1:1:job/x"), None);
     }
 }

@@ -52,20 +52,13 @@ impl Emulator {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
-        let service = self
-            .router()
-            .into_make_service_with_connect_info::<Connection>();
-        axum::serve(ResettableListener(listener), service)
-            .with_graceful_shutdown(shutdown)
-            .await
+        let service = self.router().into_make_service_with_connect_info::<Connection>();
+        axum::serve(ResettableListener(listener), service).with_graceful_shutdown(shutdown).await
     }
 
     async fn respond(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let connection = parts
-            .extensions
-            .get::<axum::extract::ConnectInfo<Connection>>()
-            .map(|info| info.0.clone());
+        let connection = parts.extensions.get::<axum::extract::ConnectInfo<Connection>>().map(|info| info.0.clone());
         let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
             return too_large().map(Body::from);
         };
@@ -109,10 +102,7 @@ impl Listener for ResettableListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         let (stream, address) = Listener::accept(&mut self.0).await;
-        let stream = ResettableStream {
-            stream,
-            connection: Connection::default(),
-        };
+        let stream = ResettableStream { stream, connection: Connection::default() };
         (stream, address)
     }
 
@@ -155,11 +145,7 @@ impl AsyncRead for ResettableStream {
 }
 
 impl AsyncWrite for ResettableStream {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
         Pin::new(&mut self.stream).poll_write(context, bytes)
     }

@@ -53,27 +53,15 @@ pub(crate) struct Pattern {
 }
 
 pub(crate) const fn optional(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        shape,
-        required: false,
-    }
+    Member { name, shape, required: false }
 }
 
 pub(crate) const fn required(name: &'static str, shape: &'static Shape) -> Member {
-    Member {
-        name,
-        shape,
-        required: true,
-    }
+    Member { name, shape, required: true }
 }
 
 pub(crate) const fn text(min: usize, max: usize) -> Shape {
-    Shape::String {
-        min,
-        max,
-        pattern: None,
-    }
+    Shape::String { min, max, pattern: None }
 }
 
 impl Shape {
@@ -81,19 +69,12 @@ impl Shape {
     pub(crate) fn read(&self, value: &Value) -> Result<Value, ServiceError> {
         let mut errors = Vec::new();
         let read = self.check(value, "", &mut errors);
-        if errors.is_empty() {
-            Ok(read)
-        } else {
-            Err(ServiceError::fields(errors))
-        }
+        if errors.is_empty() { Ok(read) } else { Err(ServiceError::fields(errors)) }
     }
 
     fn check(&self, value: &Value, path: &str, errors: &mut Vec<FieldError>) -> Value {
         let mut wrong = |message: String| {
-            errors.push(FieldError {
-                name: path.to_owned(),
-                message,
-            });
+            errors.push(FieldError { name: path.to_owned(), message });
         };
         match (self, value) {
             (Self::String { min, max, pattern }, Value::String(text)) => {
@@ -113,18 +94,12 @@ impl Shape {
             }
             (Self::Boolean, Value::Bool(_)) => {}
             (Self::Integer { min, max }, Value::Number(number)) if !number.is_f64() => {
-                if !number
-                    .as_i64()
-                    .is_some_and(|number| (*min..=*max).contains(&number))
-                {
+                if !number.as_i64().is_some_and(|number| (*min..=*max).contains(&number)) {
                     wrong(format!("must be between {min} and {max}"));
                 }
             }
             (Self::Double { min, max }, Value::Number(number)) => {
-                if !number
-                    .as_f64()
-                    .is_some_and(|number| (*min..=*max).contains(&number))
-                {
+                if !number.as_f64().is_some_and(|number| (*min..=*max).contains(&number)) {
                     wrong(format!("must be between {min} and {max}"));
                 }
             }
@@ -135,20 +110,10 @@ impl Shape {
                 return items
                     .iter()
                     .enumerate()
-                    .map(|(index, item)| {
-                        member.check(item, &join(path, &index.to_string()), errors)
-                    })
+                    .map(|(index, item)| member.check(item, &join(path, &index.to_string()), errors))
                     .collect();
             }
-            (
-                Self::Map {
-                    key,
-                    value,
-                    min,
-                    max,
-                },
-                Value::Object(entries),
-            ) => {
+            (Self::Map { key, value, min, max }, Value::Object(entries)) => {
                 if entries.len() < *min || entries.len() > *max {
                     wrong(format!("must have {} entries", range(*min, *max)));
                 }
@@ -182,10 +147,7 @@ impl Shape {
                 // The services take null for a member that is not set.
                 None | Some(Value::Null) => {
                     if member.required {
-                        errors.push(FieldError {
-                            name: path,
-                            message: "is required".to_owned(),
-                        });
+                        errors.push(FieldError { name: path, message: "is required".to_owned() });
                     }
                     Value::Null
                 }
@@ -210,19 +172,11 @@ impl Shape {
 }
 
 fn join(path: &str, name: &str) -> String {
-    if path.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{path}.{name}")
-    }
+    if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") }
 }
 
 fn range(min: usize, max: usize) -> String {
-    if max == usize::MAX {
-        format!("{min} or more")
-    } else {
-        format!("{min} to {max}")
-    }
+    if max == usize::MAX { format!("{min} or more") } else { format!("{min} to {max}") }
 }
 
 #[cfg(test)]
@@ -245,14 +199,7 @@ mod tests {
                 max: 2,
             },
         ),
-        optional(
-            "list",
-            &Shape::List {
-                member: &Shape::Enum(&["A", "B"]),
-                min: 1,
-                max: 2,
-            },
-        ),
+        optional("list", &Shape::List { member: &Shape::Enum(&["A", "B"]), min: 1, max: 2 }),
         optional("flag", &Shape::Boolean),
     ]);
 
@@ -278,10 +225,7 @@ mod tests {
         let ServiceError::Validation { fields, .. } = error else {
             panic!("{error}");
         };
-        let fields: Vec<_> = fields
-            .iter()
-            .map(|field| format!("{} {}", field.name, field.message))
-            .collect();
+        let fields: Vec<_> = fields.iter().map(|field| format!("{} {}", field.name, field.message)).collect();
         assert_eq!(
             fields,
             [
@@ -297,23 +241,10 @@ mod tests {
 
     #[test]
     fn bounds_are_inclusive() {
-        for (value, right) in [
-            (json!("abc"), true),
-            (json!("abcd"), false),
-            (json!(""), false),
-        ] {
-            assert_eq!(
-                SHAPE.read(&json!({"name": value})).is_ok(),
-                right,
-                "{value}"
-            );
+        for (value, right) in [(json!("abc"), true), (json!("abcd"), false), (json!(""), false)] {
+            assert_eq!(SHAPE.read(&json!({"name": value})).is_ok(), right, "{value}");
         }
-        for (value, right) in [
-            (json!(10), true),
-            (json!(-1), false),
-            (json!(1.5), false),
-            (json!(u64::MAX), false),
-        ] {
+        for (value, right) in [(json!(10), true), (json!(-1), false), (json!(1.5), false), (json!(u64::MAX), false)] {
             let given = json!({"name": "x", "limits": {"a": {"memory": value}}});
             assert_eq!(SHAPE.read(&given).is_ok(), right, "{value}");
         }

@@ -154,15 +154,9 @@ impl Switches {
 
     /// These switches after one `NAME=POSITION`, as the command line has it.
     pub fn with_flag(&self, flag: &str) -> Result<Self, SwitchError> {
-        let (name, position) = flag
-            .split_once('=')
-            .ok_or_else(|| SwitchError::NoPosition(flag.to_owned()))?;
-        let position = position
-            .parse::<u64>()
-            .map_or_else(|_| Value::from(position), Value::from);
-        self.with(&Value::Object(
-            [(name.to_owned(), position)].into_iter().collect(),
-        ))
+        let (name, position) = flag.split_once('=').ok_or_else(|| SwitchError::NoPosition(flag.to_owned()))?;
+        let position = position.parse::<u64>().map_or_else(|_| Value::from(position), Value::from);
+        self.with(&Value::Object([(name.to_owned(), position)].into_iter().collect()))
     }
 }
 

@@ -15,11 +15,7 @@ use aws_smithy_types::body::SdkBody;
 #[derive(Clone, Debug)]
 pub(super) enum Answer {
     /// Answers.
-    Http {
-        status: u16,
-        headers: Vec<(&'static str, String)>,
-        body: String,
-    },
+    Http { status: u16, headers: Vec<(&'static str, String)>, body: String },
     /// Answers after so long.
     After(Duration, Box<Self>),
     /// Says nothing, ever.
@@ -32,11 +28,7 @@ pub(super) enum Answer {
 
 impl Answer {
     pub(super) fn json(status: u16, body: &str) -> Self {
-        Self::Http {
-            status,
-            headers: vec![("x-amzn-requestid", "req-1".to_owned())],
-            body: body.to_owned(),
-        }
+        Self::Http { status, headers: vec![("x-amzn-requestid", "req-1".to_owned())], body: body.to_owned() }
     }
 
     /// As the service writes an exception: its name in the header, its members in the body.
@@ -46,17 +38,9 @@ impl Answer {
 
     pub(super) fn header(self, name: &'static str, value: &str) -> Self {
         match self {
-            Self::Http {
-                status,
-                mut headers,
-                body,
-            } => {
+            Self::Http { status, mut headers, body } => {
                 headers.push((name, value.to_owned()));
-                Self::Http {
-                    status,
-                    headers,
-                    body,
-                }
+                Self::Http { status, headers, body }
             }
             other => other,
         }
@@ -74,10 +58,7 @@ pub(super) struct Seen {
 
 impl Seen {
     pub(super) fn header(&self, name: &str) -> &str {
-        self.headers
-            .iter()
-            .find(|(known, _)| known == name)
-            .map_or("", |(_, value)| value)
+        self.headers.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 }
 
@@ -90,10 +71,7 @@ pub(super) struct Canned {
 
 impl Canned {
     pub(super) fn new(answer: Answer) -> Self {
-        Self {
-            answer: Arc::new(Mutex::new(answer)),
-            seen: Arc::default(),
-        }
+        Self { answer: Arc::new(Mutex::new(answer)), seen: Arc::default() }
     }
 
     pub(super) fn answer_from_now(&self, answer: Answer) {
@@ -106,11 +84,7 @@ impl Canned {
 }
 
 impl HttpClient for Canned {
-    fn http_connector(
-        &self,
-        _: &HttpConnectorSettings,
-        _: &RuntimeComponents,
-    ) -> SharedHttpConnector {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
     }
 }
@@ -120,11 +94,7 @@ impl HttpConnector for Canned {
         self.seen.lock().unwrap().push(Seen {
             method: request.method().to_owned(),
             uri: request.uri().to_owned(),
-            headers: request
-                .headers()
-                .iter()
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .collect(),
+            headers: request.headers().iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             body: String::from_utf8(request.body().bytes().unwrap_or_default().to_vec()).unwrap(),
         });
         let answer = self.answer.lock().unwrap().clone();
@@ -146,17 +116,10 @@ async fn give(mut answer: Answer) -> Result<HttpResponse, ConnectorError> {
             Answer::NoConnection => {
                 return Err(ConnectorError::timeout("no connection within 3.1s".into()));
             }
-            Answer::Http {
-                status,
-                headers,
-                body,
-            } => {
-                let mut response =
-                    HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
+            Answer::Http { status, headers, body } => {
+                let mut response = HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
                 for (name, value) in headers {
-                    response
-                        .headers_mut()
-                        .insert(name.to_ascii_lowercase(), value);
+                    response.headers_mut().insert(name.to_ascii_lowercase(), value);
                 }
                 return Ok(response);
             }

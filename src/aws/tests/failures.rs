@@ -12,12 +12,7 @@ const MESSAGE: &str = r#"{"message": "the service's words"}"#;
 
 /// The exceptions of the model, with the bodies it gives them.
 const MODELLED: [(&str, u16, &str, FailureKind); 8] = [
-    (
-        "AccessDeniedException",
-        403,
-        MESSAGE,
-        FailureKind::AccessDenied,
-    ),
+    ("AccessDeniedException", 403, MESSAGE, FailureKind::AccessDenied),
     (
         "ResourceNotFoundException",
         404,
@@ -36,24 +31,14 @@ const MODELLED: [(&str, u16, &str, FailureKind); 8] = [
         r#"{"message": "the service's words", "quotaCode": null, "serviceCode": null}"#,
         FailureKind::Throttled,
     ),
-    (
-        "InternalServerException",
-        500,
-        MESSAGE,
-        FailureKind::Service,
-    ),
+    ("InternalServerException", 500, MESSAGE, FailureKind::Service),
     (
         "ConflictException",
         409,
         r#"{"message": "the service's words", "resourceId": "x", "resourceType": "deployment"}"#,
         FailureKind::Conflict,
     ),
-    (
-        "RequestAlreadyInProgressException",
-        400,
-        MESSAGE,
-        FailureKind::InProgress,
-    ),
+    ("RequestAlreadyInProgressException", 400, MESSAGE, FailureKind::InProgress),
     (
         "ServiceQuotaExceededException",
         402,
@@ -76,15 +61,8 @@ async fn every_exception_of_every_call_is_known_with_code_words_and_request_id()
             assert_eq!(failure, expected);
             let observed = bench.observed.take();
             assert_eq!(observed.len(), 1);
-            assert_eq!(
-                (observed[0].0, observed[0].1),
-                (operation, CallOutcome::Failed(kind))
-            );
-            assert_eq!(
-                bench.wire.seen().len(),
-                1,
-                "the SDK must not repeat: {operation} {code}"
-            );
+            assert_eq!((observed[0].0, observed[0].1), (operation, CallOutcome::Failed(kind)));
+            assert_eq!(bench.wire.seen().len(), 1, "the SDK must not repeat: {operation} {code}");
         }
     }
 }
@@ -95,34 +73,17 @@ async fn every_exception_of_every_call_is_known_with_code_words_and_request_id()
 #[tokio::test(start_paused = true)]
 async fn the_code_is_found_without_the_header(#[case] member: &str) {
     let body = format!(r#"{{"{member}": "com.amazonaws#AccessDeniedException", "Message": "no"}}"#);
-    let failure = Bench::answering(Answer::json(403, &body))
-        .call(Operation::GetDeployment)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.message.as_str()),
-        (FailureKind::AccessDenied, "no")
-    );
+    let failure = Bench::answering(Answer::json(403, &body)).call(Operation::GetDeployment).await.unwrap_err();
+    assert_eq!((failure.kind, failure.message.as_str()), (FailureKind::AccessDenied, "no"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_code_in_the_header_counts_even_if_the_body_cant_be_read() {
     for body in ["", "<html>", "[]", r#"{"message": 7}"#, "null"] {
-        let answer = Answer::exception(
-            404,
-            "ResourceNotFoundException:http://internal.amazon.com/",
-            body,
-        );
-        let failure = Bench::answering(answer)
-            .call(Operation::GetDeployment)
-            .await
-            .unwrap_err();
+        let answer = Answer::exception(404, "ResourceNotFoundException:http://internal.amazon.com/", body);
+        let failure = Bench::answering(answer).call(Operation::GetDeployment).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::NotFound, "{body}");
-        assert_eq!(
-            failure.code.as_deref(),
-            Some("ResourceNotFoundException"),
-            "{body}"
-        );
+        assert_eq!(failure.code.as_deref(), Some("ResourceNotFoundException"), "{body}");
         assert_eq!(failure.request_id.as_deref(), Some("req-1"), "{body}");
     }
 }
@@ -140,14 +101,9 @@ async fn the_code_in_the_header_counts_even_if_the_body_cant_be_read() {
 #[case("RequestExpired", 400)]
 #[tokio::test(start_paused = true)]
 async fn who_aws_does_not_know_has_no_credentials(#[case] code: &str, #[case] status: u16) {
-    let failure = Bench::answering(Answer::exception(status, code, MESSAGE))
-        .call(Operation::CreateDeployment)
-        .await
-        .unwrap_err();
-    assert_eq!(
-        (failure.kind, failure.code.as_deref()),
-        (FailureKind::Credentials, Some(code))
-    );
+    let failure =
+        Bench::answering(Answer::exception(status, code, MESSAGE)).call(Operation::CreateDeployment).await.unwrap_err();
+    assert_eq!((failure.kind, failure.code.as_deref()), (FailureKind::Credentials, Some(code)));
 }
 
 #[rstest]
@@ -159,10 +115,8 @@ async fn who_aws_does_not_know_has_no_credentials(#[case] code: &str, #[case] st
 #[case::unknown_and_forbidden("NeverHeardOf", 403, FailureKind::Service)]
 #[tokio::test(start_paused = true)]
 async fn other_codes(#[case] code: &str, #[case] status: u16, #[case] kind: FailureKind) {
-    let failure = Bench::answering(Answer::exception(status, code, MESSAGE))
-        .call(Operation::ListDeployments)
-        .await
-        .unwrap_err();
+    let failure =
+        Bench::answering(Answer::exception(status, code, MESSAGE)).call(Operation::ListDeployments).await.unwrap_err();
     assert_eq!(failure.kind, kind);
 }
 
@@ -172,25 +126,14 @@ async fn other_codes(#[case] code: &str, #[case] status: u16, #[case] kind: Fail
 #[case::a_gateways_502(502, "<html>bad gateway</html>", FailureKind::Service)]
 #[case::a_gateways_429(429, "slow down", FailureKind::Throttled)]
 #[case::a_redirect(302, "", FailureKind::BadReply)]
-#[case::success_that_is_no_json(
-    200,
-    "<html>welcome to the hotel's wifi</html>",
-    FailureKind::BadReply
-)]
+#[case::success_that_is_no_json(200, "<html>welcome to the hotel's wifi</html>", FailureKind::BadReply)]
 #[case::success_cut_short(200, r#"{"deploymentId": "d-"#, FailureKind::BadReply)]
 #[case::success_without_id(200, r#"{"deploymentId": null}"#, FailureKind::BadReply)]
 #[case::success_without_body(200, "", FailureKind::BadReply)]
 #[tokio::test(start_paused = true)]
-async fn what_is_no_answer_of_aws(
-    #[case] status: u16,
-    #[case] body: &str,
-    #[case] kind: FailureKind,
-) {
+async fn what_is_no_answer_of_aws(#[case] status: u16, #[case] body: &str, #[case] kind: FailureKind) {
     for operation in [Operation::CreateDeployment, Operation::GetDeployment] {
-        let failure = Bench::answering(Answer::json(status, body))
-            .call(operation)
-            .await
-            .unwrap_err();
+        let failure = Bench::answering(Answer::json(status, body)).call(operation).await.unwrap_err();
         assert_eq!(failure.kind, kind, "{failure}");
         assert_eq!(failure.request_id.as_deref(), Some("req-1"), "{failure}");
     }
@@ -204,21 +147,10 @@ async fn what_is_no_answer_of_aws(
 #[case("Mon, 23 Nov 2026 12:00:00 GMT", None)]
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_read_from_the_header(#[case] header: &str, #[case] seconds: Option<u64>) {
-    for (code, status) in [
-        ("ThrottlingException", 429),
-        ("InternalServerException", 500),
-        ("Other", 503),
-    ] {
+    for (code, status) in [("ThrottlingException", 429), ("InternalServerException", 500), ("Other", 503)] {
         let answer = Answer::exception(status, code, MESSAGE).header("Retry-After", header);
-        let failure = Bench::answering(answer)
-            .call(Operation::CreateDeployment)
-            .await
-            .unwrap_err();
-        assert_eq!(
-            failure.retry_after,
-            seconds.map(Duration::from_secs),
-            "{code}"
-        );
+        let failure = Bench::answering(answer).call(Operation::CreateDeployment).await.unwrap_err();
+        assert_eq!(failure.retry_after, seconds.map(Duration::from_secs), "{code}");
     }
 }
 
@@ -228,15 +160,7 @@ async fn a_throttled_call_stops_the_next_permit_until_retry_after() {
     let bench = Bench::answering(answer);
     let scope = bench.permit().scope().clone();
     bench.call(Operation::GetDeployment).await.unwrap_err();
-    let wait = bench
-        .aws
-        .try_permit(
-            &scope,
-            Class::Change,
-            ApiFamily::Greengrass,
-            &Fence::always(),
-        )
-        .unwrap_err();
+    let wait = bench.aws.try_permit(&scope, Class::Change, ApiFamily::Greengrass, &Fence::always()).unwrap_err();
     assert_eq!(wait.reason, WaitReason::Throttled);
     assert!(wait.until - Instant::now() >= Duration::from_secs(7));
 }
@@ -248,15 +172,8 @@ async fn a_full_deletion_queue_is_told_from_too_many_calls_and_stops_deletions_o
     let scope = bench.permit().scope().clone();
     let failure = bench.call(Operation::DeleteDeployment).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::DeletionLimit);
-    let ask = |class| {
-        bench
-            .aws
-            .try_permit(&scope, class, ApiFamily::Greengrass, &Fence::always())
-    };
-    assert_eq!(
-        ask(Class::Deletion).unwrap_err().reason,
-        WaitReason::DeletionLimit
-    );
+    let ask = |class| bench.aws.try_permit(&scope, class, ApiFamily::Greengrass, &Fence::always());
+    assert_eq!(ask(Class::Deletion).unwrap_err().reason, WaitReason::DeletionLimit);
     assert!(ask(Class::Change).is_ok());
 }
 
@@ -267,16 +184,9 @@ async fn silence_ends_after_thirty_seconds_for_create_and_ten_for_the_rest() {
         let start = Instant::now();
         let failure = bench.call(operation).await.unwrap_err();
         assert_eq!(failure.kind, FailureKind::TimedOut, "{operation}");
-        let limit = if operation == Operation::CreateDeployment {
-            30
-        } else {
-            10
-        };
+        let limit = if operation == Operation::CreateDeployment { 30 } else { 10 };
         let took = start.elapsed();
-        assert!(
-            took >= Duration::from_secs(limit) && took < Duration::from_secs(limit + 1),
-            "{operation} {took:?}"
-        );
+        assert!(took >= Duration::from_secs(limit) && took < Duration::from_secs(limit + 1), "{operation} {took:?}");
         let observed = bench.observed.take();
         assert!((observed[0].3 - took.as_secs_f64()).abs() < 0.01);
         assert_eq!(bench.wire.seen().len(), 1);
@@ -296,33 +206,17 @@ async fn a_slow_create_is_waited_for() {
 #[case::not_made(Answer::NoConnection, "no connection within 3.1s")]
 #[tokio::test(start_paused = true)]
 async fn a_broken_connection_says_why(#[case] answer: Answer, #[case] words: &str) {
-    let failure = Bench::answering(answer)
-        .call(Operation::GetDeployment)
-        .await
-        .unwrap_err();
+    let failure = Bench::answering(answer).call(Operation::GetDeployment).await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Unreachable);
-    assert!(
-        failure.message.ends_with(words) && !failure.message.contains('{'),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.ends_with(words) && !failure.message.contains('{'), "{}", failure.message);
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_id_that_makes_no_path_is_never_sent() {
     let bench = Bench::answering(Answer::Silence);
-    let failure = bench
-        .aws
-        .greengrass()
-        .get_deployment(bench.permit(), "")
-        .await
-        .unwrap_err();
+    let failure = bench.aws.greengrass().get_deployment(bench.permit(), "").await.unwrap_err();
     assert_eq!(failure.kind, FailureKind::Construction);
-    assert!(
-        failure.message.contains("deployment_id"),
-        "{}",
-        failure.message
-    );
+    assert!(failure.message.contains("deployment_id"), "{}", failure.message);
     assert!(bench.wire.seen().is_empty());
 }
 
@@ -334,10 +228,7 @@ async fn a_secret_that_the_service_repeats_stays_out_of_the_failure() {
         .await
         .unwrap_err();
     let shown = format!("{failure} {failure:?}");
-    assert!(
-        !shown.contains("FwoGZXIvYXdz") && !shown.contains("IOSFODNN7"),
-        "{shown}"
-    );
+    assert!(!shown.contains("FwoGZXIvYXdz") && !shown.contains("IOSFODNN7"), "{shown}");
 }
 
 #[rstest]
@@ -348,9 +239,6 @@ async fn a_secret_that_the_service_repeats_stays_out_of_the_failure() {
 async fn canceling_twice_is_success(#[case] words: &str, #[case] success: bool) {
     let body = format!(r#"{{"message": "{words}", "reason": "OTHER"}}"#);
     let bench = Bench::answering(Answer::exception(400, "ValidationException", &body));
-    assert_eq!(
-        bench.call(Operation::CancelDeployment).await.is_ok(),
-        success
-    );
+    assert_eq!(bench.call(Operation::CancelDeployment).await.is_ok(), success);
     assert!(bench.call(Operation::DeleteDeployment).await.is_err());
 }

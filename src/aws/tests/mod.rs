@@ -38,10 +38,7 @@ impl Observed {
 
 impl CallObserver for Observed {
     fn observed(&self, operation: Operation, outcome: CallOutcome, scope: &Scope, seconds: f64) {
-        self.0
-            .lock()
-            .unwrap()
-            .push((operation, outcome, scope.clone(), seconds));
+        self.0.lock().unwrap().push((operation, outcome, scope.clone(), seconds));
     }
 }
 
@@ -54,16 +51,8 @@ impl Bench {
 
     fn with(wire: Canned, settings: ClientSettings) -> Self {
         let observed = Arc::new(Observed::default());
-        let aws = Aws::new(
-            settings,
-            Quotas::default(),
-            Arc::<Observed>::clone(&observed),
-        );
-        Self {
-            aws,
-            wire,
-            observed,
-        }
+        let aws = Aws::new(settings, Quotas::default(), Arc::<Observed>::clone(&observed));
+        Self { aws, wire, observed }
     }
 
     fn permit(&self) -> Permit {
@@ -71,19 +60,8 @@ impl Bench {
     }
 
     fn permit_for(&self, region: &str) -> Permit {
-        let scope = Scope {
-            identity: IdentityName::own(),
-            account: "123456789012".into(),
-            region: region.into(),
-        };
-        self.aws
-            .try_permit(
-                &scope,
-                Class::Change,
-                ApiFamily::Greengrass,
-                &Fence::always(),
-            )
-            .unwrap()
+        let scope = Scope { identity: IdentityName::own(), account: "123456789012".into(), region: region.into() };
+        self.aws.try_permit(&scope, Class::Change, ApiFamily::Greengrass, &Fence::always()).unwrap()
     }
 
     /// Makes a call of this kind.
@@ -91,27 +69,17 @@ impl Bench {
         let greengrass = self.aws.greengrass();
         let permit = self.permit();
         match operation {
-            Operation::CreateDeployment => greengrass
-                .create_deployment(permit, &small_request(), "TOKEN")
-                .await
-                .map(drop),
+            Operation::CreateDeployment => {
+                greengrass.create_deployment(permit, &small_request(), "TOKEN").await.map(drop)
+            }
             Operation::GetDeployment => greengrass.get_deployment(permit, "d-1").await.map(drop),
-            Operation::ListDeployments => greengrass
-                .list_deployments(permit, &everything(), None)
-                .await
-                .map(drop),
+            Operation::ListDeployments => greengrass.list_deployments(permit, &everything(), None).await.map(drop),
             Operation::CancelDeployment => greengrass.cancel_deployment(permit, "d-1").await,
             Operation::DeleteDeployment => greengrass.delete_deployment(permit, "d-1").await,
             Operation::TagResource => {
-                greengrass
-                    .tag_resource(permit, "arn:d", &BTreeMap::from([("a".into(), "b".into())]))
-                    .await
+                greengrass.tag_resource(permit, "arn:d", &BTreeMap::from([("a".into(), "b".into())])).await
             }
-            Operation::UntagResource => {
-                greengrass
-                    .untag_resource(permit, "arn:d", &["a".to_owned()])
-                    .await
-            }
+            Operation::UntagResource => greengrass.untag_resource(permit, "arn:d", &["a".to_owned()]).await,
         }
     }
 }
@@ -119,20 +87,13 @@ impl Bench {
 fn settings(wire: &Canned) -> ClientSettings {
     ClientSettings::default()
         .with_http_client(wire.clone())
-        .with_access_key(
-            "AKIAIOSFODNN7EXAMPLE",
-            "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY",
-        )
+        .with_access_key("AKIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY")
         .with_endpoint_url("http://canned")
         .with_time(|| "2026-11-23T12:00:00Z".parse().unwrap())
 }
 
 fn everything() -> RowFilter {
-    RowFilter {
-        target_arn: None,
-        parent_target_arn: None,
-        latest_only: true,
-    }
+    RowFilter { target_arn: None, parent_target_arn: None, latest_only: true }
 }
 
 fn small_request() -> DeploymentRequest {

@@ -8,11 +8,7 @@ use super::*;
 use crate::aws::fence::tests::FakeBootClock;
 
 fn scope(account: &str, region: &str) -> Scope {
-    Scope {
-        identity: IdentityName::own(),
-        account: account.into(),
-        region: region.into(),
-    }
+    Scope { identity: IdentityName::own(), account: account.into(), region: region.into() }
 }
 
 fn here() -> Scope {
@@ -69,14 +65,8 @@ async fn a_sweep_leaves_calls_for_a_persons_change() {
 async fn every_class_gets_a_call_from_the_smallest_bucket() {
     for calls in [0.1, 1.0, 1.5, 6.0] {
         for class in Class::ALL {
-            let quotas = Quotas {
-                greengrass: Rate::per_second(calls),
-                ..Quotas::default()
-            };
-            assert!(
-                ask(&QuotaKeeper::new(quotas), &here(), class).is_ok(),
-                "{calls} {class:?}"
-            );
+            let quotas = Quotas { greengrass: Rate::per_second(calls), ..Quotas::default() };
+            assert!(ask(&QuotaKeeper::new(quotas), &here(), class).is_ok(), "{calls} {class:?}");
         }
     }
 }
@@ -85,43 +75,18 @@ async fn every_class_gets_a_call_from_the_smallest_bucket() {
 async fn accounts_regions_and_families_have_their_own_buckets_and_identities_share_them() {
     let keeper = QuotaKeeper::new(Quotas::default());
     drain(&keeper, &here(), Class::Change);
-    assert!(
-        ask(
-            &keeper,
-            &scope("210987654321", "eu-central-1"),
-            Class::Change
-        )
-        .is_ok()
-    );
+    assert!(ask(&keeper, &scope("210987654321", "eu-central-1"), Class::Change).is_ok());
     assert!(ask(&keeper, &scope("123456789012", "us-east-1"), Class::Change).is_ok());
-    assert!(
-        keeper
-            .try_permit(&here(), Class::Change, ApiFamily::IotJobs, &Fence::always())
-            .is_ok()
-    );
-    let other_identity = Scope {
-        identity: IdentityName::new("team-b"),
-        ..here()
-    };
+    assert!(keeper.try_permit(&here(), Class::Change, ApiFamily::IotJobs, &Fence::always()).is_ok());
+    let other_identity = Scope { identity: IdentityName::new("team-b"), ..here() };
     assert!(ask(&keeper, &other_identity, Class::Change).is_err());
 }
 
 #[tokio::test(start_paused = true)]
 async fn where_aws_allows_less_less_goes_out() {
     let keeper = QuotaKeeper::new(Quotas::default());
-    assert_eq!(
-        drain(&keeper, &scope("123456789012", "cn-north-1"), Class::Change).0,
-        6
-    );
-    assert_eq!(
-        drain(
-            &keeper,
-            &scope("123456789012", "us-gov-west-1"),
-            Class::Change
-        )
-        .0,
-        6
-    );
+    assert_eq!(drain(&keeper, &scope("123456789012", "cn-north-1"), Class::Change).0, 6);
+    assert_eq!(drain(&keeper, &scope("123456789012", "us-gov-west-1"), Class::Change).0, 6);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,10 +105,7 @@ async fn a_throttled_account_rests_for_retry_after_and_comes_back_slowly() {
         in_the_first_second += taken;
         sleep_until(wait.until).await;
     }
-    assert!(
-        (9..=12).contains(&in_the_first_second),
-        "{in_the_first_second}"
-    );
+    assert!((9..=12).contains(&in_the_first_second), "{in_the_first_second}");
     advance(Duration::from_mins(2)).await;
     assert_eq!(drain(&keeper, &here(), Class::Change).0, 20);
 }
@@ -164,10 +126,7 @@ async fn a_full_deletion_queue_stops_deletions_only() {
     let keeper = QuotaKeeper::new(Quotas::default());
     keeper.deletion_limited(&here(), None);
     for class in [Class::Deletion, Class::History] {
-        assert_eq!(
-            ask(&keeper, &here(), class).unwrap_err().reason,
-            WaitReason::DeletionLimit
-        );
+        assert_eq!(ask(&keeper, &here(), class).unwrap_err().reason, WaitReason::DeletionLimit);
     }
     assert!(ask(&keeper, &here(), Class::Sweep).is_ok());
     advance(Duration::from_secs(61)).await;
@@ -177,20 +136,13 @@ async fn a_full_deletion_queue_stops_deletions_only() {
 #[tokio::test(start_paused = true)]
 async fn who_does_not_lead_gets_no_permit_and_a_permit_ends_with_leadership() {
     let clock = Arc::new(FakeBootClock::default());
-    let fence = Fence::until(
-        BootTime::since_boot(Duration::from_secs(10)),
-        Arc::<FakeBootClock>::clone(&clock),
-    );
+    let fence = Fence::until(BootTime::since_boot(Duration::from_secs(10)), Arc::<FakeBootClock>::clone(&clock));
     let keeper = QuotaKeeper::new(Quotas::default());
-    let permit = keeper
-        .try_permit(&here(), Class::Change, ApiFamily::Greengrass, &fence)
-        .unwrap();
+    let permit = keeper.try_permit(&here(), Class::Change, ApiFamily::Greengrass, &fence).unwrap();
     assert!(permit.valid());
     clock.advance(Duration::from_secs(10));
     assert!(!permit.valid());
-    let wait = keeper
-        .try_permit(&here(), Class::Change, ApiFamily::Greengrass, &fence)
-        .unwrap_err();
+    let wait = keeper.try_permit(&here(), Class::Change, ApiFamily::Greengrass, &fence).unwrap_err();
     assert_eq!(wait.reason, WaitReason::NotLeading);
 }
 

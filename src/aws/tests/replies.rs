@@ -16,12 +16,7 @@ async fn a_deployment_with_explicit_nulls_is_read() {
         "tags": {"aws:cloudformation:stack-id": "x", "greengrass-operator.dev/intent": "1.0"}, "somethingNew": [1]
     }"#;
     let bench = Bench::answering(Answer::json(200, body));
-    let details = bench
-        .aws
-        .greengrass()
-        .get_deployment(bench.permit(), "a881b22b")
-        .await
-        .unwrap();
+    let details = bench.aws.greengrass().get_deployment(bench.permit(), "a881b22b").await.unwrap();
     assert_eq!(
         details,
         Details {
@@ -45,17 +40,11 @@ async fn a_deployment_with_explicit_nulls_is_read() {
 
 #[tokio::test(start_paused = true)]
 async fn a_deployment_of_a_thing_has_no_job_and_may_have_no_tags() {
-    let body = r#"{"targetArn": "t", "deploymentId": "d", "deploymentStatus": "COMPLETED", "tags": null, "iotJobId": null}"#;
+    let body =
+        r#"{"targetArn": "t", "deploymentId": "d", "deploymentStatus": "COMPLETED", "tags": null, "iotJobId": null}"#;
     let bench = Bench::answering(Answer::json(200, body));
-    let details = bench
-        .aws
-        .greengrass()
-        .get_deployment(bench.permit(), "d")
-        .await
-        .unwrap();
-    assert!(
-        details.tags.is_empty() && details.iot_job_id.is_none() && details.iot_job_arn.is_none()
-    );
+    let details = bench.aws.greengrass().get_deployment(bench.permit(), "d").await.unwrap();
+    assert!(details.tags.is_empty() && details.iot_job_id.is_none() && details.iot_job_arn.is_none());
 }
 
 #[tokio::test(start_paused = true)]
@@ -65,39 +54,18 @@ async fn a_page_keeps_the_services_order_and_unknown_statuses() {
         {"targetArn": "t", "deploymentId": "a", "revisionId": null, "deploymentStatus": "PAUSED", "creationTimestamp": null}
     ], "nextToken": "more"}"#;
     let bench = Bench::answering(Answer::json(200, body));
-    let page = bench
-        .aws
-        .greengrass()
-        .list_deployments(bench.permit(), &everything(), None)
-        .await
-        .unwrap();
-    let short: Vec<_> = page
-        .rows
-        .iter()
-        .map(|row| (row.deployment_id.as_str(), row.revision_id, row.status))
-        .collect();
-    assert_eq!(
-        short,
-        [("b", 2, RowStatus::Active), ("a", 0, RowStatus::Unknown)]
-    );
+    let page = bench.aws.greengrass().list_deployments(bench.permit(), &everything(), None).await.unwrap();
+    let short: Vec<_> = page.rows.iter().map(|row| (row.deployment_id.as_str(), row.revision_id, row.status)).collect();
+    assert_eq!(short, [("b", 2, RowStatus::Active), ("a", 0, RowStatus::Unknown)]);
     assert_eq!(page.rows[0].parent_target_arn.as_deref(), Some("p"));
     assert_eq!(page.next_token.as_deref(), Some("more"));
 }
 
 #[tokio::test(start_paused = true)]
 async fn an_empty_next_token_is_the_last_page() {
-    for body in [
-        r#"{"deployments": null, "nextToken": null}"#,
-        r#"{"deployments": [], "nextToken": ""}"#,
-        "{}",
-    ] {
+    for body in [r#"{"deployments": null, "nextToken": null}"#, r#"{"deployments": [], "nextToken": ""}"#, "{}"] {
         let bench = Bench::answering(Answer::json(200, body));
-        let page = bench
-            .aws
-            .greengrass()
-            .list_deployments(bench.permit(), &everything(), None)
-            .await
-            .unwrap();
+        let page = bench.aws.greengrass().list_deployments(bench.permit(), &everything(), None).await.unwrap();
         assert!(page.rows.is_empty() && page.next_token.is_none(), "{body}");
     }
 }
@@ -105,17 +73,11 @@ async fn an_empty_next_token_is_the_last_page() {
 #[tokio::test(start_paused = true)]
 async fn success_is_observed_with_scope_and_time() {
     let answer = Answer::json(200, r#"{"message": "SUCCESS"}"#);
-    let bench = Bench::answering(Answer::After(
-        std::time::Duration::from_secs(2),
-        Box::new(answer),
-    ));
+    let bench = Bench::answering(Answer::After(std::time::Duration::from_secs(2), Box::new(answer)));
     bench.call(Operation::CancelDeployment).await.unwrap();
     let observed = bench.observed.take();
     assert_eq!(observed.len(), 1);
-    assert_eq!(
-        (observed[0].0, observed[0].1),
-        (Operation::CancelDeployment, CallOutcome::Success)
-    );
+    assert_eq!((observed[0].0, observed[0].1), (Operation::CancelDeployment, CallOutcome::Success));
     assert_eq!(observed[0].2.region, "eu-central-1");
     assert!((2.0..2.1).contains(&observed[0].3));
 }

@@ -209,6 +209,8 @@ fn status_of(error: &Error) -> Option<u16> {
             Some(status.code)
         }
         Error::WatchError(status) => Some(status.code),
-        Error::WatchStartFailed(_) | Error::InitialListFailed(_) | Error::WatchFailed(_) | Error::NoResourceVersion => None,
+        Error::WatchStartFailed(_) | Error::InitialListFailed(_) | Error::WatchFailed(_) | Error::NoResourceVersion => {
+            None
+        }
     }
 }

@@ -8,10 +8,7 @@ pub(super) const NAME: Shape = Shape::String {
     max: 128,
     pattern: Some(Pattern {
         text: "[a-zA-Z0-9:_-]+",
-        matches: |text| {
-            text.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte))
-        },
+        matches: |text| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b":_-".contains(&byte)),
     }),
 };
 
@@ -27,28 +24,16 @@ pub(super) const ATTRIBUTE_NAME: Shape = Shape::String {
 pub(super) const ATTRIBUTE_VALUE: Shape = Shape::String {
     min: 0,
     max: 800,
-    pattern: Some(Pattern {
-        text: r"[a-zA-Z0-9_.,@/:#=\[\]-]*",
-        matches: |text| of_attribute(text, b"_.,@/:#=[]-"),
-    }),
+    pattern: Some(Pattern { text: r"[a-zA-Z0-9_.,@/:#=\[\]-]*", matches: |text| of_attribute(text, b"_.,@/:#=[]-") }),
 };
 
 const ATTRIBUTES: Shape = Shape::Structure(&[
-    optional(
-        "attributes",
-        &Shape::Map {
-            key: &ATTRIBUTE_NAME,
-            value: &ATTRIBUTE_VALUE,
-            min: 0,
-            max: ANY,
-        },
-    ),
+    optional("attributes", &Shape::Map { key: &ATTRIBUTE_NAME, value: &ATTRIBUTE_VALUE, min: 0, max: ANY }),
     optional("merge", &Shape::Boolean),
 ]);
 
 fn of_attribute(text: &str, others: &[u8]) -> bool {
-    text.bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
 
 pub(super) const CREATE_THING: Shape = Shape::Structure(&[
@@ -71,10 +56,7 @@ pub(super) const CREATE_THING_GROUP: Shape = Shape::Structure(&[
     optional(
         "tags",
         &Shape::List {
-            member: &Shape::Structure(&[
-                required("Key", &TAG_KEY),
-                optional("Value", &text(0, 256)),
-            ]),
+            member: &Shape::Structure(&[required("Key", &TAG_KEY), optional("Value", &text(0, 256))]),
             min: 0,
             max: ANY,
         },

@@ -26,10 +26,7 @@ impl Partition {
         now: Timestamp,
     ) -> Result<Answer, ServiceError> {
         let Some(token) = input.text("clientToken") else {
-            return Ok(Answer {
-                status: 201,
-                body: Some(self.create_now(input, ids, switches, now)?),
-            });
+            return Ok(Answer { status: 201, body: Some(self.create_now(input, ids, switches, now)?) });
         };
         let mut parameters = input.0.clone();
         parameters.remove("clientToken");
@@ -42,10 +39,7 @@ impl Partition {
             self.tokens.remember(token, parameters, answer.clone(), now);
             answer
         };
-        Ok(Answer {
-            status: 201,
-            body: Some(answer),
-        })
+        Ok(Answer { status: 201, body: Some(answer) })
     }
 
     fn create_now(
@@ -90,50 +84,34 @@ impl Partition {
         let target = self.existing("targetArn", target_arn)?;
         let parent_arn = input.text("parentTargetArn");
         let has_job_configuration = has_any_value(input.get("iotJobConfiguration"));
-        if !target.is_thing_group()
-            && has_job_configuration
-            && switches.thing_job_configuration == Acceptance::Rejected
+        if !target.is_thing_group() && has_job_configuration && switches.thing_job_configuration == Acceptance::Rejected
         {
             return Err(ServiceError::field(
                 "iotJobConfiguration",
                 "is for thing groups: the deployment of a thing is no job",
             ));
         }
-        let key = Key {
-            target: Arc::from(target_arn),
-            parent: parent_arn.map(Arc::from),
-        };
+        let key = Key { target: Arc::from(target_arn), parent: parent_arn.map(Arc::from) };
         let Some(parent_arn) = parent_arn else {
             return Ok((key, target.is_thing_group()));
         };
         if !target.is_thing_group() {
-            return Err(ServiceError::field(
-                "targetArn",
-                "must be a thing group in a subdeployment",
-            ));
+            return Err(ServiceError::field("targetArn", "must be a thing group in a subdeployment"));
         }
         if parent_arn == target_arn {
-            return Err(ServiceError::field(
-                "parentTargetArn",
-                "must not be the target itself",
-            ));
+            return Err(ServiceError::field("parentTargetArn", "must not be the target itself"));
         }
         self.existing("parentTargetArn", parent_arn)?;
-        if switches.parent_without_deployment == Acceptance::Rejected
-            && !self.deployments.has_deployment(parent_arn)
-        {
+        if switches.parent_without_deployment == Acceptance::Rejected && !self.deployments.has_deployment(parent_arn) {
             return Err(ServiceError::field("parentTargetArn", "has no deployment"));
         }
         if let Some(bound) = self.deployments.bound_elsewhere(&key) {
-            let message = format!(
-                "{target_arn} is used for subdeployments of {bound} and can't be used with {parent_arn}."
-            );
+            let message =
+                format!("{target_arn} is used for subdeployments of {bound} and can't be used with {parent_arn}.");
             return Err(match switches.bound_to_other_parent {
-                BoundToOtherParent::Conflict => ServiceError::Conflict {
-                    message,
-                    resource_id: target_arn.to_owned(),
-                    resource_type: "thinggroup",
-                },
+                BoundToOtherParent::Conflict => {
+                    ServiceError::Conflict { message, resource_id: target_arn.to_owned(), resource_type: "thinggroup" }
+                }
                 BoundToOtherParent::Validation => ServiceError::field("parentTargetArn", message),
             });
         }
@@ -142,17 +120,16 @@ impl Partition {
 
     /// The thing or group of an ARN, which must exist in this account and region.
     fn existing<'a>(&self, field: &str, arn: &'a str) -> Result<Target<'a>, ServiceError> {
-        let named = Target::of(arn)
-            .ok_or_else(|| ServiceError::field(field, "is no ARN of a thing or thing group"))?;
-        Target::within(&self.scope, arn)
-            .filter(|target| self.things.exists(*target))
-            .ok_or_else(|| ServiceError::ResourceNotFound {
+        let named = Target::of(arn).ok_or_else(|| ServiceError::field(field, "is no ARN of a thing or thing group"))?;
+        Target::within(&self.scope, arn).filter(|target| self.things.exists(*target)).ok_or_else(|| {
+            ServiceError::ResourceNotFound {
                 resource_id: arn.to_owned(),
                 resource_type: match named {
                     Target::Thing(_) => "thing",
                     Target::ThingGroup(_) => "thinggroup",
                 },
-            })
+            }
+        })
     }
 }
 
@@ -167,39 +144,21 @@ fn has_any_value(value: &Value) -> bool {
 
 fn check_components(components: &Value, switches: &Switches) -> Result<(), ServiceError> {
     let mut errors = Vec::new();
-    let mut wrong =
-        |name: String, message: String| errors.push(crate::error::FieldError { name, message });
+    let mut wrong = |name: String, message: String| errors.push(crate::error::FieldError { name, message });
     for (name, component) in components.as_object().into_iter().flatten() {
-        let version = component
-            .get("componentVersion")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let version = component.get("componentVersion").and_then(Value::as_str).unwrap_or_default();
         // Devices read it as an exact version (aws-greengrass-component-common, ComponentUpdate).
-        if switches.version_ranges == VersionRanges::Rejected
-            && semver::Version::parse(version).is_err()
-        {
-            wrong(
-                format!("components.{name}.componentVersion"),
-                format!("{version:?} is no exact version"),
-            );
+        if switches.version_ranges == VersionRanges::Rejected && semver::Version::parse(version).is_err() {
+            wrong(format!("components.{name}.componentVersion"), format!("{version:?} is no exact version"));
         }
-        let merge = component
-            .pointer("/configurationUpdate/merge")
-            .and_then(Value::as_str);
+        let merge = component.pointer("/configurationUpdate/merge").and_then(Value::as_str);
         if let Some(merge) = merge
             && let Err(problem) = object_in(merge)
         {
-            wrong(
-                format!("components.{name}.configurationUpdate.merge"),
-                problem,
-            );
+            wrong(format!("components.{name}.configurationUpdate.merge"), problem);
         }
     }
-    if errors.is_empty() {
-        Ok(())
-    } else {
-        Err(ServiceError::fields(errors))
-    }
+    if errors.is_empty() { Ok(()) } else { Err(ServiceError::fields(errors)) }
 }
 
 /// "A serialized JSON string that contains the configuration object to merge": the model's text on `merge`.

@@ -86,10 +86,7 @@ pub(crate) struct View {
 
 impl View {
     pub(crate) const fn now() -> Self {
-        Self {
-            after_write: u64::MAX,
-            created_until: Timestamp::MAX,
-        }
+        Self { after_write: u64::MAX, created_until: Timestamp::MAX }
     }
 }
 
@@ -107,15 +104,10 @@ pub(crate) struct NewDeployment {
 impl Row {
     /// The row as a view sees it; `None` when it isn't there yet or no more.
     pub(crate) fn seen(&self, view: View) -> Option<&Version> {
-        if self.deleted.is_some_and(|write| write <= view.after_write)
-            || self.created > view.created_until
-        {
+        if self.deleted.is_some_and(|write| write <= view.after_write) || self.created > view.created_until {
             return None;
         }
-        self.versions
-            .iter()
-            .rev()
-            .find(|version| version.write <= view.after_write)
+        self.versions.iter().rev().find(|version| version.write <= view.after_write)
     }
 }
 
@@ -132,45 +124,31 @@ impl Deployments {
     /// The view as it was at a time.
     pub(crate) fn view_at(&self, time: Timestamp) -> View {
         let writes = self.writes.partition_point(|write| *write <= time);
-        View {
-            after_write: u64::try_from(writes).unwrap_or(u64::MAX),
-            ..View::now()
-        }
+        View { after_write: u64::try_from(writes).unwrap_or(u64::MAX), ..View::now() }
     }
 
     /// The view as it was before the last so many writes.
     pub(crate) fn view_before(&self, writes: u64) -> View {
-        View {
-            after_write: self.last_write().saturating_sub(writes),
-            ..View::now()
-        }
+        View { after_write: self.last_write().saturating_sub(writes), ..View::now() }
     }
 
     /// The other parent that a group is bound to.
     pub(crate) fn bound_elsewhere(&self, key: &Key) -> Option<&Arc<str>> {
         let parent = key.parent.as_ref()?;
-        self.bindings
-            .get(&key.target)
-            .filter(|bound| *bound != parent)
+        self.bindings.get(&key.target).filter(|bound| *bound != parent)
     }
 
     /// Whether a target has, without parent, a deployment that was not deleted.
     pub(crate) fn has_deployment(&self, target: &str) -> bool {
-        let key = Key {
-            target: Arc::from(target),
-            parent: None,
-        };
+        let key = Key { target: Arc::from(target), parent: None };
         self.latest(&key, View::now()).is_some()
     }
 
     /// The next revision: supersedes the one before, and ends the subdeployments of its target.
     pub(crate) fn create(&mut self, new: NewDeployment, switches: &Switches, now: Timestamp) {
         let write = self.write(now);
-        let superseded: Vec<u64> = self
-            .keys
-            .get(&new.key)
-            .map(|revisions| revisions.rows.iter().copied().collect())
-            .unwrap_or_default();
+        let superseded: Vec<u64> =
+            self.keys.get(&new.key).map(|revisions| revisions.rows.iter().copied().collect()).unwrap_or_default();
         for number in superseded {
             self.end(number, DeploymentStatus::Inactive, write);
         }
@@ -183,13 +161,10 @@ impl Deployments {
         }
 
         if let Some(parent) = &new.key.parent {
-            self.bindings
-                .insert(Arc::clone(&new.key.target), Arc::clone(parent));
+            self.bindings.insert(Arc::clone(&new.key.target), Arc::clone(parent));
         }
         let revisions = self.keys.entry(new.key.clone()).or_default();
-        if revisions.existing == 0
-            && switches.revisions_after_delete == RevisionsAfterDelete::Restart
-        {
+        if revisions.existing == 0 && switches.revisions_after_delete == RevisionsAfterDelete::Restart {
             revisions.last = 0;
         }
         revisions.last += 1;
@@ -207,11 +182,7 @@ impl Deployments {
                 job_id: new.job_id,
                 created: now,
                 content: new.content,
-                versions: vec![Version {
-                    write,
-                    status: DeploymentStatus::Active,
-                    tags: Arc::new(new.tags),
-                }],
+                versions: vec![Version { write, status: DeploymentStatus::Active, tags: Arc::new(new.tags) }],
                 deleted: None,
             },
         );
@@ -242,18 +213,13 @@ impl Deployments {
             && let Some(version) = row.versions.last()
             && ![DeploymentStatus::Canceled, DeploymentStatus::Inactive].contains(&version.status)
         {
-            let version = Version {
-                write,
-                status,
-                ..version.clone()
-            };
+            let version = Version { write, status, ..version.clone() };
             row.versions.push(version);
         }
     }
 
     fn existing(&self, id: &str, view: View) -> Result<(&Row, &Version), ServiceError> {
-        self.get(id, view)
-            .ok_or_else(|| ServiceError::deployment_not_found(id))
+        self.get(id, view).ok_or_else(|| ServiceError::deployment_not_found(id))
     }
 
     /// CancelDeployment.
@@ -268,17 +234,11 @@ impl Deployments {
         let number = row.number;
         let already = match version.status {
             DeploymentStatus::Canceled => true,
-            DeploymentStatus::Inactive => {
-                switches.cancel_inactive == CancelInactive::AlreadyCanceled
-            }
-            DeploymentStatus::Active | DeploymentStatus::Completed | DeploymentStatus::Failed => {
-                false
-            }
+            DeploymentStatus::Inactive => switches.cancel_inactive == CancelInactive::AlreadyCanceled,
+            DeploymentStatus::Active | DeploymentStatus::Completed | DeploymentStatus::Failed => false,
         };
         if already {
-            return Err(ServiceError::validation(format!(
-                "The deployment {id} is already canceled."
-            )));
+            return Err(ServiceError::validation(format!("The deployment {id} is already canceled.")));
         }
         self.change(number, now, |version| {
             version.status = DeploymentStatus::Canceled;
@@ -302,11 +262,9 @@ impl Deployments {
                 let message = format!("The deployment {id} must be canceled before deletion.");
                 return Err(match switches.delete_before_cancel {
                     ErrorClass::Validation => ServiceError::validation(message),
-                    ErrorClass::Conflict => ServiceError::Conflict {
-                        message,
-                        resource_id: id.to_owned(),
-                        resource_type: "deployment",
-                    },
+                    ErrorClass::Conflict => {
+                        ServiceError::Conflict { message, resource_id: id.to_owned(), resource_type: "deployment" }
+                    }
                 });
             }
         }
@@ -321,12 +279,7 @@ impl Deployments {
     }
 
     /// Sets a status from outside. False when there is no such deployment.
-    pub(crate) fn force_status(
-        &mut self,
-        id: &str,
-        status: DeploymentStatus,
-        now: Timestamp,
-    ) -> bool {
+    pub(crate) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
         let Some((row, _)) = self.get(id, View::now()) else {
             return false;
         };
@@ -336,20 +289,12 @@ impl Deployments {
     }
 
     /// A new version of a row: a write of its own.
-    pub(super) fn change(
-        &mut self,
-        number: u64,
-        now: Timestamp,
-        change: impl FnOnce(&mut Version),
-    ) {
+    pub(super) fn change(&mut self, number: u64, now: Timestamp, change: impl FnOnce(&mut Version)) {
         let write = self.write(now);
         if let Some(row) = self.rows.get_mut(&number)
             && let Some(version) = row.versions.last()
         {
-            let mut version = Version {
-                write,
-                ..version.clone()
-            };
+            let mut version = Version { write, ..version.clone() };
             change(&mut version);
             row.versions.push(version);
         }
@@ -366,8 +311,7 @@ impl Deployments {
     }
 
     pub(crate) fn is_latest(&self, row: &Row, view: View) -> bool {
-        self.latest(&row.key, view)
-            .is_some_and(|latest| latest.number == row.number)
+        self.latest(&row.key, view).is_some_and(|latest| latest.number == row.number)
     }
 
     /// The rows of a key, newest first, deleted ones included: a view may still see them.

@@ -72,10 +72,7 @@ impl Input {
 
     /// The size of a page: within the bounds of the model, so it always fits.
     pub(crate) fn page_size(&self, default: usize) -> usize {
-        self.get("maxResults")
-            .as_u64()
-            .and_then(|size| usize::try_from(size).ok())
-            .unwrap_or(default)
+        self.get("maxResults").as_u64().and_then(|size| usize::try_from(size).ok()).unwrap_or(default)
     }
 }
 
@@ -89,10 +86,7 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) const fn ok(body: Value) -> Self {
-        Self {
-            status: 200,
-            body: Some(body),
-        }
+        Self { status: 200, body: Some(body) }
     }
 }
 
@@ -109,11 +103,7 @@ pub(crate) enum ReadAt {
 
 impl State {
     pub(crate) fn new(seed: u64, switches: Switches) -> Self {
-        Self {
-            switches,
-            ids: Ids::new(seed),
-            partitions: BTreeMap::new(),
-        }
+        Self { switches, ids: Ids::new(seed), partitions: BTreeMap::new() }
     }
 
     /// Forgets everything but the switches; ids go on.
@@ -126,42 +116,29 @@ impl State {
     }
 
     pub(crate) fn partition_mut(&mut self, scope: &Scope) -> &mut Partition {
-        self.partitions
-            .entry(scope.clone())
-            .or_insert_with(|| Partition {
-                scope: scope.clone(),
-                things: Things::default(),
-                deployments: Deployments::default(),
-                tokens: Tokens::default(),
-            })
+        self.partitions.entry(scope.clone()).or_insert_with(|| Partition {
+            scope: scope.clone(),
+            things: Things::default(),
+            deployments: Deployments::default(),
+            tokens: Tokens::default(),
+        })
     }
 
     /// The partition with what its operations need besides.
     pub(crate) fn parts(&mut self, scope: &Scope) -> (&mut Partition, &mut Ids, &Switches) {
         self.partition_mut(scope);
-        let Self {
-            switches,
-            ids,
-            partitions,
-        } = self;
-        let partition = partitions
-            .entry(scope.clone())
-            .or_insert_with(|| Partition {
-                scope: scope.clone(),
-                things: Things::default(),
-                deployments: Deployments::default(),
-                tokens: Tokens::default(),
-            });
+        let Self { switches, ids, partitions } = self;
+        let partition = partitions.entry(scope.clone()).or_insert_with(|| Partition {
+            scope: scope.clone(),
+            things: Things::default(),
+            deployments: Deployments::default(),
+            tokens: Tokens::default(),
+        });
         (partition, ids, switches)
     }
 
     /// Does what a call asks for.
-    pub(crate) fn execute(
-        &mut self,
-        call: &Call,
-        now: Timestamp,
-        read_at: ReadAt,
-    ) -> Result<Answer, ServiceError> {
+    pub(crate) fn execute(&mut self, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
         operations::execute(self, call, now, read_at)
     }
 
@@ -174,25 +151,15 @@ impl State {
     }
 
     /// Sets the status of a deployment, as devices or an abort would. False when there is no such deployment.
-    pub(crate) fn force_status(
-        &mut self,
-        id: &str,
-        status: DeploymentStatus,
-        now: Timestamp,
-    ) -> bool {
-        self.partitions
-            .values_mut()
-            .any(|partition| partition.deployments.force_status(id, status, now))
+    pub(crate) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
+        self.partitions.values_mut().any(|partition| partition.deployments.force_status(id, status, now))
     }
 
     /// Accounts, regions, targets and deployments, for people and tests.
     pub(crate) fn report(&self) -> Value {
         let mut accounts: BTreeMap<&str, BTreeMap<&str, Value>> = BTreeMap::new();
         for (scope, partition) in &self.partitions {
-            accounts
-                .entry(&scope.account)
-                .or_default()
-                .insert(&scope.region, partition.report());
+            accounts.entry(&scope.account).or_default().insert(&scope.region, partition.report());
         }
         json!({"accounts": accounts})
     }
@@ -207,10 +174,7 @@ impl Partition {
     fn report(&self) -> Value {
         let mut targets: BTreeMap<String, Vec<DeploymentRecord>> = BTreeMap::new();
         for record in self.records() {
-            targets
-                .entry(record.target_arn.clone())
-                .or_default()
-                .push(record);
+            targets.entry(record.target_arn.clone()).or_default().push(record);
         }
         json!({
             "things": self.things.thing_names(),

@@ -17,19 +17,9 @@ use crate::{
 /// The documented default of ListDeployments.
 const PAGE_SIZE: usize = 50;
 
-pub(super) fn execute(
-    state: &mut State,
-    call: &Call,
-    now: Timestamp,
-    read_at: ReadAt,
-) -> Result<Answer, ServiceError> {
+pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
     let (partition, ids, switches) = state.parts(&call.scope);
-    let Partition {
-        scope,
-        deployments,
-        things,
-        tokens: _,
-    } = &mut *partition;
+    let Partition { scope, deployments, things, tokens: _ } = &mut *partition;
     let asked = match read_at {
         ReadAt::Now => View::now(),
         ReadAt::Time(time) => deployments.view_at(time),
@@ -53,10 +43,7 @@ pub(super) fn execute(
         }
         Operation::DeleteDeployment => {
             deployments.delete(id, write_view, switches, now)?;
-            Ok(Answer {
-                status: 204,
-                body: None,
-            })
+            Ok(Answer { status: 204, body: None })
         }
         Operation::TagResource => partition.tag(input, write_view, now),
         Operation::UntagResource => partition.untag(input, write_view, now),
@@ -81,28 +68,18 @@ fn delayed(view: View, milliseconds: u64, now: Timestamp) -> View {
         return view;
     }
     let delay = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
-    View {
-        created_until: now.checked_sub(delay).unwrap_or(Timestamp::MIN),
-        ..view
-    }
+    View { created_until: now.checked_sub(delay).unwrap_or(Timestamp::MIN), ..view }
 }
 
 /// Timestamps of the rest-json protocol are seconds since 1970 with a fraction; the service sends milliseconds.
-#[expect(
-    clippy::as_conversions,
-    clippy::cast_precision_loss,
-    reason = "milliseconds of this era are far below 2^53"
-)]
+#[expect(clippy::as_conversions, clippy::cast_precision_loss, reason = "milliseconds of this era are far below 2^53")]
 pub(super) fn epoch_seconds(time: Timestamp) -> f64 {
     time.as_millisecond() as f64 / 1000.0
 }
 
 impl Partition {
     fn get_deployment(&self, id: &str, view: View) -> Result<Answer, ServiceError> {
-        let (row, version) = self
-            .deployments
-            .get(id, view)
-            .ok_or_else(|| ServiceError::deployment_not_found(id))?;
+        let (row, version) = self.deployments.get(id, view).ok_or_else(|| ServiceError::deployment_not_found(id))?;
         // Unset members are explicit nulls in real answers: the log in https://github.com/aws/aws-cli/issues/6185.
         Ok(Answer::ok(json!({
             "targetArn": &*row.key.target,
@@ -122,23 +99,14 @@ impl Partition {
         })))
     }
 
-    fn list_deployments(
-        &self,
-        input: &Input,
-        view: View,
-        switches: &Switches,
-    ) -> Result<Answer, ServiceError> {
+    fn list_deployments(&self, input: &Input, view: View, switches: &Switches) -> Result<Answer, ServiceError> {
         let target = input.text("targetArn");
         let parent = input.text("parentTargetArn");
         let history = input.text("historyFilter").unwrap_or("LATEST_ONLY");
-        let mut rows = self
-            .deployments
-            .listed(target, history == "LATEST_ONLY", view, |key| match parent {
-                Some(parent) => key.parent.as_deref() == Some(parent),
-                None => {
-                    key.parent.is_none() || switches.plain_list == PlainList::ShowsSubdeployments
-                }
-            });
+        let mut rows = self.deployments.listed(target, history == "LATEST_ONLY", view, |key| match parent {
+            Some(parent) => key.parent.as_deref() == Some(parent),
+            None => key.parent.is_none() || switches.plain_list == PlainList::ShowsSubdeployments,
+        });
         let newest_first = switches.list_order == ListOrder::NewestFirst;
         if newest_first {
             rows.reverse();
@@ -150,21 +118,12 @@ impl Partition {
             input.text("nextToken"),
             |row| row.number.to_string(),
             |row, after| {
-                after.parse().is_ok_and(|after: u64| {
-                    if newest_first {
-                        row.number < after
-                    } else {
-                        row.number > after
-                    }
-                })
+                after.parse().is_ok_and(|after: u64| if newest_first { row.number < after } else { row.number > after })
             },
         );
-        let (page, next) =
-            page.map_err(|_| ServiceError::field("nextToken", "is not a token of this list"))?;
-        let page: Vec<Value> = page
-            .into_iter()
-            .filter_map(|row| Some(self.list_item(row, row.seen(view)?, view)))
-            .collect();
+        let (page, next) = page.map_err(|_| ServiceError::field("nextToken", "is not a token of this list"))?;
+        let page: Vec<Value> =
+            page.into_iter().filter_map(|row| Some(self.list_item(row, row.seen(view)?, view))).collect();
         Ok(Answer::ok(json!({"deployments": page, "nextToken": next})))
     }
 

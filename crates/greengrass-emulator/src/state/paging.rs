@@ -28,9 +28,7 @@ impl Paging {
     /// Pages of the list that these words describe.
     pub(crate) fn of(description: &[&str]) -> Self {
         let digest = Sha256::digest(description.join("\u{0}"));
-        Self {
-            list: BASE64URL_NOPAD.encode(digest.get(..6).unwrap_or_default()),
-        }
+        Self { list: BASE64URL_NOPAD.encode(digest.get(..6).unwrap_or_default()) }
     }
 
     /// The page after a token. `position` tells the items apart; an item may vanish between pages without harm, because the page starts after
@@ -44,34 +42,22 @@ impl Paging {
         is_after: impl Fn(&T, &str) -> bool,
     ) -> Result<Page<T>, BadToken> {
         let after = token.map(|token| self.read(token)).transpose()?;
-        let mut rest = items
-            .into_iter()
-            .filter(|item| after.as_deref().is_none_or(|after| is_after(item, after)));
+        let mut rest = items.into_iter().filter(|item| after.as_deref().is_none_or(|after| is_after(item, after)));
         let page: Vec<T> = rest.by_ref().take(size).collect();
         let more = rest.next().is_some();
-        let next = page
-            .last()
-            .filter(|_| more)
-            .map(|last| self.token(position(last)));
+        let next = page.last().filter(|_| more).map(|last| self.token(position(last)));
         Ok((page, next))
     }
 
     fn token(&self, after: String) -> String {
-        let token = PageToken {
-            after,
-            list: self.list.clone(),
-        };
+        let token = PageToken { after, list: self.list.clone() };
         BASE64URL_NOPAD.encode(serde_json::json!(token).to_string().as_bytes())
     }
 
     fn read(&self, token: &str) -> Result<String, BadToken> {
-        let bytes = BASE64URL_NOPAD
-            .decode(token.as_bytes())
-            .map_err(|_| BadToken)?;
+        let bytes = BASE64URL_NOPAD.decode(token.as_bytes()).map_err(|_| BadToken)?;
         let token: PageToken = serde_json::from_slice(&bytes).map_err(|_| BadToken)?;
-        (token.list == self.list)
-            .then_some(token.after)
-            .ok_or(BadToken)
+        (token.list == self.list).then_some(token.after).ok_or(BadToken)
     }
 }
 
@@ -79,15 +65,9 @@ impl Paging {
 mod tests {
     use super::*;
 
-    fn page(
-        paging: &Paging,
-        items: &[&str],
-        token: Option<&str>,
-    ) -> Result<Page<String>, BadToken> {
+    fn page(paging: &Paging, items: &[&str], token: Option<&str>) -> Result<Page<String>, BadToken> {
         let items: Vec<String> = items.iter().map(ToString::to_string).collect();
-        paging.page(items, 2, token, Clone::clone, |item, after| {
-            item.as_str() > after
-        })
+        paging.page(items, 2, token, Clone::clone, |item, after| item.as_str() > after)
     }
 
     #[test]
@@ -96,10 +76,7 @@ mod tests {
         let (first, token) = page(&paging, &["a", "b", "c", "d"], None).unwrap();
         assert_eq!(first, ["a", "b"]);
         let (second, token) = page(&paging, &["a", "c", "d"], token.as_deref()).unwrap();
-        assert_eq!(
-            (second, token),
-            (vec!["c".to_owned(), "d".to_owned()], None)
-        );
+        assert_eq!((second, token), (vec!["c".to_owned(), "d".to_owned()], None));
     }
 
     #[test]

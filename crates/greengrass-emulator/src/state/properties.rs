@@ -20,11 +20,7 @@ const GROUPS: [&str; 3] = ["a", "b", "c"];
 /// One step; numbers choose among what there is.
 #[derive(Debug, Clone)]
 enum Step {
-    Create {
-        target: usize,
-        parent: Option<usize>,
-        token: Option<u8>,
-    },
+    Create { target: usize, parent: Option<usize>, token: Option<u8> },
     Cancel(usize),
     Delete(usize),
     Force(usize, DeploymentStatus),
@@ -33,11 +29,7 @@ enum Step {
 
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let group = 0..GROUPS.len();
-    let create = (
-        group.clone(),
-        proptest::option::of(group),
-        proptest::option::of(0..3_u8),
-    );
+    let create = (group.clone(), proptest::option::of(group), proptest::option::of(0..3_u8));
     let status = prop_oneof![
         Just(DeploymentStatus::Completed),
         Just(DeploymentStatus::Failed),
@@ -76,11 +68,7 @@ impl Run {
     #[expect(clippy::unwrap_in_result, reason = "a test's own request")]
     fn call(&mut self, operation: Operation, request: &Value) -> Result<Value, ServiceError> {
         let input = operation.input().read(request).unwrap();
-        let call = Call {
-            scope: self.scope.clone(),
-            operation,
-            input: Input(input.as_object().unwrap().clone()),
-        };
+        let call = Call { scope: self.scope.clone(), operation, input: Input(input.as_object().unwrap().clone()) };
         let answer = self.state.execute(&call, self.now, ReadAt::Now)?;
         Ok(answer.body.unwrap_or(Value::Null))
     }
@@ -92,11 +80,7 @@ impl Run {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Create {
-                target,
-                parent,
-                token,
-            } => {
+            Step::Create { target, parent, token } => {
                 let arn = |index: usize| self.scope.thing_group_arn(GROUPS[index]);
                 let request = json!({
                     "targetArn": arn(*target),
@@ -108,8 +92,7 @@ impl Run {
                         let again = self.call(Operation::CreateDeployment, &request);
                         assert_eq!(again, Ok(answer.clone()), "the same token, another answer");
                     }
-                    self.ids
-                        .push(answer["deploymentId"].as_str().unwrap().to_owned());
+                    self.ids.push(answer["deploymentId"].as_str().unwrap().to_owned());
                 }
             }
             Step::Cancel(index) => {
@@ -144,26 +127,17 @@ impl Run {
         for record in &records {
             let key = (&record.target_arn, &record.parent_target_arn);
             assert!(!self.deleted.contains(&record.deployment_id));
-            assert!(
-                revisions.insert((key, &record.revision_id)),
-                "a revision id twice"
-            );
+            assert!(revisions.insert((key, &record.revision_id)), "a revision id twice");
             newest.insert(key, record);
         }
         for record in &records {
             let is_newest = newest[&(&record.target_arn, &record.parent_target_arn)] == record;
             assert_eq!(record.is_latest_for_target, is_newest);
             let ended = [DeploymentStatus::Inactive, DeploymentStatus::Canceled];
-            assert!(
-                is_newest || ended.contains(&record.deployment_status),
-                "two live revisions"
-            );
+            assert!(is_newest || ended.contains(&record.deployment_status), "two live revisions");
         }
         let rows = listed["deployments"].as_array().unwrap();
-        assert!(
-            rows.iter()
-                .all(|row| !self.deleted.contains(row["deploymentId"].as_str().unwrap()))
-        );
+        assert!(rows.iter().all(|row| !self.deleted.contains(row["deploymentId"].as_str().unwrap())));
         assert_eq!(rows.len(), records.len());
     }
 }

@@ -26,15 +26,9 @@ pub(super) fn from_input(tags: &Value) -> Tags {
 /// The `aws:` prefix is reserved in every service: <https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html>.
 pub(super) fn check(tags: &Tags) -> Result<(), ServiceError> {
     tags.keys()
-        .find(|key| {
-            key.get(..4)
-                .is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:"))
-        })
+        .find(|key| key.get(..4).is_some_and(|prefix| prefix.eq_ignore_ascii_case("aws:")))
         .map_or(Ok(()), |key| {
-            Err(ServiceError::field(
-                &format!("tags.{key}"),
-                "must not start with aws:, which is reserved",
-            ))
+            Err(ServiceError::field(&format!("tags.{key}"), "must not start with aws:, which is reserved"))
         })
 }
 
@@ -47,47 +41,29 @@ impl Partition {
             .get(id, view)
             .filter(|_| self.scope.deployment_arn(id) == arn)
             .map(|(row, version)| (row.number, version.tags.as_ref()))
-            .ok_or_else(|| ServiceError::ResourceNotFound {
-                resource_id: arn.to_owned(),
-                resource_type: "resource",
-            })
+            .ok_or_else(|| ServiceError::ResourceNotFound { resource_id: arn.to_owned(), resource_type: "resource" })
     }
 
-    pub(super) fn tag(
-        &mut self,
-        input: &Input,
-        view: View,
-        now: Timestamp,
-    ) -> Result<Answer, ServiceError> {
+    pub(super) fn tag(&mut self, input: &Input, view: View, now: Timestamp) -> Result<Answer, ServiceError> {
         let added = from_input(input.get("tags"));
         check(&added)?;
         let (number, tags) = self.tagged(input, view)?;
         let mut tags = tags.clone();
         tags.extend(added);
         if tags.len() > MOST_TAGS {
-            return Err(ServiceError::field(
-                "tags",
-                format!("a resource has at most {MOST_TAGS} tags"),
-            ));
+            return Err(ServiceError::field("tags", format!("a resource has at most {MOST_TAGS} tags")));
         }
-        self.deployments
-            .change(number, now, |version| version.tags = Arc::new(tags));
+        self.deployments.change(number, now, |version| version.tags = Arc::new(tags));
         Ok(Answer::ok(json!({})))
     }
 
-    pub(super) fn untag(
-        &mut self,
-        input: &Input,
-        view: View,
-        now: Timestamp,
-    ) -> Result<Answer, ServiceError> {
+    pub(super) fn untag(&mut self, input: &Input, view: View, now: Timestamp) -> Result<Answer, ServiceError> {
         let (number, tags) = self.tagged(input, view)?;
         let mut tags = tags.clone();
         for key in input.get("tagKeys").as_array().into_iter().flatten() {
             tags.remove(key.as_str().unwrap_or_default());
         }
-        self.deployments
-            .change(number, now, |version| version.tags = Arc::new(tags));
+        self.deployments.change(number, now, |version| version.tags = Arc::new(tags));
         Ok(Answer::ok(json!({})))
     }
 

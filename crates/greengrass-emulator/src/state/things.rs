@@ -41,10 +41,7 @@ struct ThingGroup {
 }
 
 fn not_found(what: &str, name: &str) -> ServiceError {
-    ServiceError::iot(
-        IotErrorCode::ResourceNotFound,
-        format!("{what} {name} does not exist"),
-    )
+    ServiceError::iot(IotErrorCode::ResourceNotFound, format!("{what} {name} does not exist"))
 }
 
 fn invalid(message: impl Into<String>) -> ServiceError {
@@ -55,10 +52,7 @@ fn invalid(message: impl Into<String>) -> ServiceError {
 fn check_version(input: &Input) -> Result<(), ServiceError> {
     match input.get("expectedVersion").as_i64() {
         None | Some(1) => Ok(()),
-        Some(other) => Err(ServiceError::iot(
-            IotErrorCode::VersionConflict,
-            format!("the version is 1, not {other}"),
-        )),
+        Some(other) => Err(ServiceError::iot(IotErrorCode::VersionConflict, format!("the version is 1, not {other}"))),
     }
 }
 
@@ -91,9 +85,7 @@ fn list<'a>(
     );
     let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
     let page: Vec<Value> = page.into_iter().map(|name| show(name)).collect();
-    Ok(Answer::ok(without_nulls(
-        json!({member: page, "nextToken": next}),
-    )))
+    Ok(Answer::ok(without_nulls(json!({member: page, "nextToken": next}))))
 }
 
 impl Things {
@@ -109,19 +101,11 @@ impl Things {
     }
 
     pub(crate) fn groups_with_members(&self) -> BTreeMap<&String, &BTreeSet<String>> {
-        self.groups
-            .iter()
-            .map(|(name, group)| (name, &group.members))
-            .collect()
+        self.groups.iter().map(|(name, group)| (name, &group.members)).collect()
     }
 
     /// The same call again succeeds, one with another configuration doesn't: the documentation of `CreateThing`.
-    pub(super) fn create_thing(
-        &mut self,
-        scope: &Scope,
-        input: &Input,
-        ids: &mut Ids,
-    ) -> Result<Answer, ServiceError> {
+    pub(super) fn create_thing(&mut self, scope: &Scope, input: &Input, ids: &mut Ids) -> Result<Answer, ServiceError> {
         let name = input.required("thingName");
         let arn = scope.thing_arn(name);
         let attributes = match input.get("attributePayload").get("attributes") {
@@ -133,14 +117,9 @@ impl Things {
                 && thing.billing_group == *input.get("billingGroupName")
                 && thing.attributes == attributes;
             if !same {
-                return Err(ServiceError::AlreadyExists {
-                    resource_id: thing.id.clone(),
-                    resource_arn: arn,
-                });
+                return Err(ServiceError::AlreadyExists { resource_id: thing.id.clone(), resource_arn: arn });
             }
-            return Ok(Answer::ok(
-                json!({"thingName": name, "thingArn": arn, "thingId": thing.id}),
-            ));
+            return Ok(Answer::ok(json!({"thingName": name, "thingArn": arn, "thingId": thing.id})));
         }
         let id = ids.next(IdKind::Thing).to_string();
         let answer = json!({"thingName": name, "thingArn": arn, "thingId": id});
@@ -154,16 +133,9 @@ impl Things {
         Ok(Answer::ok(answer))
     }
 
-    pub(super) fn describe_thing(
-        &self,
-        scope: &Scope,
-        input: &Input,
-    ) -> Result<Answer, ServiceError> {
+    pub(super) fn describe_thing(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingName");
-        let thing = self
-            .things
-            .get(name)
-            .ok_or_else(|| not_found("thing", name))?;
+        let thing = self.things.get(name).ok_or_else(|| not_found("thing", name))?;
         Ok(Answer::ok(without_nulls(json!({
             "defaultClientId": name,
             "thingName": name,
@@ -197,11 +169,7 @@ impl Things {
                 && (attribute.is_none() || value.is_none() || found == value)
                 && (type_name.is_none() || thing.type_name.as_str() == type_name)
         };
-        let names = self
-            .things
-            .iter()
-            .filter(|(_, thing)| passes(thing))
-            .map(|(name, _)| name);
+        let names = self.things.iter().filter(|(_, thing)| passes(thing)).map(|(name, _)| name);
         list("things", names, input, "things", |name| {
             let thing = self.things.get(name);
             json!({

@@ -60,39 +60,25 @@ impl Tokens {
         }
         match switches.token_reuse {
             TokenReuse::CachedAnswer => Ok(Some(cached.answer.clone())),
-            TokenReuse::ValidationError => Err(ServiceError::validation(
-                "The client token was used for a request with other parameters.",
-            )),
+            TokenReuse::ValidationError => {
+                Err(ServiceError::validation("The client token was used for a request with other parameters."))
+            }
             TokenReuse::CreateAnew => Ok(None),
         }
     }
 
     /// Remembers a successful answer.
-    pub(crate) fn remember(
-        &mut self,
-        token: &str,
-        parameters: Value,
-        answer: Value,
-        now: Timestamp,
-    ) {
+    pub(crate) fn remember(&mut self, token: &str, parameters: Value, answer: Value, now: Timestamp) {
         let until = now.checked_add(CACHED_FOR).unwrap_or(Timestamp::MAX);
         self.ends.push_back((until, token.to_owned()));
-        let cached = Cached {
-            until,
-            parameters,
-            answer,
-        };
+        let cached = Cached { until, parameters, answer };
         self.answers.insert(token.to_owned(), cached);
     }
 
     fn forget(&mut self, now: Timestamp) {
         while let Some((until, token)) = self.ends.pop_front_if(|(until, _)| *until <= now) {
             // A token that was answered anew has a later end of its own.
-            if self
-                .answers
-                .get(&token)
-                .is_some_and(|cached| cached.until <= until)
-            {
+            if self.answers.get(&token).is_some_and(|cached| cached.until <= until) {
                 self.answers.remove(&token);
             }
         }
@@ -124,18 +110,12 @@ mod tests {
         let mut tokens = Tokens::default();
         tokens.remember("t", json!(1), json!("answer"), at(0));
         let mut lookup = |token_reuse| {
-            let switches = Switches {
-                token_reuse,
-                ..Switches::default()
-            };
+            let switches = Switches { token_reuse, ..Switches::default() };
             tokens.lookup("t", &json!(2), &switches, at(1))
         };
         assert_eq!(lookup(TokenReuse::CachedAnswer), Ok(Some(json!("answer"))));
         assert_eq!(lookup(TokenReuse::CreateAnew), Ok(None));
-        assert_eq!(
-            lookup(TokenReuse::ValidationError).unwrap_err().code(),
-            "ValidationException"
-        );
+        assert_eq!(lookup(TokenReuse::ValidationError).unwrap_err().code(), "ValidationException");
     }
 
     #[test]
@@ -144,10 +124,7 @@ mod tests {
         let switches = Switches::default();
         assert!(tokens.begin("t", at(0)));
         assert!(!tokens.begin("t", at(0)));
-        assert_eq!(
-            tokens.lookup("t", &json!(1), &switches, at(0)),
-            Err(ServiceError::RequestAlreadyInProgress)
-        );
+        assert_eq!(tokens.lookup("t", &json!(1), &switches, at(0)), Err(ServiceError::RequestAlreadyInProgress));
         tokens.finish("t");
         assert_eq!(tokens.lookup("t", &json!(1), &switches, at(0)), Ok(None));
     }

@@ -12,16 +12,8 @@ use crate::{
 };
 
 async fn admin(emulator: &Emulator, method: &str, path: &str, body: &Value) -> (u16, Value) {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
-    let request = Request::builder()
-        .method(method)
-        .uri(path)
-        .body(Body::from(body))
-        .unwrap();
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     let response = send(emulator, request).await;
     (response.status().as_u16(), json_of(response).await)
 }
@@ -33,17 +25,12 @@ async fn the_ledger_is_read_filtered_and_cleared_over_http() {
     let (status, _) = admin(&world.emulator, "POST", "/_emulator/clock", &advance).await;
     assert_eq!(status, 409, "the clock runs by itself");
     world.client.list_deployments().send().await.unwrap();
-    let create = world
-        .client
-        .create_deployment()
-        .target_arn(&world.group)
-        .send();
+    let create = world.client.create_deployment().target_arn(&world.group).send();
     let created = create.await.unwrap();
     let get = |query: &'static str| admin(&world.emulator, "GET", query, &Value::Null);
     let (status, calls) = get("/_emulator/calls").await;
     assert_eq!((status, calls.as_array().unwrap().len()), (200, 2));
-    let (_, filtered) =
-        get("/_emulator/calls?operation=CreateDeployment&after=1&since=2020-01-01T00:00:00Z").await;
+    let (_, filtered) = get("/_emulator/calls?operation=CreateDeployment&after=1&since=2020-01-01T00:00:00Z").await;
     let id = created.deployment_id().unwrap();
     let call = &filtered[0];
     let expected = json!({
@@ -53,17 +40,9 @@ async fn the_ledger_is_read_filtered_and_cleared_over_http() {
         "request": {"targetArn": world.group, "clientToken": call["request"]["clientToken"]},
     });
     assert_eq!(filtered, json!([expected]));
-    assert_eq!(
-        get("/_emulator/calls?since=2999-01-01T00:00:00Z").await.1,
-        json!([])
-    );
+    assert_eq!(get("/_emulator/calls?since=2999-01-01T00:00:00Z").await.1, json!([]));
     assert_eq!(get("/_emulator/calls?nonsense=1").await.0, 400);
-    assert_eq!(
-        admin(&world.emulator, "DELETE", "/_emulator/calls", &Value::Null)
-            .await
-            .0,
-        204
-    );
+    assert_eq!(admin(&world.emulator, "DELETE", "/_emulator/calls", &Value::Null).await.0, 204);
     assert_eq!(get("/_emulator/calls").await.1, json!([]));
 }
 
@@ -74,50 +53,19 @@ async fn faults_are_added_and_removed_over_http() {
     let id = world.deploy(&world.group);
 
     let rule = json!({"match": {"operation": "GetDeployment"}, "action": {"type": "accessDenied"}});
-    assert_eq!(
-        admin(emulator, "POST", "/_emulator/faults", &rule).await,
-        (200, json!({"id": 1}))
-    );
-    world
-        .client
-        .get_deployment()
-        .deployment_id(&id)
-        .send()
-        .await
-        .unwrap_err();
+    assert_eq!(admin(emulator, "POST", "/_emulator/faults", &rule).await, (200, json!({"id": 1})));
+    world.client.get_deployment().deployment_id(&id).send().await.unwrap_err();
     let (_, faults) = admin(emulator, "GET", "/_emulator/faults", &Value::Null).await;
-    assert_eq!(
-        (&faults[0]["fired"], &faults[0]["rule"]["action"]["type"]),
-        (&json!(1), &json!("accessDenied"))
-    );
-    assert_eq!(
-        admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null)
-            .await
-            .0,
-        204
-    );
-    assert_eq!(
-        admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null)
-            .await
-            .0,
-        404
-    );
-    assert_eq!(
-        admin(emulator, "DELETE", "/_emulator/faults", &Value::Null)
-            .await
-            .0,
-        204
-    );
+    assert_eq!((&faults[0]["fired"], &faults[0]["rule"]["action"]["type"]), (&json!(1), &json!("accessDenied")));
+    assert_eq!(admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null).await.0, 204);
+    assert_eq!(admin(emulator, "DELETE", "/_emulator/faults/1", &Value::Null).await.0, 404);
+    assert_eq!(admin(emulator, "DELETE", "/_emulator/faults", &Value::Null).await.0, 204);
     for wrong in [
         json!({"action": {"type": "error", "status": 200, "code": "X"}}),
         json!({"action": {"type": "explode"}}),
         json!({"match": {"operation": "Nonsense"}, "action": {"type": "accessDenied"}}),
     ] {
-        assert_eq!(
-            admin(emulator, "POST", "/_emulator/faults", &wrong).await.0,
-            400,
-            "{wrong}"
-        );
+        assert_eq!(admin(emulator, "POST", "/_emulator/faults", &wrong).await.0, 400, "{wrong}");
     }
 }
 
@@ -131,62 +79,24 @@ async fn switches_state_and_clock_are_driven_over_http() {
     let change = json!({"tokenReuse": "createAnew"});
     let (_, switches) = admin(emulator, "PUT", "/_emulator/switches", &change).await;
     assert_eq!(switches["tokenReuse"], "createAnew");
-    assert_eq!(
-        admin(emulator, "GET", "/_emulator/switches", &Value::Null)
-            .await
-            .1,
-        switches
-    );
-    assert_eq!(
-        admin(
-            emulator,
-            "PUT",
-            "/_emulator/switches",
-            &json!({"tokenReuse": 1})
-        )
-        .await
-        .0,
-        400
-    );
+    assert_eq!(admin(emulator, "GET", "/_emulator/switches", &Value::Null).await.1, switches);
+    assert_eq!(admin(emulator, "PUT", "/_emulator/switches", &json!({"tokenReuse": 1})).await.0, 400);
 
     let path = format!("/_emulator/deployments/{id}/status");
     let (_, forced) = admin(emulator, "POST", &path, &json!({"status": "FAILED"})).await;
     assert_eq!(forced["deploymentStatus"], "FAILED");
     let (_, state) = admin(emulator, "GET", "/_emulator/state", &Value::Null).await;
     let here = &state["accounts"][ACCOUNT][REGION];
-    assert_eq!(
-        here["targets"][&world.group][0]["deploymentStatus"],
-        "FAILED"
-    );
+    assert_eq!(here["targets"][&world.group][0]["deploymentStatus"], "FAILED");
     assert_eq!(here["thingGroups"], json!({"fleet": []}));
     let nobody = "/_emulator/deployments/none/status";
-    assert_eq!(
-        admin(emulator, "POST", nobody, &json!({"status": "FAILED"}))
-            .await
-            .0,
-        404
-    );
+    assert_eq!(admin(emulator, "POST", nobody, &json!({"status": "FAILED"})).await.0, 404);
 
     let advance = json!({"advanceMilliseconds": 1500});
     let (_, now) = admin(emulator, "POST", "/_emulator/clock", &advance).await;
     assert_eq!(now, json!({"now": "1970-01-01T00:00:01.5Z"}));
-    assert_eq!(
-        admin(emulator, "GET", "/_emulator/health", &Value::Null)
-            .await
-            .1["status"],
-        "ok"
-    );
-    assert_eq!(
-        admin(emulator, "POST", "/_emulator/reset", &Value::Null)
-            .await
-            .0,
-        204
-    );
+    assert_eq!(admin(emulator, "GET", "/_emulator/health", &Value::Null).await.1["status"], "ok");
+    assert_eq!(admin(emulator, "POST", "/_emulator/reset", &Value::Null).await.0, 204);
     assert!(emulator.deployments(ACCOUNT, REGION).is_empty());
-    assert_eq!(
-        admin(emulator, "GET", "/_emulator/nonsense", &Value::Null)
-            .await
-            .0,
-        404
-    );
+    assert_eq!(admin(emulator, "GET", "/_emulator/nonsense", &Value::Null).await.0, 404);
 }

@@ -17,16 +17,11 @@ impl Cli {
             return Err(String::from_utf8(output.stderr).unwrap());
         }
         let text = String::from_utf8(output.stdout).unwrap();
-        Ok(if text.is_empty() {
-            Value::Null
-        } else {
-            serde_json::from_str(&text).unwrap()
-        })
+        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
     }
 
     fn ok(&self, arguments: &[&str]) -> Value {
-        self.run(arguments)
-            .unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
+        self.run(arguments).unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
     }
 
     /// A member of the answer that is a text.
@@ -39,34 +34,13 @@ impl Cli {
 fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
     let cli = Cli(Program::start(&["--seed", "1"]));
     let create_group = ["iot", "create-thing-group", "--thing-group-name"];
-    let group = cli.text(
-        &[&create_group[..], &["MyGreengrassCoreGroup"]].concat(),
-        "thingGroupArn",
-    );
+    let group = cli.text(&[&create_group[..], &["MyGreengrassCoreGroup"]].concat(), "thingGroupArn");
     let canary = cli.text(&[&create_group[..], &["Canary"]].concat(), "thingGroupArn");
-    let thing = cli.text(
-        &["iot", "create-thing", "--thing-name", "MyGreengrassCore"],
-        "thingArn",
-    );
-    assert_eq!(
-        thing,
-        format!("arn:aws:iot:{REGION}:{ACCOUNT}:thing/MyGreengrassCore")
-    );
-    let add = [
-        "iot",
-        "add-thing-to-thing-group",
-        "--thing-name",
-        "MyGreengrassCore",
-        "--thing-group-name",
-        "Canary",
-    ];
+    let thing = cli.text(&["iot", "create-thing", "--thing-name", "MyGreengrassCore"], "thingArn");
+    assert_eq!(thing, format!("arn:aws:iot:{REGION}:{ACCOUNT}:thing/MyGreengrassCore"));
+    let add = ["iot", "add-thing-to-thing-group", "--thing-name", "MyGreengrassCore", "--thing-group-name", "Canary"];
     cli.ok(&add);
-    let members = cli.ok(&[
-        "iot",
-        "list-things-in-thing-group",
-        "--thing-group-name",
-        "Canary",
-    ]);
+    let members = cli.ok(&["iot", "list-things-in-thing-group", "--thing-group-name", "Canary"]);
     assert_eq!(members, json!({"things": ["MyGreengrassCore"]}));
 
     // The request of the CLI's own reference, for this group.
@@ -89,59 +63,28 @@ fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
         "tags": {"team": "edge"},
     });
     let input = request.to_string();
-    let created = cli.ok(&[
-        "greengrassv2",
-        "create-deployment",
-        "--cli-input-json",
-        &input,
-    ]);
+    let created = cli.ok(&["greengrassv2", "create-deployment", "--cli-input-json", &input]);
     let first = created["deploymentId"].as_str().unwrap();
-    assert!(
-        created["iotJobArn"]
-            .as_str()
-            .unwrap()
-            .ends_with(created["iotJobId"].as_str().unwrap())
-    );
+    assert!(created["iotJobArn"].as_str().unwrap().ends_with(created["iotJobId"].as_str().unwrap()));
     let got = cli.ok(&["greengrassv2", "get-deployment", "--deployment-id", first]);
-    for member in [
-        "targetArn",
-        "deploymentName",
-        "components",
-        "deploymentPolicies",
-        "tags",
-    ] {
+    for member in ["targetArn", "deploymentName", "components", "deploymentPolicies", "tags"] {
         assert_eq!(got[member], request[member], "{member}");
     }
-    assert_eq!(
-        (&got["revisionId"], &got["deploymentStatus"]),
-        (&json!("1"), &json!("ACTIVE"))
-    );
+    assert_eq!((&got["revisionId"], &got["deploymentStatus"]), (&json!("1"), &json!("ACTIVE")));
 
     let create = ["greengrassv2", "create-deployment", "--target-arn"];
     let second = cli.text(&[&create[..], &[&group]].concat(), "deploymentId");
     let to_thing = cli.ok(&[&create[..], &[&thing]].concat());
     assert!(to_thing.get("iotJobId").is_none());
-    let sub = cli.text(
-        &[&create[..], &[&canary, "--parent-target-arn", &group]].concat(),
-        "deploymentId",
-    );
+    let sub = cli.text(&[&create[..], &[&canary, "--parent-target-arn", &group]].concat(), "deploymentId");
 
     let list = ["greengrassv2", "list-deployments"];
-    let history = cli.ok(&[
-        &list[..],
-        &["--target-arn", &group, "--history-filter", "ALL"],
-    ]
-    .concat());
+    let history = cli.ok(&[&list[..], &["--target-arn", &group, "--history-filter", "ALL"]].concat());
     let statuses: Vec<_> = history["deployments"]
         .as_array()
         .unwrap()
         .iter()
-        .map(|row| {
-            (
-                row["revisionId"].as_str().unwrap(),
-                row["deploymentStatus"].as_str().unwrap(),
-            )
-        })
+        .map(|row| (row["revisionId"].as_str().unwrap(), row["deploymentStatus"].as_str().unwrap()))
         .collect();
     assert_eq!(statuses, [("2", "ACTIVE"), ("1", "INACTIVE")]);
     let subs = cli.ok(&[&list[..], &["--parent-target-arn", &group]].concat());
@@ -150,30 +93,16 @@ fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
     assert_eq!(paged["deployments"].as_array().unwrap().len(), 3);
 
     let arn = format!("arn:aws:greengrass:{REGION}:{ACCOUNT}:deployments:{first}");
-    let tags = |operation: &str, rest: &[&str]| {
-        cli.ok(&[&["greengrassv2", operation, "--resource-arn", &arn], rest].concat())
-    };
-    tags(
-        "tag-resource",
-        &["--tags", "Owner=richard-roe,stage=canary one"],
-    );
+    let tags =
+        |operation: &str, rest: &[&str]| cli.ok(&[&["greengrassv2", operation, "--resource-arn", &arn], rest].concat());
+    tags("tag-resource", &["--tags", "Owner=richard-roe,stage=canary one"]);
     tags("untag-resource", &["--tag-keys", "team", "stage"]);
-    assert_eq!(
-        tags("list-tags-for-resource", &[]),
-        json!({"tags": {"Owner": "richard-roe"}})
-    );
+    assert_eq!(tags("list-tags-for-resource", &[]), json!({"tags": {"Owner": "richard-roe"}}));
 
-    let by_id =
-        |operation: &str, id: &str| cli.run(&["greengrassv2", operation, "--deployment-id", id]);
+    let by_id = |operation: &str, id: &str| cli.run(&["greengrassv2", operation, "--deployment-id", id]);
     let too_early = by_id("delete-deployment", &second).unwrap_err();
-    assert!(
-        too_early.contains("ValidationException")
-            && too_early.contains("must be canceled before deletion")
-    );
-    assert_eq!(
-        by_id("cancel-deployment", &second),
-        Ok(json!({"message": "SUCCESS"}))
-    );
+    assert!(too_early.contains("ValidationException") && too_early.contains("must be canceled before deletion"));
+    assert_eq!(by_id("cancel-deployment", &second), Ok(json!({"message": "SUCCESS"})));
     assert_eq!(by_id("delete-deployment", &second), Ok(Value::Null));
     let gone = by_id("get-deployment", &second).unwrap_err();
     assert!(gone.contains("ResourceNotFoundException"), "{gone}");

@@ -11,9 +11,8 @@ use crate::support::{ACCOUNT, REGION, World, config};
 /// A client that gives up after ten seconds.
 fn impatient(world: &World) -> Client {
     let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10));
-    let config = config(&world.emulator, ACCOUNT, REGION)
-        .timeout_config(timeouts.build())
-        .sleep_impl(TokioSleep::new());
+    let config =
+        config(&world.emulator, ACCOUNT, REGION).timeout_config(timeouts.build()).sleep_impl(TokioSleep::new());
     Client::from_conf(config.build())
 }
 
@@ -26,19 +25,8 @@ fn on_create(world: &World, action: FaultAction) {
 async fn a_throttled_call_says_how_long_to_wait() {
     let world = World::new();
     let retry_after_seconds = Some(7);
-    on_create(
-        &world,
-        FaultAction::Throttle {
-            retry_after_seconds,
-        },
-    );
-    let create = || {
-        world
-            .client
-            .create_deployment()
-            .target_arn(&world.group)
-            .send()
-    };
+    on_create(&world, FaultAction::Throttle { retry_after_seconds });
+    let create = || world.client.create_deployment().target_arn(&world.group).send();
     let error = create().await.unwrap_err();
     assert_eq!(error.raw_response().unwrap().status().as_u16(), 429);
     let error = error.into_service_error();
@@ -50,12 +38,7 @@ async fn a_throttled_call_says_how_long_to_wait() {
     assert_eq!(error.service_code(), Some("greengrass"));
     assert!(error.quota_code().is_some());
     create().await.unwrap();
-    let faults: Vec<_> = world
-        .emulator
-        .calls()
-        .iter()
-        .map(|call| call.fault)
-        .collect();
+    let faults: Vec<_> = world.emulator.calls().iter().map(|call| call.fault).collect();
     assert_eq!(faults, [Some(FaultKind::Throttle), None]);
 }
 
@@ -64,20 +47,10 @@ async fn an_error_of_any_kind_can_be_scripted() {
     let world = World::new();
     on_create(
         &world,
-        FaultAction::Error {
-            status: 500,
-            code: "InternalServerException".to_owned(),
-            message: "try later".to_owned(),
-        },
+        FaultAction::Error { status: 500, code: "InternalServerException".to_owned(), message: "try later".to_owned() },
     );
     on_create(&world, FaultAction::AccessDenied);
-    let create = || {
-        world
-            .client
-            .create_deployment()
-            .target_arn(&world.group)
-            .send()
-    };
+    let create = || world.client.create_deployment().target_arn(&world.group).send();
     let error = create().await.unwrap_err().into_service_error();
     assert!(error.is_internal_server_exception());
     assert_eq!(error.message(), Some("try later"));
@@ -91,13 +64,7 @@ async fn a_reset_before_does_nothing_and_a_reset_after_has_done_it() {
     let world = World::new();
     on_create(&world, FaultAction::ResetBefore);
     on_create(&world, FaultAction::ResetAfter);
-    let create = || {
-        world
-            .client
-            .create_deployment()
-            .target_arn(&world.group)
-            .send()
-    };
+    let create = || world.client.create_deployment().target_arn(&world.group).send();
 
     let error = create().await.unwrap_err();
     assert!(error.as_service_error().is_none(), "{error:?}");
@@ -112,10 +79,7 @@ async fn a_reset_before_does_nothing_and_a_reset_after_has_done_it() {
     assert_eq!(made.len(), 1);
     let calls = world.emulator.calls();
     assert_eq!((calls[0].status, calls[1].status), (None, Some(201)));
-    assert_eq!(
-        calls[1].deployment_id.as_ref(),
-        Some(&made[0].deployment_id)
-    );
+    assert_eq!(calls[1].deployment_id.as_ref(), Some(&made[0].deployment_id));
 }
 
 #[tokio::test(start_paused = true)]
@@ -124,22 +88,12 @@ async fn a_lost_reply_is_found_by_the_same_token() {
     on_create(&world, FaultAction::HangBefore);
     on_create(&world, FaultAction::HangAfter);
     let client = impatient(&world);
-    let create = || {
-        client
-            .create_deployment()
-            .target_arn(&world.group)
-            .client_token("t")
-            .send()
-    };
+    let create = || client.create_deployment().target_arn(&world.group).client_token("t").send();
     let started = tokio::time::Instant::now();
     create().await.unwrap_err();
     assert!(world.emulator.deployments(ACCOUNT, REGION).is_empty());
     create().await.unwrap_err();
-    assert_eq!(
-        started.elapsed().as_secs(),
-        20,
-        "time-outs pass in virtual time"
-    );
+    assert_eq!(started.elapsed().as_secs(), 20, "time-outs pass in virtual time");
     let answer = create().await.unwrap();
     let made = world.emulator.deployments(ACCOUNT, REGION);
     assert_eq!(made.len(), 1);
@@ -149,49 +103,21 @@ async fn a_lost_reply_is_found_by_the_same_token() {
 #[tokio::test(start_paused = true)]
 async fn a_late_call_happens_although_its_client_gave_up() {
     let world = World::new();
-    on_create(
-        &world,
-        FaultAction::Delay {
-            milliseconds: 60_000,
-            at: DelayAt::Arrival,
-        },
-    );
+    on_create(&world, FaultAction::Delay { milliseconds: 60_000, at: DelayAt::Arrival });
     let client = impatient(&world);
-    client
-        .create_deployment()
-        .target_arn(&world.group)
-        .send()
-        .await
-        .unwrap_err();
+    client.create_deployment().target_arn(&world.group).send().await.unwrap_err();
     assert!(world.emulator.deployments(ACCOUNT, REGION).is_empty());
     assert_eq!(world.emulator.calls()[0].status, None);
-    let done = world
-        .emulator
-        .wait_for_calls(|calls| calls[0].status.is_some());
-    tokio::time::timeout(Duration::from_mins(2), done)
-        .await
-        .unwrap();
+    let done = world.emulator.wait_for_calls(|calls| calls[0].status.is_some());
+    tokio::time::timeout(Duration::from_mins(2), done).await.unwrap();
     assert_eq!(world.emulator.deployments(ACCOUNT, REGION).len(), 1);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_token_whose_request_is_being_processed_is_refused() {
     let world = World::new();
-    on_create(
-        &world,
-        FaultAction::Delay {
-            milliseconds: 5000,
-            at: DelayAt::Processing,
-        },
-    );
-    let create = || {
-        world
-            .client
-            .create_deployment()
-            .target_arn(&world.group)
-            .client_token("t")
-            .send()
-    };
+    on_create(&world, FaultAction::Delay { milliseconds: 5000, at: DelayAt::Processing });
+    let create = || world.client.create_deployment().target_arn(&world.group).client_token("t").send();
     let second = async {
         tokio::time::sleep(Duration::from_secs(1)).await;
         create().await
@@ -199,11 +125,7 @@ async fn a_token_whose_request_is_being_processed_is_refused() {
     let (first, second) = tokio::join!(create(), second);
     let second = second.unwrap_err();
     assert_eq!(second.raw_response().unwrap().status().as_u16(), 400);
-    assert!(
-        second
-            .into_service_error()
-            .is_request_already_in_progress_exception()
-    );
+    assert!(second.into_service_error().is_request_already_in_progress_exception());
     let third = create().await.unwrap();
     assert_eq!(third.deployment_id(), first.unwrap().deployment_id());
 }
@@ -211,24 +133,11 @@ async fn a_token_whose_request_is_being_processed_is_refused() {
 #[tokio::test(start_paused = true)]
 async fn a_late_reply_is_a_reply() {
     let world = World::new();
-    on_create(
-        &world,
-        FaultAction::Delay {
-            milliseconds: 5000,
-            at: DelayAt::Reply,
-        },
-    );
-    let create = world
-        .client
-        .create_deployment()
-        .target_arn(&world.group)
-        .send();
+    on_create(&world, FaultAction::Delay { milliseconds: 5000, at: DelayAt::Reply });
+    let create = world.client.create_deployment().target_arn(&world.group).send();
     let made = async {
         let done = |call: &CallRecord| call.status.is_some();
-        world
-            .emulator
-            .wait_for_calls(|calls| calls.iter().any(done))
-            .await;
+        world.emulator.wait_for_calls(|calls| calls.iter().any(done)).await;
         world.emulator.deployments(ACCOUNT, REGION).len()
     };
     let started = tokio::time::Instant::now();
@@ -243,15 +152,10 @@ async fn a_rule_can_be_for_one_target_and_reaches_calls_that_name_the_deployment
     let world = World::new();
     let other = world.group("other");
     let (id, other_id) = (world.deploy(&world.group), world.deploy(&other));
-    let rule = FaultRule::new(FaultAction::AccessDenied)
-        .target(&world.group)
-        .always();
+    let rule = FaultRule::new(FaultAction::AccessDenied).target(&world.group).always();
     let rule_id = world.emulator.faults().add(rule);
     let get = |id: &str| world.client.get_deployment().deployment_id(id).send();
-    assert_eq!(
-        get(&id).await.unwrap_err().code(),
-        Some("AccessDeniedException")
-    );
+    assert_eq!(get(&id).await.unwrap_err().code(), Some("AccessDeniedException"));
     get(&other_id).await.unwrap();
     assert_eq!(world.emulator.faults().list()[0].fired, 1);
     assert!(world.emulator.faults().remove(rule_id));

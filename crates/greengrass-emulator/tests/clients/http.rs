@@ -21,11 +21,7 @@ fn signed(service: &str) -> String {
 }
 
 fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
-    let body = if body.is_null() {
-        String::new()
-    } else {
-        body.to_string()
-    };
+    let body = if body.is_null() { String::new() } else { body.to_string() };
     Request::builder()
         .method(method)
         .uri(path)
@@ -48,10 +44,7 @@ pub(crate) async fn json_of(response: Response) -> Value {
 }
 
 fn header<'a>(response: &'a Response, name: &str) -> &'a str {
-    response
-        .headers()
-        .get(name)
-        .map_or("", |value| value.to_str().unwrap())
+    response.headers().get(name).map_or("", |value| value.to_str().unwrap())
 }
 
 #[tokio::test]
@@ -60,30 +53,15 @@ async fn answers_have_explicit_nulls_and_epoch_seconds() {
     let world = World::of(Emulator::builder().clock(clock).build());
     let thing = world.thing("core");
     let body = json!({"targetArn": thing, "components": {"c": {"componentVersion": "1.0.0"}}});
-    let created = send(
-        &world.emulator,
-        request("POST", "/greengrass/v2/deployments", &body),
-    )
-    .await;
+    let created = send(&world.emulator, request("POST", "/greengrass/v2/deployments", &body)).await;
     assert_eq!(created.status(), 201);
     assert_eq!(header(&created, "content-type"), "application/json");
     assert_eq!(header(&created, "x-amzn-requestid").len(), 36);
     let created = json_of(created).await;
     let id = created["deploymentId"].as_str().unwrap();
-    assert_eq!(
-        created,
-        json!({"deploymentId": id, "iotJobId": null, "iotJobArn": null})
-    );
+    assert_eq!(created, json!({"deploymentId": id, "iotJobId": null, "iotJobArn": null}));
 
-    let got = send(
-        &world.emulator,
-        request(
-            "GET",
-            &format!("/greengrass/v2/deployments/{id}"),
-            &Value::Null,
-        ),
-    )
-    .await;
+    let got = send(&world.emulator, request("GET", &format!("/greengrass/v2/deployments/{id}"), &Value::Null)).await;
     assert_eq!(
         json_of(got).await,
         json!({
@@ -94,11 +72,7 @@ async fn answers_have_explicit_nulls_and_epoch_seconds() {
             "isLatestForTarget": true, "parentTargetArn": null, "tags": {},
         })
     );
-    let listed = send(
-        &world.emulator,
-        request("GET", "/greengrass/v2/deployments", &Value::Null),
-    )
-    .await;
+    let listed = send(&world.emulator, request("GET", "/greengrass/v2/deployments", &Value::Null)).await;
     assert_eq!(
         json_of(listed).await,
         json!({"deployments": [{
@@ -108,54 +82,25 @@ async fn answers_have_explicit_nulls_and_epoch_seconds() {
         }], "nextToken": null})
     );
     let path = format!("/greengrass/v2/deployments/{id}");
-    let cancelled = send(
-        &world.emulator,
-        request("POST", &format!("{path}/cancel"), &Value::Null),
-    )
-    .await;
+    let cancelled = send(&world.emulator, request("POST", &format!("{path}/cancel"), &Value::Null)).await;
     assert_eq!(cancelled.status(), 200);
     let deleted = send(&world.emulator, request("DELETE", &path, &Value::Null)).await;
-    assert_eq!(
-        (deleted.status().as_u16(), json_of(deleted).await),
-        (204, Value::Null)
-    );
+    assert_eq!((deleted.status().as_u16(), json_of(deleted).await), (204, Value::Null));
 }
 
 #[tokio::test]
 async fn an_error_names_its_type_in_a_header() {
     let world = World::new();
-    let missing = send(
-        &world.emulator,
-        request("GET", "/greengrass/v2/deployments/none", &Value::Null),
-    )
-    .await;
+    let missing = send(&world.emulator, request("GET", "/greengrass/v2/deployments/none", &Value::Null)).await;
     assert_eq!(missing.status(), 404);
-    assert_eq!(
-        header(&missing, "x-amzn-errortype"),
-        "ResourceNotFoundException"
-    );
+    assert_eq!(header(&missing, "x-amzn-errortype"), "ResourceNotFoundException");
     let body = json_of(missing).await;
-    assert_eq!(
-        (&body["resourceId"], &body["resourceType"]),
-        (&json!("none"), &json!("deployment"))
-    );
+    assert_eq!((&body["resourceId"], &body["resourceType"]), (&json!("none"), &json!("deployment")));
 
     let conflict = world.emulator.faults();
-    conflict.add(FaultRule::new(FaultAction::Throttle {
-        retry_after_seconds: Some(3),
-    }));
-    let throttled = send(
-        &world.emulator,
-        request("GET", "/greengrass/v2/deployments", &Value::Null),
-    )
-    .await;
-    assert_eq!(
-        (
-            throttled.status().as_u16(),
-            header(&throttled, "retry-after")
-        ),
-        (429, "3")
-    );
+    conflict.add(FaultRule::new(FaultAction::Throttle { retry_after_seconds: Some(3) }));
+    let throttled = send(&world.emulator, request("GET", "/greengrass/v2/deployments", &Value::Null)).await;
+    assert_eq!((throttled.status().as_u16(), header(&throttled, "retry-after")), (429, "3"));
 }
 
 #[tokio::test]
@@ -165,9 +110,7 @@ async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
         let mut request = request("GET", "/greengrass/v2/deployments", &Value::Null);
         request.headers_mut().remove("authorization");
         if let Some(authorization) = authorization {
-            request
-                .headers_mut()
-                .insert("authorization", authorization.parse().unwrap());
+            request.headers_mut().insert("authorization", authorization.parse().unwrap());
         }
         request
     };
@@ -177,13 +120,7 @@ async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
         (Some(signed("iot")), "InvalidSignatureException"),
     ] {
         let response = send(&emulator, with(authorization)).await;
-        assert_eq!(
-            (
-                response.status().as_u16(),
-                header(&response, "x-amzn-errortype")
-            ),
-            (403, expected)
-        );
+        assert_eq!((response.status().as_u16(), header(&response, "x-amzn-errortype")), (403, expected));
     }
     assert_eq!(emulator.calls_of("ListDeployments").len(), 3);
 }
@@ -191,31 +128,13 @@ async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
 #[tokio::test]
 async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
     let emulator = Emulator::default();
-    let missing = send(
-        &emulator,
-        request("GET", "/greengrass/v2/coreDevices", &Value::Null),
-    )
-    .await;
+    let missing = send(&emulator, request("GET", "/greengrass/v2/coreDevices", &Value::Null)).await;
     assert_eq!(missing.status(), 501);
-    assert!(
-        json_of(missing).await["message"]
-            .as_str()
-            .unwrap()
-            .contains("ListCoreDevices")
-    );
+    assert!(json_of(missing).await["message"].as_str().unwrap().contains("ListCoreDevices"));
     let unknown = send(&emulator, request("PUT", "/nowhere", &Value::Null)).await;
     assert_eq!(unknown.status(), 404);
-    assert!(
-        json_of(unknown).await["message"]
-            .as_str()
-            .unwrap()
-            .contains("PUT /nowhere")
-    );
-    let operations: Vec<_> = emulator
-        .calls()
-        .into_iter()
-        .map(|call| call.operation)
-        .collect();
+    assert!(json_of(unknown).await["message"].as_str().unwrap().contains("PUT /nowhere"));
+    let operations: Vec<_> = emulator.calls().into_iter().map(|call| call.operation).collect();
     assert_eq!(operations, ["ListCoreDevices", "PUT /nowhere"]);
 }
 
@@ -226,10 +145,7 @@ async fn a_body_beyond_twelve_mebibytes_is_refused() {
     *large.body_mut() = Body::from(vec![b' '; 12 * 1024 * 1024 + 1]);
     let response = send(&emulator, large).await;
     assert_eq!(response.status(), 413);
-    assert_eq!(
-        header(&response, "x-amzn-errortype"),
-        "RequestEntityTooLargeException"
-    );
+    assert_eq!(header(&response, "x-amzn-errortype"), "RequestEntityTooLargeException");
 }
 
 #[tokio::test]
@@ -243,28 +159,19 @@ async fn a_reset_really_closes_the_connection_without_a_byte() {
     });
     let exchange = async || {
         let mut stream = TcpStream::connect(address).await.unwrap();
-        let head =
-            "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+        let head = "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
         stream.write_all(head.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).await.map(|_| answer)
     };
-    emulator
-        .faults()
-        .add(FaultRule::new(FaultAction::ResetAfter));
+    emulator.faults().add(FaultRule::new(FaultAction::ResetAfter));
     let error = exchange().await.unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
     let answer = exchange().await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 403"));
     server.abort();
 
-    emulator
-        .faults()
-        .add(FaultRule::new(FaultAction::ResetBefore));
-    let response = send(
-        &emulator,
-        request("GET", "/greengrass/v2/deployments", &Value::Null),
-    )
-    .await;
+    emulator.faults().add(FaultRule::new(FaultAction::ResetBefore));
+    let response = send(&emulator, request("GET", "/greengrass/v2/deployments", &Value::Null)).await;
     assert!(response.extensions().get::<ConnectionDropped>().is_some());
 }

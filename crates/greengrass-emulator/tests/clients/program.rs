@@ -26,14 +26,8 @@ impl Program {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap())
-            .read_line(&mut line)
-            .unwrap();
-        let url = line
-            .trim_end()
-            .strip_prefix("listening on ")
-            .unwrap_or_default()
-            .to_owned();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
         let program = Self { child, url };
         assert!(program.url.starts_with("http://127.0.0.1:"), "{line:?}");
         program
@@ -46,14 +40,7 @@ impl Program {
     /// A command whose AWS client talks to this program, whatever the surroundings say.
     pub(crate) fn client(&self, program: &str) -> Command {
         let mut command = Command::new(clients().join(program));
-        for name in [
-            "AWS_PROFILE",
-            "AWS_SESSION_TOKEN",
-            "AWS_REGION",
-            "AWS_CA_BUNDLE",
-            "PYTHONPATH",
-            "PYTHONHOME",
-        ] {
+        for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CA_BUNDLE", "PYTHONPATH", "PYTHONHOME"] {
             command.env_remove(name);
         }
         command
@@ -75,13 +62,7 @@ impl Program {
     /// Asks it to stop, and says whether it did so by itself.
     pub(crate) fn stops_on(&mut self, signal: &str) -> bool {
         let id = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([signal, &id])
-                .status()
-                .unwrap()
-                .success()
-        );
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
         for _ in 0..100 {
             if let Some(status) = self.child.try_wait().unwrap() {
                 return status.success();
@@ -104,14 +85,8 @@ impl Drop for Program {
 fn clients() -> &'static PathBuf {
     static CLIENTS: OnceLock<PathBuf> = OnceLock::new();
     CLIENTS.get_or_init(|| {
-        let script = concat!(
-            env!("CARGO_MANIFEST_DIR"),
-            "/../../tools/clients/install-aws"
-        );
-        let output = Command::new(script)
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../tools/clients/install-aws");
+        let output = Command::new(script).stderr(Stdio::inherit()).output().unwrap();
         assert!(output.status.success(), "{script} failed: see above");
         PathBuf::from(String::from_utf8(output.stdout).unwrap().trim_end())
     })
@@ -133,10 +108,7 @@ fn a_wrong_argument_is_named() {
         (["--account", "12"], "twelve digits"),
         (["--listen", "nowhere"], "nowhere"),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator"))
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator")).args(arguments).output().unwrap();
         assert!(!output.status.success());
         let error = String::from_utf8(output.stderr).unwrap();
         assert!(error.contains(expected), "{error}");

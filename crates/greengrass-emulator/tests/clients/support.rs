@@ -41,14 +41,8 @@ impl World {
 
     pub(crate) fn of(emulator: Emulator) -> Self {
         let client = Client::from_conf(config(&emulator, ACCOUNT, REGION).build());
-        let group = emulator
-            .create_thing_group(ACCOUNT, REGION, "fleet")
-            .unwrap();
-        Self {
-            emulator,
-            client,
-            group,
-        }
+        let group = emulator.create_thing_group(ACCOUNT, REGION, "fleet").unwrap();
+        Self { emulator, client, group }
     }
 
     pub(crate) fn client_of(&self, account: &str, region: &'static str) -> Client {
@@ -56,9 +50,7 @@ impl World {
     }
 
     pub(crate) fn group(&self, name: &str) -> String {
-        self.emulator
-            .create_thing_group(ACCOUNT, REGION, name)
-            .unwrap()
+        self.emulator.create_thing_group(ACCOUNT, REGION, name).unwrap()
     }
 
     pub(crate) fn thing(&self, name: &str) -> String {
@@ -75,9 +67,7 @@ impl World {
     }
 
     pub(crate) fn deploy_with(&self, request: &Value) -> String {
-        self.emulator
-            .create_deployment(ACCOUNT, REGION, request)
-            .unwrap()
+        self.emulator.create_deployment(ACCOUNT, REGION, request).unwrap()
     }
 
     /// The status of a deployment as the service's own words.
@@ -87,10 +77,7 @@ impl World {
 }
 
 pub(crate) fn component(version: &str) -> ComponentDeploymentSpecification {
-    ComponentDeploymentSpecification::builder()
-        .component_version(version)
-        .build()
-        .unwrap()
+    ComponentDeploymentSpecification::builder().component_version(version).build().unwrap()
 }
 
 pub(crate) fn merging(merge: &str) -> ComponentDeploymentSpecification {

@@ -5,8 +5,8 @@ use aws_sdk_greengrassv2::{
     types::{DeploymentIoTJobConfiguration, IoTJobTimeoutConfig},
 };
 use greengrass_emulator::{
-    Acceptance, BoundToOtherParent, CancelInactive, Emulator, EndedSubdeployment, ErrorClass,
-    ManualClock, RevisionsAfterDelete, Switches, TokenReuse, VersionRanges,
+    Acceptance, BoundToOtherParent, CancelInactive, Emulator, EndedSubdeployment, ErrorClass, ManualClock,
+    RevisionsAfterDelete, Switches, TokenReuse, VersionRanges,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -23,22 +23,13 @@ fn code<E: ProvideErrorMetadata, T: std::fmt::Debug>(result: Result<T, E>) -> Op
 
 #[tokio::test]
 async fn cancelling_an_inactive_revision() {
-    for (cancel_inactive, expected, status) in [
-        (CancelInactive::Accepted, None, "CANCELED"),
-        (CancelInactive::AlreadyCanceled, VALIDATION, "INACTIVE"),
-    ] {
-        let world = World::with(Switches {
-            cancel_inactive,
-            ..Switches::default()
-        });
+    for (cancel_inactive, expected, status) in
+        [(CancelInactive::Accepted, None, "CANCELED"), (CancelInactive::AlreadyCanceled, VALIDATION, "INACTIVE")]
+    {
+        let world = World::with(Switches { cancel_inactive, ..Switches::default() });
         let first = world.deploy(&world.group);
         world.deploy(&world.group);
-        let cancel = world
-            .client
-            .cancel_deployment()
-            .deployment_id(&first)
-            .send()
-            .await;
+        let cancel = world.client.cancel_deployment().deployment_id(&first).send().await;
         assert_eq!(code(cancel).as_deref(), expected);
         assert_eq!(world.status(&first), status);
     }
@@ -46,21 +37,10 @@ async fn cancelling_an_inactive_revision() {
 
 #[tokio::test]
 async fn deleting_before_cancelling() {
-    for (delete_before_cancel, expected) in [
-        (ErrorClass::Validation, VALIDATION),
-        (ErrorClass::Conflict, CONFLICT),
-    ] {
-        let world = World::with(Switches {
-            delete_before_cancel,
-            ..Switches::default()
-        });
+    for (delete_before_cancel, expected) in [(ErrorClass::Validation, VALIDATION), (ErrorClass::Conflict, CONFLICT)] {
+        let world = World::with(Switches { delete_before_cancel, ..Switches::default() });
         let id = world.deploy(&world.group);
-        let delete = world
-            .client
-            .delete_deployment()
-            .deployment_id(&id)
-            .send()
-            .await;
+        let delete = world.client.delete_deployment().deployment_id(&id).send().await;
         assert_eq!(code(delete).as_deref(), expected);
     }
 }
@@ -72,23 +52,14 @@ async fn a_known_token_with_other_parameters() {
         (TokenReuse::ValidationError, None),
         (TokenReuse::CreateAnew, Some(true)),
     ] {
-        let world = World::with(Switches {
-            token_reuse,
-            ..Switches::default()
-        });
+        let world = World::with(Switches { token_reuse, ..Switches::default() });
         let create = |name: &str| {
             let create = world.client.create_deployment().target_arn(&world.group);
             create.deployment_name(name).client_token("t").send()
         };
         let first = create("a").await.unwrap();
-        assert_eq!(
-            create("a").await.unwrap().deployment_id(),
-            first.deployment_id()
-        );
-        let is_new = create("b")
-            .await
-            .ok()
-            .map(|second| second.deployment_id() != first.deployment_id());
+        assert_eq!(create("a").await.unwrap().deployment_id(), first.deployment_id());
+        let is_new = create("b").await.ok().map(|second| second.deployment_id() != first.deployment_id());
         assert_eq!(is_new, expected, "{token_reuse:?}");
     }
 }
@@ -103,10 +74,7 @@ async fn a_token_is_known_for_eight_hours() {
         created.deployment_id().unwrap().to_owned()
     };
     let first = create().await;
-    world
-        .emulator
-        .advance(Duration::from_secs(8 * 3600 - 1))
-        .unwrap();
+    world.emulator.advance(Duration::from_secs(8 * 3600 - 1)).unwrap();
     assert_eq!(create().await, first);
     world.emulator.advance(Duration::from_secs(1)).unwrap();
     assert_ne!(create().await, first);
@@ -114,25 +82,15 @@ async fn a_token_is_known_for_eight_hours() {
 
 #[tokio::test]
 async fn a_job_configuration_on_a_thing() {
-    for (thing_job_configuration, expected) in [
-        (Acceptance::Accepted, None),
-        (Acceptance::Rejected, VALIDATION),
-    ] {
-        let world = World::with(Switches {
-            thing_job_configuration,
-            ..Switches::default()
-        });
+    for (thing_job_configuration, expected) in [(Acceptance::Accepted, None), (Acceptance::Rejected, VALIDATION)] {
+        let world = World::with(Switches { thing_job_configuration, ..Switches::default() });
         let thing = world.thing("core");
         let create = |job: DeploymentIoTJobConfiguration| {
             let create = world.client.create_deployment().target_arn(&thing);
             create.iot_job_configuration(job).send()
         };
-        let timeout = IoTJobTimeoutConfig::builder()
-            .in_progress_timeout_in_minutes(5)
-            .build();
-        let job = DeploymentIoTJobConfiguration::builder()
-            .timeout_config(timeout)
-            .build();
+        let timeout = IoTJobTimeoutConfig::builder().in_progress_timeout_in_minutes(5).build();
+        let job = DeploymentIoTJobConfiguration::builder().timeout_config(timeout).build();
         assert_eq!(code(create(job).await).as_deref(), expected);
         let empty = DeploymentIoTJobConfiguration::builder().build();
         assert_eq!(code(create(empty).await), None);
@@ -141,20 +99,11 @@ async fn a_job_configuration_on_a_thing() {
 
 #[tokio::test]
 async fn a_version_that_is_a_range() {
-    for (version_ranges, expected) in [
-        (VersionRanges::Rejected, VALIDATION),
-        (VersionRanges::Accepted, None),
-    ] {
-        let world = World::with(Switches {
-            version_ranges,
-            ..Switches::default()
-        });
+    for (version_ranges, expected) in [(VersionRanges::Rejected, VALIDATION), (VersionRanges::Accepted, None)] {
+        let world = World::with(Switches { version_ranges, ..Switches::default() });
         for range in ["1.x", ">=1.0.0", "1.0", "LATEST", "^1.2.3"] {
             let create = world.client.create_deployment().target_arn(&world.group);
-            let created = create
-                .components("com.example.Hello", component(range))
-                .send()
-                .await;
+            let created = create.components("com.example.Hello", component(range)).send().await;
             assert_eq!(code(created).as_deref(), expected, "{range}");
         }
     }
@@ -162,14 +111,10 @@ async fn a_version_that_is_a_range() {
 
 #[tokio::test]
 async fn a_group_that_is_bound_to_another_parent() {
-    for (bound_to_other_parent, expected) in [
-        (BoundToOtherParent::Conflict, CONFLICT),
-        (BoundToOtherParent::Validation, VALIDATION),
-    ] {
-        let world = World::with(Switches {
-            bound_to_other_parent,
-            ..Switches::default()
-        });
+    for (bound_to_other_parent, expected) in
+        [(BoundToOtherParent::Conflict, CONFLICT), (BoundToOtherParent::Validation, VALIDATION)]
+    {
+        let world = World::with(Switches { bound_to_other_parent, ..Switches::default() });
         let (canary, other) = (world.group("canary"), world.group("other"));
         world.deploy_sub(&canary, &world.group);
         let create = |parent: &str| {
@@ -183,14 +128,10 @@ async fn a_group_that_is_bound_to_another_parent() {
 
 #[tokio::test]
 async fn subdeployments_after_a_new_revision_of_their_parent() {
-    for (ended_subdeployment, expected) in [
-        (EndedSubdeployment::Inactive, "INACTIVE"),
-        (EndedSubdeployment::Canceled, "CANCELED"),
-    ] {
-        let world = World::with(Switches {
-            ended_subdeployment,
-            ..Switches::default()
-        });
+    for (ended_subdeployment, expected) in
+        [(EndedSubdeployment::Inactive, "INACTIVE"), (EndedSubdeployment::Canceled, "CANCELED")]
+    {
+        let world = World::with(Switches { ended_subdeployment, ..Switches::default() });
         let canary = world.group("canary");
         let sub = world.deploy_sub(&canary, &world.group);
         world.deploy(&world.group);
@@ -200,14 +141,8 @@ async fn subdeployments_after_a_new_revision_of_their_parent() {
 
 #[tokio::test]
 async fn a_parent_without_deployment() {
-    for (parent_without_deployment, expected) in [
-        (Acceptance::Accepted, None),
-        (Acceptance::Rejected, VALIDATION),
-    ] {
-        let world = World::with(Switches {
-            parent_without_deployment,
-            ..Switches::default()
-        });
+    for (parent_without_deployment, expected) in [(Acceptance::Accepted, None), (Acceptance::Rejected, VALIDATION)] {
+        let world = World::with(Switches { parent_without_deployment, ..Switches::default() });
         let canary = world.group("canary");
         let create = || {
             let create = world.client.create_deployment().target_arn(&canary);
@@ -221,34 +156,15 @@ async fn a_parent_without_deployment() {
 
 #[tokio::test]
 async fn revisions_after_all_were_deleted() {
-    for (revisions_after_delete, expected) in [
-        (RevisionsAfterDelete::Continue, "2"),
-        (RevisionsAfterDelete::Restart, "1"),
-    ] {
-        let world = World::with(Switches {
-            revisions_after_delete,
-            ..Switches::default()
-        });
+    for (revisions_after_delete, expected) in
+        [(RevisionsAfterDelete::Continue, "2"), (RevisionsAfterDelete::Restart, "1")]
+    {
+        let world = World::with(Switches { revisions_after_delete, ..Switches::default() });
         let id = world.deploy(&world.group);
-        world
-            .client
-            .cancel_deployment()
-            .deployment_id(&id)
-            .send()
-            .await
-            .unwrap();
-        world
-            .client
-            .delete_deployment()
-            .deployment_id(&id)
-            .send()
-            .await
-            .unwrap();
+        world.client.cancel_deployment().deployment_id(&id).send().await.unwrap();
+        world.client.delete_deployment().deployment_id(&id).send().await.unwrap();
         let id = world.deploy(&world.group);
-        assert_eq!(
-            world.emulator.deployment(&id).unwrap().revision_id,
-            expected
-        );
+        assert_eq!(world.emulator.deployment(&id).unwrap().revision_id, expected);
     }
 }
 

@@ -28,12 +28,8 @@ impl Deployments {
     }
 
     fn keys_of<'a>(&'a self, target: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
-        let from = target.map_or(Bound::Unbounded, |target| {
-            Bound::Included(Key {
-                target: Arc::from(target),
-                parent: None,
-            })
-        });
+        let from =
+            target.map_or(Bound::Unbounded, |target| Bound::Included(Key { target: Arc::from(target), parent: None }));
         self.keys
             .range((from, Bound::Unbounded))
             .map(|(key, _)| key)
@@ -64,9 +60,6 @@ impl Deployments {
 
     /// All deployments that a view sees, oldest first.
     pub(crate) fn records(&self, scope: &Scope, view: View) -> Vec<DeploymentRecord> {
-        self.rows
-            .values()
-            .filter_map(|row| self.record(scope, &row.id, view))
-            .collect()
+        self.rows.values().filter_map(|row| self.record(scope, &row.id, view)).collect()
     }
 }

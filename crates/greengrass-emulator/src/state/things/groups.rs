@@ -28,20 +28,13 @@ impl Things {
         if let Some(parent) = parent
             && !self.groups.contains_key(parent)
         {
-            return Err(invalid(format!(
-                "parent thing group {parent} does not exist"
-            )));
+            return Err(invalid(format!("parent thing group {parent} does not exist")));
         }
         if let Some(group) = self.groups.get(name) {
             if group.parent.as_deref() != parent || group.properties != *properties {
-                return Err(ServiceError::AlreadyExists {
-                    resource_id: group.id.clone(),
-                    resource_arn: arn,
-                });
+                return Err(ServiceError::AlreadyExists { resource_id: group.id.clone(), resource_arn: arn });
             }
-            return Ok(Answer::ok(
-                json!({"thingGroupName": name, "thingGroupArn": arn, "thingGroupId": group.id}),
-            ));
+            return Ok(Answer::ok(json!({"thingGroupName": name, "thingGroupArn": arn, "thingGroupId": group.id})));
         }
         let id = ids.next(IdKind::ThingGroup).to_string();
         let answer = json!({"thingGroupName": name, "thingGroupArn": arn, "thingGroupId": id});
@@ -56,27 +49,14 @@ impl Things {
         Ok(Answer::ok(answer))
     }
 
-    pub(in crate::state) fn describe_group(
-        &self,
-        scope: &Scope,
-        input: &Input,
-    ) -> Result<Answer, ServiceError> {
+    pub(in crate::state) fn describe_group(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
-        let group = self
-            .groups
-            .get(name)
-            .ok_or_else(|| not_found("thing group", name))?;
+        let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
         let mut roots = Vec::new();
         let mut above = group.parent.as_deref();
         while let Some(parent) = above {
-            roots.insert(
-                0,
-                json!({"groupName": parent, "groupArn": scope.thing_group_arn(parent)}),
-            );
-            above = self
-                .groups
-                .get(parent)
-                .and_then(|group| group.parent.as_deref());
+            roots.insert(0, json!({"groupName": parent, "groupArn": scope.thing_group_arn(parent)}));
+            above = self.groups.get(parent).and_then(|group| group.parent.as_deref());
         }
         Ok(Answer::ok(without_nulls(json!({
             "thingGroupName": name,
@@ -96,22 +76,14 @@ impl Things {
     pub(in crate::state) fn delete_group(&mut self, input: &Input) -> Result<Answer, ServiceError> {
         check_version(input)?;
         let name = input.required("thingGroupName");
-        if self
-            .groups
-            .values()
-            .any(|group| group.parent.as_deref() == Some(name))
-        {
+        if self.groups.values().any(|group| group.parent.as_deref() == Some(name)) {
             return Err(invalid(format!("thing group {name} has child groups")));
         }
         self.groups.remove(name);
         Ok(Answer::ok(json!({})))
     }
 
-    pub(in crate::state) fn list_groups(
-        &self,
-        scope: &Scope,
-        input: &Input,
-    ) -> Result<Answer, ServiceError> {
+    pub(in crate::state) fn list_groups(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let parent = input.text("parentGroup");
         let prefix = input.text("namePrefixFilter").unwrap_or_default();
         if let Some(parent) = parent
@@ -122,9 +94,7 @@ impl Things {
         let names = self
             .groups
             .iter()
-            .filter(|(name, group)| {
-                name.starts_with(prefix) && (parent.is_none() || group.parent.as_deref() == parent)
-            })
+            .filter(|(name, group)| name.starts_with(prefix) && (parent.is_none() || group.parent.as_deref() == parent))
             .map(|(name, _)| name);
         list(
             "groups",
@@ -140,19 +110,14 @@ impl Things {
         let of = |name: &str, arn: &str| {
             let by_arn = input.text(arn).and_then(|arn| Target::within(scope, arn));
             let by_arn = match (by_arn, name) {
-                (Some(Target::Thing(found)), "thingName")
-                | (Some(Target::ThingGroup(found)), "thingGroupName") => Some(found),
+                (Some(Target::Thing(found)), "thingName") | (Some(Target::ThingGroup(found)), "thingGroupName") => {
+                    Some(found)
+                }
                 _ => None,
             };
-            input
-                .text(name)
-                .or(by_arn)
-                .ok_or_else(|| invalid(format!("{name} or {arn} is required")))
+            input.text(name).or(by_arn).ok_or_else(|| invalid(format!("{name} or {arn} is required")))
         };
-        Ok((
-            of("thingName", "thingArn")?,
-            of("thingGroupName", "thingGroupArn")?,
-        ))
+        Ok((of("thingName", "thingArn")?, of("thingGroupName", "thingGroupArn")?))
     }
 
     pub(in crate::state) fn change_membership(
@@ -165,10 +130,7 @@ impl Things {
         if !self.things.contains_key(thing) {
             return Err(not_found("thing", thing));
         }
-        let group = self
-            .groups
-            .get_mut(group_name)
-            .ok_or_else(|| not_found("thing group", group_name))?;
+        let group = self.groups.get_mut(group_name).ok_or_else(|| not_found("thing group", group_name))?;
         if member {
             group.members.insert(thing.to_owned());
         } else {
@@ -179,33 +141,16 @@ impl Things {
 
     pub(in crate::state) fn list_members(&self, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
-        let group = self
-            .groups
-            .get(name)
-            .ok_or_else(|| not_found("thing group", name))?;
-        list(
-            &format!("members {name}"),
-            group.members.iter(),
-            input,
-            "things",
-            |name| Value::from(name),
-        )
+        let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
+        list(&format!("members {name}"), group.members.iter(), input, "things", |name| Value::from(name))
     }
 
-    pub(in crate::state) fn list_groups_of(
-        &self,
-        scope: &Scope,
-        input: &Input,
-    ) -> Result<Answer, ServiceError> {
+    pub(in crate::state) fn list_groups_of(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let thing = input.required("thingName");
         if !self.things.contains_key(thing) {
             return Err(not_found("thing", thing));
         }
-        let names = self
-            .groups
-            .iter()
-            .filter(|(_, group)| group.members.contains(thing))
-            .map(|(name, _)| name);
+        let names = self.groups.iter().filter(|(_, group)| group.members.contains(thing)).map(|(name, _)| name);
         list(
             &format!("groups of {thing}"),
             names,
