@@ -17,7 +17,7 @@ use serde_json::Value;
 const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
 
 /// What each status of `Ready` may be said with, and what stands beside it.
-const READY: [(&str, Option<&str>, &[&str]); 6] = [
+pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
     ("True", None, &["Deployed"]),
     ("Unknown", Some("Reconciling"), &["Progressing"]),
     ("Unknown", None, &["Unverified"]),

@@ -3,6 +3,7 @@
 #![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test ends where something is not as it should be")]
 
 mod deletion;
+mod document;
 mod hold;
 #[path = "../../../../tests/world/oracle.rs"]
 #[allow(dead_code, unreachable_pub, reason = "whole-operator tests use the rest")]

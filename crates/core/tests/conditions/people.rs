@@ -157,7 +157,7 @@ fn a_revision_that_was_cancelled_is_not_made_again() {
     assert_eq!(stage.said(), "Ready=False/RolloutCanceled Stalled Synced=True/UpToDate");
     assert_eq!(
         stage.message("Ready"),
-        "revision 1, deployment d-1 was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: \
+        "revision 1 (deployment d-1) was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: \
          change the spec, or set the annotation greengrass-operator.dev/redeploy-at to a new value"
     );
     assert_eq!(stage.status.deployment_status.as_deref(), Some("CANCELED"));
@@ -171,7 +171,7 @@ fn a_revision_of_a_group_that_failed_was_aborted() {
     assert!(
         stage
             .message("Ready")
-            .starts_with("AWS has given up revision 1, deployment d-1, because its rollout was aborted")
+            .starts_with("AWS has given up revision 1 (deployment d-1), because its rollout was aborted")
     );
 }
 

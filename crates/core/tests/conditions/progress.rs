@@ -6,7 +6,7 @@ use greengrass_operator_core::deployment::tags::Cause;
 use jiff::SignedDuration;
 use serde_json::json;
 
-use crate::stage::{Stage, later_by, named};
+use crate::stage::{Stage, named};
 
 #[test]
 fn a_new_resource_is_progressing_while_aws_is_asked() {
@@ -70,7 +70,7 @@ fn where_only_tags_differ_it_is_done() {
 fn done_names_revision_and_deployment() {
     let mut stage = Stage::applied();
     assert_eq!(stage.said(), "Ready=True/Deployed Synced=True/UpToDate");
-    assert_eq!(stage.message("Ready"), "AWS has what the spec says: revision 1, deployment d-1");
+    assert_eq!(stage.message("Ready"), "AWS has what the spec says: revision 1 (deployment d-1)");
     assert_eq!(stage.message("Synced"), stage.message("Ready"));
 }
 
@@ -112,7 +112,7 @@ fn a_subdeployment_that_the_parent_ended_says_when_its_new_revision_comes() {
     let parent =
         ParentPeer { object: named("plant", "machines"), synced: true, deployment_id: Some("parent-2".into()) };
     stage.peers.parent = Some(parent);
-    stage.knowledge.parent_since = Some(("parent-2".into(), later_by(stage.now, 0)));
+    stage.knowledge.parent_since = Some(("parent-2".into(), stage.now));
     assert_eq!(stage.said(), "Ready=False/WaitingForParent Reconciling Synced=False/OutOfDate");
     assert_eq!(
         stage.message("Ready"),

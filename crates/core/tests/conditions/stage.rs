@@ -6,7 +6,7 @@ use std::time::Duration;
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
 use greengrass_operator_core::deployment::assess::assess;
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Row, RowStatus, later};
+use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Row, RowStatus};
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
 use greengrass_operator_core::deployment::revision::digest;
 use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
@@ -93,6 +93,12 @@ impl Stage {
         self.aws_shows(&[("d-1", 1, RowStatus::Active)]);
         self.said();
         self
+    }
+
+    /// What the validation says of the spec.
+    pub(crate) fn invalid(&self) -> String {
+        let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
+        validate(&object(), &spec).unwrap_err().to_string()
     }
 
     pub(crate) fn desired(&self) -> Desired {
@@ -187,15 +193,16 @@ impl Stage {
     }
 
     pub(crate) fn fails(&mut self, operation: Operation, kind: FailureKind) {
-        let code = match kind {
-            FailureKind::AccessDenied => Some("AccessDeniedException"),
-            FailureKind::NotFound => Some("ResourceNotFoundException"),
-            FailureKind::Validation => Some("ValidationException"),
-            FailureKind::Throttled | FailureKind::DeletionLimit => Some("ThrottlingException"),
-            FailureKind::Service => Some("InternalServerException"),
-            _ => None,
+        let (code, words) = match kind {
+            FailureKind::AccessDenied => ("AccessDeniedException", "User is not authorized to perform this action"),
+            FailureKind::NotFound => ("ResourceNotFoundException", "Thing group does not exist"),
+            FailureKind::Validation => ("ValidationException", "The request contains an invalid value"),
+            FailureKind::QuotaExceeded => ("LimitExceededException", "Too many jobs"),
+            FailureKind::Throttled | FailureKind::DeletionLimit => ("ThrottlingException", "Rate exceeded"),
+            FailureKind::Service => ("InternalServerException", ""),
+            _ => ("", ""),
         };
-        let words = if kind == FailureKind::AccessDenied { "not authorized" } else { "" };
+        let code = (!code.is_empty()).then_some(code);
         let failure = Failure { code: code.map(ToOwned::to_owned), ..Failure::new(operation, kind, words) };
         let (now, wanted) = (self.now, self.wanted());
         let request = self.with_subject(&wanted, request);
@@ -265,8 +272,4 @@ pub(crate) fn object() -> ObjectName {
 
 pub(crate) fn named(namespace: &str, name: &str) -> ObjectName {
     ObjectName { namespace: namespace.into(), name: name.into() }
-}
-
-pub(crate) fn later_by(now: Timestamp, seconds: u64) -> Timestamp {
-    later(now, Duration::from_secs(seconds))
 }

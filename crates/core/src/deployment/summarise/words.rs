@@ -19,7 +19,7 @@ pub(super) fn deployed(memory: &Memory) -> String {
 
 fn named(memory: &Memory) -> String {
     match memory.deployment.as_ref().map(|own| (&own.revision_id, &own.deployment_id)) {
-        Some((Some(revision), id)) => format!("revision {revision}, deployment {id}"),
+        Some((Some(revision), id)) => format!("revision {revision} (deployment {id})"),
         Some((None, id)) => format!("deployment {id}"),
         None => "the deployment".to_owned(),
     }
