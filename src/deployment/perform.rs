@@ -53,10 +53,11 @@ pub(super) struct Act<'a> {
 
 impl Act<'_> {
     fn key(&self) -> Option<Key> {
-        match self.subject.desired() {
+        // What was deployed to, even where the spec means something else by now: an open change is settled by reading there.
+        self.memory.key.clone().or_else(|| match self.subject.desired() {
             Some(desired) => Some(desired.key.clone()),
             None => resolve::key(self.record, self.memory),
-        }
+        })
     }
 
     /// Leave for one call. A turn keeps its place while its next call's turn comes: were it put back into the queue between

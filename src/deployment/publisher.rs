@@ -5,7 +5,7 @@ use greengrass_operator_core::deployment::assess::{Assessment, assess};
 use greengrass_operator_core::deployment::decide::Why;
 use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::deployment::memory::Memory;
-use greengrass_operator_core::deployment::summarise::{summarise, transition};
+use greengrass_operator_core::deployment::summarise::{TYPES, summarise, transition};
 use tracing::info;
 
 use super::perform::{Act, Done};
@@ -13,9 +13,6 @@ use super::turn;
 use crate::controller::objects::ApiError;
 use crate::controller::publish::Published;
 use crate::controller::record::{Json, ResourceVersion};
-
-/// Condition types that are ours to set and to remove.
-const OWN_CONDITIONS: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
 
 /// What became of a status.
 pub(super) enum Said {
@@ -87,21 +84,16 @@ impl Publisher<'_> {
     ) -> Result<Option<Written>, ApiError> {
         let act = self.act;
         let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
-        match act.all.objects.publish(act.record, &json, &OWN_CONDITIONS).await? {
+        match act.all.objects.publish(act.record, &json, &TYPES).await? {
             Published::Unchanged => Ok(None),
             Published::Written(written) => {
                 let before = self.status;
                 let version = written.resource_version;
                 let done = act.wrote(*written, knowledge);
                 if let Some(ready) = transition(&before.conditions, &status.conditions) {
-                    let request_id =
-                        knowledge.trouble.as_ref().and_then(|trouble| trouble.failure.request_id.as_deref());
-                    let note = match request_id {
-                        Some(id) => format!("{} (AWS request {id})", ready.message),
-                        None => ready.message.clone(),
-                    };
-                    let is_trouble = ready.reason == "ProgressingWithRetry"
+                    let is_trouble = ["ProgressingWithRetry", "Unverified"].contains(&ready.reason.as_str())
                         || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
+                    let note = note(&ready.message, knowledge);
                     act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
                 }
                 if before.deployment_id != status.deployment_id || synced_of(before) != synced_of(status) {
@@ -110,6 +102,15 @@ impl Publisher<'_> {
                 Ok(Some(Written { done, version }))
             }
         }
+    }
+}
+
+/// The message, and AWS's id of the request where the message speaks of its failure.
+fn note(message: &str, knowledge: &Knowledge) -> String {
+    let failure = knowledge.trouble.as_ref().map(|trouble| &trouble.failure);
+    match failure.filter(|failure| message.contains(&failure.to_string())).and_then(|failure| failure.request_id.as_ref()) {
+        Some(id) => format!("{message} (AWS request {id})"),
+        None => message.to_owned(),
     }
 }
 

@@ -145,7 +145,7 @@ const fn not_found(operation: Operation) -> Rule {
         Operation::CreateDeployment => person(
             Blocking::TargetNotFound,
             true,
-            "create the thing or thing group, or correct targetArn and parentTargetArn",
+            "create the thing or thing group; a resource's target can't change, so for another one create another resource",
         ),
         // A deployment shows some seconds after its creation, and one that is gone may be what was wanted: the caller
         // knows which; nobody can do anything about it.

@@ -20,7 +20,7 @@ use ready::{Companion, Ready};
 const LONGEST_MESSAGE: usize = 1024;
 
 /// Condition types in the order in which they stand: kstatus reads them in order.
-const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+pub const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
 
 /// Why a condition has its status: the reason in conditions, events and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
