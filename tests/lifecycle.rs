@@ -75,6 +75,26 @@ fn a_subdeployment_waits_for_its_parent() {
 }
 
 #[test]
+fn a_subdeployment_costs_one_list_and_one_more_where_its_parent_is_not_managed_here() {
+    let world = World::new("subcost");
+    let parent = world.group("Presses");
+    let (canary, other) = (world.group("PressesCanary"), world.group("PressesNight"));
+    let foreign_parent = world.group("Lathes");
+    world.apply(&Manifest::new("presses", &parent));
+    world.wait_ready("presses");
+    let calls = world.calls_of(|| {
+        world.apply(&Manifest::new("canary", &canary).parent(&parent));
+        world.wait_ready("canary");
+    });
+    assert_eq!(calls, ["ListDeployments", "CreateDeployment", "GetDeployment"]);
+    let calls = world.calls_of(|| {
+        world.apply(&Manifest::new("night", &other).parent(&foreign_parent));
+        world.wait_ready("night");
+    });
+    assert_eq!(calls, ["ListDeployments", "ListDeployments", "CreateDeployment", "GetDeployment"]);
+}
+
+#[test]
 fn redeploy_at_makes_one_revision_of_the_same_content() {
     let world = World::new("again");
     let group = world.group("Presses");

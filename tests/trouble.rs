@@ -161,3 +161,22 @@ fn a_refused_change_that_is_taken_back_leaves_no_trace() {
     assert_eq!(ready["status"]["revisionId"], "1");
     assert!(ready["status"]["intent"].is_null());
 }
+
+#[test]
+fn missing_credentials_are_named_and_heal_when_they_are_there() {
+    let mut world = World::without_operator("credentials");
+    let group = world.group("Presses");
+    world.start_operator_with(&[
+        ("AWS_ACCESS_KEY_ID", ""),
+        ("AWS_SECRET_ACCESS_KEY", ""),
+        // Or the SDK would look for a machine in EC2 first.
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ]);
+    world.apply(&Manifest::new("presses", &group));
+    let failing = world.wait_for("presses", "False", "ProgressingWithRetry");
+    assert!(message(&failing).contains("no valid AWS credentials"), "{}", message(&failing));
+    assert!(world.calls().is_empty());
+    world.stop_operator();
+    world.start_operator();
+    world.wait_ready("presses");
+}
