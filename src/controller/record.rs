@@ -52,6 +52,16 @@ pub struct Annotations {
     pub redeploy_at: Option<Box<str>>,
 }
 
+impl Annotations {
+    /// What asks for a look now: ours, Flux's, or both, in this order with a blank between.
+    #[must_use]
+    pub fn requested(&self) -> Option<String> {
+        let asked: Vec<&str> =
+            [&self.reconcile_at, &self.flux_requested_at].into_iter().flatten().map(|text| &**text).collect();
+        (!asked.is_empty()).then(|| asked.join(" "))
+    }
+}
+
 /// A version of an object.
 ///
 /// Versions of objects of one resource type can be compared as numbers: Kubernetes promises it from 1.35 on, and for

@@ -65,8 +65,7 @@ fn listed(record: &Record, look_interval: Duration) -> Wake {
     // `redeploy-at` on a resource that is new is handled by its first revision, so a missing "last handled" is a request.
     let requested = annotations.redeploy_at.as_deref() != progress.last_handled_redeploy_at.as_deref()
         && annotations.redeploy_at.is_some()
-        || annotations.reconcile_at.is_some()
-            && annotations.reconcile_at.as_deref() != progress.last_handled_reconcile_at.as_deref();
+        || annotations.requested().is_some_and(|asked| progress.last_handled_reconcile_at != Some(asked));
     if progress.observed_generation != Some(record.generation) || requested {
         return wake(Class::Change);
     }

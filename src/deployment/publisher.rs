@@ -108,7 +108,10 @@ impl Publisher<'_> {
 /// The message, and AWS's id of the request where the message speaks of its failure.
 fn note(message: &str, knowledge: &Knowledge) -> String {
     let failure = knowledge.trouble.as_ref().map(|trouble| &trouble.failure);
-    match failure.filter(|failure| message.contains(&failure.to_string())).and_then(|failure| failure.request_id.as_ref()) {
+    match failure
+        .filter(|failure| message.contains(&failure.to_string()))
+        .and_then(|failure| failure.request_id.as_ref())
+    {
         Some(id) => format!("{message} (AWS request {id})"),
         None => message.to_owned(),
     }

@@ -231,8 +231,6 @@ fn subject<'a>(
     peers: &'a Peers,
 ) -> Subject<'a> {
     let annotations = &record.annotations;
-    let reconcile_at: Vec<&str> =
-        [&annotations.reconcile_at, &annotations.flux_requested_at].into_iter().flatten().map(|text| &**text).collect();
     Subject {
         cluster: &all.cluster,
         object: &record.name,
@@ -241,7 +239,7 @@ fn subject<'a>(
         generation: record.generation,
         created_at: record.created_at,
         has_finalizer: record.has_finalizer(FINALIZER),
-        reconcile_at: (!reconcile_at.is_empty()).then(|| reconcile_at.join(" ")),
+        reconcile_at: annotations.requested(),
         redeploy_at: annotations.redeploy_at.as_deref().map(ToOwned::to_owned),
         wanted,
         peers,
