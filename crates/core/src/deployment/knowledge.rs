@@ -176,6 +176,8 @@ pub struct Sends {
     pub count: u32,
     /// When the last one ended.
     pub last_ended_at: Option<Timestamp>,
+    /// When the last one ended that may have had an effect.
+    pub last_doubtful_at: Option<Timestamp>,
     /// Whether every one was clearly refused.
     pub all_clearly_refused: bool,
     /// Whether AWS refused the parameters after a send that was not clearly refused.
@@ -288,6 +290,7 @@ impl Knowledge {
             recorded_here: sends.recorded_here,
             count: sends.count.saturating_add(1),
             last_ended_at: Some(at),
+            last_doubtful_at: if clearly_refused { sends.last_doubtful_at } else { Some(at) },
             all_clearly_refused: sends.all_clearly_refused && clearly_refused,
             refused_after_doubt: sends.refused_after_doubt || (refused_parameters && doubt_before),
             reply: match outcome {
@@ -376,6 +379,7 @@ impl Sends {
             recorded_here: false,
             count: 0,
             last_ended_at: None,
+            last_doubtful_at: None,
             all_clearly_refused: false,
             refused_after_doubt: false,
             reply: None,

@@ -1,5 +1,8 @@
 //! The reconcile protocol against a small AWS that loses, delays and forgets: traces that break simpler protocols.
 
 mod aws;
+mod explore;
+mod oracle;
+mod step;
 mod traces;
 mod world;

@@ -9,11 +9,11 @@ use crate::aws::{Fate, OtherParameters};
 use crate::world::{Crash, World};
 
 #[test]
-fn a_new_resource_makes_one_deployment_with_one_list_one_create_and_one_get() {
+fn a_new_group_makes_one_deployment_with_a_list_each_of_it_and_its_subdeployments_one_create_and_one_get() {
     let mut world = World::new("A");
     world.settle();
     world.assert_live("A");
-    assert_eq!((world.aws.lists, world.aws.creates, world.aws.gets), (1, 1, 1));
+    assert_eq!((world.aws.lists, world.aws.creates, world.aws.gets), (2, 1, 1));
     assert_eq!(world.status_writes, 2, "the intent's and the result's");
 }
 
@@ -21,9 +21,9 @@ fn a_new_resource_makes_one_deployment_with_one_list_one_create_and_one_get() {
 fn the_same_again_makes_no_call_and_no_write() {
     let mut world = World::new("A");
     world.settle();
-    let (calls, writes) = (world.aws.lists + world.aws.creates + world.aws.gets, world.status_writes);
+    let (calls, writes) = (world.aws.calls(), world.status_writes);
     world.settle();
-    assert_eq!((world.aws.lists + world.aws.creates + world.aws.gets, world.status_writes), (calls, writes));
+    assert_eq!((world.aws.calls(), world.status_writes), (calls, writes));
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn an_edit_after_a_late_request_never_leaves_the_old_content_live(
     world.edit("B");
     world.turn(0);
     world.wait(arrives_after);
-    world.aws.late_arrive(world.now);
+    world.late_arrive();
     world.settle();
     world.assert_live("B");
     assert!(world.made() <= 2);
@@ -115,14 +115,14 @@ fn a_lost_status_makes_no_revision() {
     let mut world = World::new("A");
     world.settle();
     world.lose_status();
-    world.restart();
+    world.restart(0);
     world.settle();
     world.assert_live("A");
     assert_eq!((world.made(), world.aws.creates), (1, 1));
     world.edit("B");
     world.settle();
     world.assert_live("B");
-    assert_eq!(world.status.ordinal, Some(2), "the ordinal was found again in the tags");
+    assert_eq!(world.object.status.ordinal, Some(2), "the ordinal was found again in the tags");
 }
 
 #[test]
@@ -170,8 +170,8 @@ fn a_superseded_deployment_of_ours_on_top_is_drift() {
     world.settle();
     world.edit("A");
     world.settle();
-    let newest = world.status.deployment_id.clone().unwrap();
-    world.aws.details.retain(|details| details.row.deployment_id != newest);
+    let newest = world.object.status.deployment_id.clone().unwrap();
+    world.somebody_deletes(&newest);
     world.wait(300);
     world.look_now();
     world.settle();
@@ -198,7 +198,7 @@ fn a_list_that_lags_behind_our_create_is_no_drift() {
 fn nothing_of_somebody_elses_is_overwritten() {
     let mut world = World::new("A");
     let foreign = world.somebody_deploys();
-    world.redeploy_at = Some("now".into());
+    world.redeploy("now");
     world.settle();
     assert_eq!(world.aws.live().unwrap().row.deployment_id, foreign);
     assert_eq!((world.aws.creates, world.ready().1.as_str()), (0, "ForeignRevision"));
@@ -207,7 +207,7 @@ fn nothing_of_somebody_elses_is_overwritten() {
 #[test]
 fn drift_is_left_alone_until_a_new_redeploy_at() {
     let mut world = World::new("A");
-    world.redeploy_at = Some("first".into());
+    world.redeploy("first");
     world.settle();
     world.somebody_deploys();
     world.look_now();
@@ -217,7 +217,7 @@ fn drift_is_left_alone_until_a_new_redeploy_at() {
     world.edit("B");
     world.settle();
     assert_eq!((world.ready().1.as_str(), world.made()), ("Drifted", 1));
-    world.redeploy_at = Some("second".into());
+    world.redeploy("second");
     world.settle();
     world.assert_live("B");
     assert_eq!(world.made(), 2);
@@ -229,13 +229,13 @@ fn drift_is_left_alone_until_a_new_redeploy_at() {
 fn a_redeploy_request_makes_one_revision_however_often_it_is_seen() {
     let mut world = World::new("A");
     world.settle();
-    world.redeploy_at = Some("once".into());
+    world.redeploy("once");
     world.settle();
     world.assert_live("A");
     assert_eq!(world.made(), 2);
-    assert_eq!(world.status.last_handled_redeploy_at.as_deref(), Some("once"));
+    assert_eq!(world.object.status.last_handled_redeploy_at.as_deref(), Some("once"));
     world.lose_status();
-    world.restart();
+    world.restart(0);
     world.settle();
     world.assert_live("A");
     assert_eq!(world.made(), 2, "after a lost status the tag decides");
@@ -245,7 +245,7 @@ fn a_redeploy_request_makes_one_revision_however_often_it_is_seen() {
 fn a_cancelled_deployment_is_an_outcome_and_not_made_again() {
     let mut world = World::new("A");
     world.settle();
-    let id = world.status.deployment_id.clone().unwrap();
+    let id = world.object.status.deployment_id.clone().unwrap();
     world.set_status(&id, RowStatus::Canceled);
     world.look_now();
     world.wait(1);
@@ -259,31 +259,31 @@ fn a_cancelled_deployment_is_an_outcome_and_not_made_again() {
 #[test]
 fn a_finalizer_stays_while_a_create_is_on_its_way() {
     let mut world = World::new("A");
-    world.policy = DeletionPolicy::Delete;
+    world.object.policy = DeletionPolicy::Delete;
     world.aws.fates = vec![Fate::Late];
     world.turn(0);
-    assert!(world.finalizer);
-    world.deleted = Some(DeletionPolicy::Delete);
+    assert!(world.object.finalizer);
+    world.delete();
     world.turn(0);
-    assert!(world.finalizer, "the request may still arrive");
+    assert!(world.object.finalizer, "the request may still arrive");
     world.wait(30);
-    world.aws.late_arrive(world.now);
+    world.late_arrive();
     world.settle();
-    assert!(!world.finalizer);
+    assert!(!world.object.finalizer);
     assert_eq!(world.aws.details.len(), 0, "the late deployment was found and deleted");
 }
 
 #[test]
 fn deletion_touches_nothing_of_somebody_elses() {
     let mut world = World::new("A");
-    world.policy = DeletionPolicy::Delete;
+    world.object.policy = DeletionPolicy::Delete;
     world.settle();
     let foreign = world.somebody_deploys();
-    world.deleted = Some(DeletionPolicy::Delete);
+    world.delete();
     world.look_now();
     world.wait(1);
     world.settle();
-    assert!(!world.finalizer);
+    assert!(!world.object.finalizer);
     assert_eq!(world.aws.live().unwrap().row.deployment_id, foreign);
     assert_eq!(world.aws.details.len(), 1);
 }
@@ -298,12 +298,12 @@ fn each_deletion_policy_does_what_it_says(
     #[case] status: Option<RowStatus>,
 ) {
     let mut world = World::new("A");
-    world.policy = policy;
+    world.object.policy = policy;
     world.settle();
-    assert_eq!(world.finalizer, policy != DeletionPolicy::Retain);
-    world.deleted = Some(policy);
+    assert_eq!(world.object.finalizer, policy != DeletionPolicy::Retain);
+    world.delete();
     world.settle();
-    assert!(!world.finalizer);
+    assert!(!world.object.finalizer);
     assert_eq!(world.aws.details.len(), left);
     assert_eq!(world.aws.details.first().map(|details| details.row.status), status);
 }
@@ -311,11 +311,10 @@ fn each_deletion_policy_does_what_it_says(
 #[test]
 fn delete_and_create_again_within_eight_hours_makes_a_new_deployment() {
     let mut world = World::new("A");
-    world.policy = DeletionPolicy::Delete;
+    world.object.policy = DeletionPolicy::Delete;
     world.settle();
-    world.deleted = Some(DeletionPolicy::Delete);
+    world.delete();
     world.settle();
-    world.deleted = None;
     world.recreate();
     world.settle();
     world.assert_live("A");
@@ -324,13 +323,11 @@ fn delete_and_create_again_within_eight_hours_makes_a_new_deployment() {
 #[test]
 fn a_second_replica_with_a_stale_belief_makes_no_second_deployment() {
     let mut world = World::new("A");
-    let since = world.now;
-    world.replicas.push(greengrass_operator_core::deployment::knowledge::Knowledge::new(since));
     world.aws.fates = vec![Fate::Late];
     world.turn(0);
     world.wait(2);
     world.turn(1);
-    world.aws.late_arrive(world.now);
+    world.late_arrive();
     world.wait(2);
     world.settle();
     world.assert_live("A");

@@ -40,6 +40,18 @@ pub enum IntentState {
     Open(OpenIntent),
 }
 
+impl IntentState {
+    /// Whether what it asked for may be what superseded or replaced our last deployment.
+    #[must_use]
+    pub fn may_have_landed(&self) -> bool {
+        match self {
+            Self::None => false,
+            Self::Landed { .. } | Self::Replied { .. } | Self::Spent => true,
+            Self::Open(open) => !open.ineffective && !open.certain,
+        }
+    }
+}
+
 /// How it is found out what an answer was worth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AfterReply {
@@ -56,22 +68,22 @@ pub struct OpenIntent {
     pub ineffective: bool,
     /// This process has recorded it and sent nothing.
     pub unsent: bool,
-    /// When the last request that may have gone out ended.
+    /// When the last request ended that may have had an effect.
     pub last_possible_send: Option<Timestamp>,
+    /// A look has begun after the last such request must have shown.
+    pub certain: bool,
     /// A look has begun since the last send of this process, and since its start.
     pub looked: bool,
-    /// So old that AWS may have forgotten the token, and not yet looked for twice, a minute apart.
-    pub forgotten_until: Option<Timestamp>,
+    /// Not to be sent before a look that begins after this: AWS may have forgotten the token, or has refused it after a request
+    /// that may still be on its way.
+    pub held_until: Option<Timestamp>,
 }
 
 impl OpenIntent {
     /// When it may be rebound or given up: only after what may be on its way has arrived.
     #[must_use]
     pub fn certain_at(&self) -> Option<Timestamp> {
-        if self.ineffective {
-            return None;
-        }
-        self.last_possible_send.and_then(|at| at.checked_add(DOUBT).ok())
+        self.last_possible_send.filter(|_| !self.ineffective).and_then(|at| at.checked_add(DOUBT).ok())
     }
 }
 
@@ -92,18 +104,25 @@ pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowled
     if let Some((deployment_id, replied_at)) = &sends.reply {
         return replied(deployment_id, *replied_at, knowledge, now);
     }
-    if sends.refused_after_doubt && looked {
-        return IntentState::Spent;
-    }
     let unsent = sends.recorded_here && sends.count == 0;
     let started = knowledge.since.saturating_add(PREDECESSOR_MAY_SEND_FOR).ok();
-    IntentState::Open(OpenIntent {
+    let mut open = OpenIntent {
         ineffective: unsent || (sends.recorded_here && sends.all_clearly_refused),
         unsent,
-        last_possible_send: if sends.recorded_here { sends.last_ended_at } else { started.max(sends.last_ended_at) },
+        last_possible_send: if sends.recorded_here { sends.last_doubtful_at } else { started.max(sends.last_doubtful_at) },
+        certain: false,
         looked,
-        forgotten_until: forgotten_until(intent, knowledge, now),
-    })
+        held_until: forgotten_until(intent, knowledge, now),
+    };
+    let certain_at = open.certain_at();
+    open.certain = certain_at.is_none_or(|at| knowledge.look.as_ref().is_some_and(|look| look.began_at >= at));
+    if sends.refused_after_doubt {
+        if looked && open.certain {
+            return IntentState::Spent;
+        }
+        open.held_until = open.held_until.max(certain_at);
+    }
+    IntentState::Open(open)
 }
 
 /// A deployment with the intent's ordinal in its tags: a superseded one settles the intent as well.

@@ -100,10 +100,11 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let parent = parent::assess(subject, knowledge, now);
     let intent = intent::assess(subject, memory, knowledge, now);
     let sync = sync::assess(subject, memory, &ownership, &parent, now);
-    let drift = sync::drift(subject, memory, &ownership, &parent, &sync);
+    let drift = sync::drift(subject, memory, &ownership, &parent, &intent, &sync);
     let subdeployments = sync::subdeployments(subject, memory, knowledge, &sync);
     let tags = sync::tags(subject, memory, knowledge, &ownership);
-    let blocked = trouble::assess(subject, knowledge, now);
+    let found = trouble::Found { ownership: &ownership, sync: &sync, tags: &tags };
+    let blocked = trouble::assess(subject, memory, knowledge, &found, now);
     let suspended = match subject.wanted {
         Wanted::Present(desired, _) => desired.suspend,
         Wanted::Absent { suspended, .. } => *suspended,
@@ -192,7 +193,10 @@ fn phase(
 /// The resource that goes before this one, where another has the same key: the one that already made a deployment, else the
 /// older, else the lower name, because creation times tie within a second.
 fn winner(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Option<Claimant> {
-    let live = knowledge.claimants.as_ref().map(|reading| reading.value.as_slice()).unwrap_or_default();
+    // Only until the next look: the cache shows them by then, or they are gone.
+    let since = knowledge.look.as_ref().map(|look| look.began_at);
+    let live = knowledge.claimants.as_ref().filter(|reading| Some(reading.at) >= since);
+    let live = live.map(|reading| reading.value.as_slice()).unwrap_or_default();
     let mine = (memory.deployment.is_none(), subject.created_at, subject.object.to_string());
     subject
         .peers
@@ -206,7 +210,8 @@ fn winner(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Opti
 
 fn current_key(subject: &Subject<'_>, memory: &Memory) -> Option<Key> {
     match subject.wanted {
-        Wanted::Present(desired, _) => Some(desired.key.clone()),
+        // What was deployed to, even where the spec means something else by now: nothing is read or written there.
+        Wanted::Present(desired, _) => Some(memory.key.clone().unwrap_or_else(|| desired.key.clone())),
         Wanted::Absent { key, .. } => key.clone(),
         Wanted::Invalid(_) => memory.key.clone(),
     }

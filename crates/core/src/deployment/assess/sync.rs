@@ -7,6 +7,7 @@ use super::super::memory::Memory;
 use super::super::revision::digest_of_tags;
 use super::super::subject::Subject;
 use super::super::tags::Cause;
+use super::intent::IntentState;
 use super::ownership::{Own, Ownership, ours};
 use super::parent::Parent;
 use crate::names::TargetKind;
@@ -100,13 +101,14 @@ pub(super) fn assess(
         }
         Ownership::Remembered(own) | Ownership::Ours(own) | Ownership::Doubted(own, _) => own,
     };
+    // Before the content: it is also the way out where what we made is not in force any more.
+    if is_new_redeploy(subject, memory, Some(own)) {
+        return Sync::Due(Cause::Redeploy);
+    }
     match &own.digest {
         None => return Sync::Unknown,
         Some(digest) if digest != wanted => return Sync::Due(Cause::Change),
         Some(_) => {}
-    }
-    if is_new_redeploy(subject, memory, Some(own)) {
-        return Sync::Due(Cause::Redeploy);
     }
     if let (Parent::Known { deployment_id: Some(newest), settled_at }, Some(tags)) = (parent, &own.tags)
         && tags.parent.as_ref() != Some(newest)
@@ -121,6 +123,7 @@ pub(super) fn drift(
     memory: &Memory,
     ownership: &Ownership,
     parent: &Parent,
+    intent: &IntentState,
     sync: &Sync,
 ) -> Option<Drift> {
     if subject.desired().is_none() || *sync == Sync::Due(Cause::Redeploy) {
@@ -132,12 +135,12 @@ pub(super) fn drift(
             let judged = memory.intent.as_ref().is_some_and(|intent| intent.base.as_ref() == Some(deployment_id));
             (!judged).then(|| Drift::Overridden(deployment_id.clone()))
         }
-        Ownership::Missing => memory.intent.is_none().then_some(Drift::Missing),
+        Ownership::Missing => (!intent.may_have_landed()).then_some(Drift::Missing),
         Ownership::Ours(own) | Ownership::Remembered(own)
             if own.status == Some(RowStatus::Inactive) && own.remembered =>
         {
             let ended_by_parent = sync.is_parent_pending() || parent.is_waiting() || *parent == Parent::Unread;
-            (!ended_by_parent && memory.intent.is_none()).then(|| Drift::Superseded(own.deployment_id.clone()))
+            (!ended_by_parent && !intent.may_have_landed()).then(|| Drift::Superseded(own.deployment_id.clone()))
         }
         Ownership::Ours(_)
         | Ownership::Remembered(_)

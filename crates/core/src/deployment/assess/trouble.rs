@@ -3,8 +3,11 @@
 use jiff::Timestamp;
 
 use super::super::knowledge::{Knowledge, Request, Trouble};
-use super::super::subject::Subject;
-use crate::failure::Blocking;
+use super::super::memory::Memory;
+use super::super::subject::{Subject, Wanted};
+use super::ownership::Ownership;
+use super::sync::{Sync, Tags};
+use crate::failure::{Blocking, Operation};
 use crate::pace::grace_over;
 
 /// After so many failures in a row the message says that it is a retry.
@@ -55,6 +58,30 @@ impl Blocked {
     }
 }
 
+/// What tells which calls are still to be made.
+pub(super) struct Found<'a> {
+    pub(super) ownership: &'a Ownership,
+    pub(super) sync: &'a Sync,
+    pub(super) tags: &'a Tags,
+}
+
+/// A call that failed is no trouble any more once nothing asks for it: another replica has made it, or it is not wanted now.
+/// Else nobody would ever repeat it, and the resource would stay refused for good.
+fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: &Found<'_>) -> bool {
+    let is_deleting = matches!(subject.wanted, Wanted::Absent { .. });
+    match operation {
+        Operation::ListDeployments => true,
+        Operation::GetDeployment => {
+            let is_settled = matches!(found.ownership, Ownership::Ours(_)) && *found.sync == Sync::UpToDate;
+            is_deleting || memory.intent.is_some() || !is_settled
+        }
+        Operation::CreateDeployment => memory.intent.is_some(),
+        Operation::CancelDeployment | Operation::DeleteDeployment => is_deleting,
+        Operation::TagResource => *found.tags == Tags::Add,
+        Operation::UntagResource => matches!(found.tags, Tags::Add | Tags::Remove(_)),
+    }
+}
+
 /// What the person asks for now.
 #[must_use]
 pub fn request(subject: &Subject<'_>) -> Request {
@@ -65,8 +92,14 @@ pub fn request(subject: &Subject<'_>) -> Request {
     }
 }
 
-pub(super) fn assess(subject: &Subject<'_>, knowledge: &Knowledge, now: Timestamp) -> Option<Blocked> {
-    let trouble = knowledge.trouble.clone()?;
+pub(super) fn assess(
+    subject: &Subject<'_>,
+    memory: &Memory,
+    knowledge: &Knowledge,
+    found: &Found<'_>,
+    now: Timestamp,
+) -> Option<Blocked> {
+    let trouble = knowledge.trouble.clone().filter(|trouble| matters(trouble.failure.operation, subject, memory, found))?;
     let waits = trouble.retry_at > now && trouble.request == request(subject);
     let lasted = grace_over(trouble.first_at, now);
     Some(match trouble.failure.rule().blocking {

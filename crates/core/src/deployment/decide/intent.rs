@@ -7,9 +7,9 @@ use super::super::assess::{IntentState, Ownership, Sync};
 use super::super::hash::client_token;
 use super::super::memory::{Intent, Memory};
 use super::super::revision::{request, request_hash};
-use super::super::tags::OwnerTags;
+use super::super::tags::{Cause, OwnerTags};
 use super::read::LOOK_IS_FRESH_FOR;
-use super::{Case, Change, Query, Step, Why, finalizer, revise};
+use super::{Case, Change, Query, Step, Why, finalizer, read, revise};
 
 /// A send goes out only so shortly after the object itself was seen to still show the intent.
 const OBJECT_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
@@ -47,19 +47,16 @@ pub(super) fn settle_by_reading(case: &Case<'_>) -> Option<Step> {
     if open.ineffective {
         return Some(close(case));
     }
-    let certain = open.certain_at()?;
-    if certain > case.assessment.now {
-        return Some(Step::Rest(Some(certain)));
-    }
-    match &case.knowledge.look {
-        Some(look) if look.began_at >= certain => identify_rows(case),
+    match open.certain_at() {
+        _ if open.certain => identify_rows(case),
+        Some(certain) if certain > case.assessment.now => Some(Step::Rest(Some(certain))),
         Some(_) | None => Some(Step::Ask(Query::Look)),
     }
 }
 
 fn identify_rows(case: &Case<'_>) -> Option<Step> {
     match &case.assessment.ownership {
-        Ownership::Unidentified { deployment_id } => Some(Step::Ask(Query::Deployment(deployment_id.clone()))),
+        Ownership::Unidentified { deployment_id } => Some(read::row(case, deployment_id)),
         Ownership::Unread
         | Ownership::Remembered(_)
         | Ownership::Doubted(..)
@@ -85,10 +82,10 @@ pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
     }
     let owner = owner_tags(case, intent);
     let body = request(case.subject.object, desired, &owner);
-    if request_hash(&body) != intent.request {
+    if request_hash(&body) != intent.request || is_judged_anew(case, intent) {
         return Some(rebind(case, open, intent));
     }
-    if let Some(step) = look_first(case, open) {
+    if let Some(step) = look_first(case, open).or_else(|| newest_is_another(case, intent)) {
         return Some(step);
     }
     if let Some(step) = finalizer::require(case) {
@@ -116,13 +113,10 @@ fn is_no_longer_wanted(case: &Case<'_>) -> bool {
 
 /// Same ordinal and token, one attempt more: never two changes for one ordinal.
 fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
-    if let Some(certain) = open.certain_at() {
-        if certain > case.assessment.now {
-            return Step::Rest(Some(certain));
-        }
-        if case.knowledge.look.as_ref().is_none_or(|look| look.began_at < certain) {
-            return Step::Ask(Query::Look);
-        }
+    match open.certain_at() {
+        Some(certain) if certain > case.assessment.now => return Step::Rest(Some(certain)),
+        Some(_) if !open.certain => return Step::Ask(Query::Look),
+        Some(_) | None => {}
     }
     if let Some(step) = look_first(case, open) {
         return step;
@@ -133,29 +127,61 @@ fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
     Step::Write(Change::Remember(Box::new(Memory { intent: Some(rebound), ..case.memory.clone() }), Why::Rebound))
 }
 
-/// The first send may go by the look of its decision; every other send looks anew. The newest deployment must be the one that
-/// the intent was judged against.
+/// A `redeploy-at` asks to deploy above somebody else's deployment, which the intent was not judged against.
+fn is_judged_anew(case: &Case<'_>, intent: &Intent) -> bool {
+    match &case.assessment.ownership {
+        Ownership::Overridden { deployment_id } => {
+            case.assessment.sync == Sync::Due(Cause::Redeploy) && intent.base.as_ref() != Some(deployment_id)
+        }
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Vacant
+        | Ownership::Unidentified { .. }
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. } => false,
+    }
+}
+
+/// The first send may go by the look of its decision; every other send looks anew.
 fn look_first(case: &Case<'_>, open: &OpenIntent) -> Option<Step> {
     let look = Step::Ask(Query::Look);
-    if let Some(until) = open.forgotten_until {
+    if let Some(until) = open.held_until {
         return Some(if until > case.assessment.now { Step::Rest(Some(until)) } else { look });
     }
     let Some(known) = &case.knowledge.look else { return Some(look) };
     let fresh = case.assessment.now.duration_since(known.began_at) <= LOOK_IS_FRESH_FOR;
-    if !fresh || !open.looked {
-        return Some(look);
+    match &case.assessment.ownership {
+        _ if !fresh || !open.looked => Some(look),
+        // What is remembered was recorded after this look.
+        Ownership::Remembered(_) => Some(look),
+        Ownership::Doubted(_, until) => Some(Step::Rest(Some(*until))),
+        Ownership::Unread
+        | Ownership::Vacant
+        | Ownership::Unidentified { .. }
+        | Ownership::Ours(_)
+        | Ownership::Missing
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => None,
     }
-    let newest = known.rows.first().map(|row| &row.deployment_id);
-    let base = case.memory.intent.as_ref().and_then(|intent| intent.base.as_ref());
-    // Somebody deployed in between. Where that was judged a drift, this rule is not reached; else the next look tells.
-    (newest != base && !newest_is_ours(case)).then(|| {
-        let again = known.began_at.checked_add(DOUBT).unwrap_or(known.began_at);
-        Step::Rest(Some(again))
-    })
 }
 
-fn newest_is_ours(case: &Case<'_>) -> bool {
-    matches!(case.assessment.ownership, Ownership::Ours(_))
+/// The newest deployment must be ours, or the one that the intent was judged against: somebody deployed or deleted in between.
+/// Where that was judged a drift, this rule is not reached; else the next look tells.
+fn newest_is_another(case: &Case<'_>, intent: &Intent) -> Option<Step> {
+    let may_go = match &case.assessment.ownership {
+        Ownership::Ours(_) | Ownership::Vacant => true,
+        Ownership::Missing => case.assessment.sync == Sync::Due(Cause::Redeploy),
+        Ownership::Overridden { deployment_id } => intent.base.as_ref() == Some(deployment_id),
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Unidentified { .. }
+        | Ownership::Foreign { .. } => false,
+    };
+    let began_at = case.knowledge.look.as_ref().map_or(case.assessment.now, |look| look.began_at);
+    (!may_go).then(|| Step::Rest(Some(began_at.checked_add(DOUBT).unwrap_or(began_at))))
 }
 
 /// The tags of the intent's revision: recorded values, so that an attempt is always the same bytes.

@@ -120,15 +120,19 @@ pub fn decide(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, ass
 fn next(case: &Case<'_>) -> Step {
     match &case.assessment.phase {
         Phase::Deleting(state) => deletion::decide(case, state),
-        Phase::Invalid(_) | Phase::KeyChanged { .. } | Phase::TargetConflict(_) | Phase::Suspended => {
-            intent::settle_by_reading(case)
-                .or_else(|| read::wanted_look(case))
-                .or_else(|| finalizer::release(case))
-                .unwrap_or(Step::Rest(None))
-        }
+        Phase::Invalid(_) | Phase::KeyChanged { .. } | Phase::TargetConflict(_) => intent::settle_by_reading(case)
+            .or_else(|| read::wanted_look(case))
+            .or_else(|| finalizer::release(case))
+            .unwrap_or(Step::Rest(None)),
+        Phase::Suspended => intent::settle_by_reading(case)
+            .or_else(|| read::wanted_look(case))
+            .or_else(|| read::identify(case))
+            .or_else(|| finalizer::release(case))
+            .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),
         Phase::Foreign(_) | Phase::Drifted(_) => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| read::note_foreign(case))
+            .or_else(|| finalizer::release(case))
             .unwrap_or(Step::Rest(None)),
         Phase::Refused(_)
         | Phase::WaitingForParent

@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::assess::{Drift, Ownership, Phase, Sync};
 use super::super::memory::Memory;
+use super::super::tags::Cause;
 use super::{Case, Change, Query, Step, Why};
 use crate::api::status::ForeignDeployment;
 
@@ -56,13 +57,19 @@ pub(super) fn next_doubt(case: &Case<'_>) -> Option<Timestamp> {
 /// Who made a deployment must be read; one of ours that the status does not name is taken up.
 pub(super) fn identify(case: &Case<'_>) -> Option<Step> {
     let own = match &case.assessment.ownership {
-        Ownership::Unidentified { deployment_id } => return Some(Step::Ask(Query::Deployment(deployment_id.clone()))),
+        Ownership::Unidentified { deployment_id } => return Some(row(case, deployment_id)),
         // The status is older than this version, or was edited: what the content was, only the tags say.
         Ownership::Remembered(own) | Ownership::Ours(own) if own.remembered && own.digest.is_none() => {
-            return Some(Step::Ask(Query::Deployment(own.deployment_id.clone())));
+            return Some(row(case, &own.deployment_id));
         }
         Ownership::Remembered(own) if parent_tag_is_unknown(case) && own.tags.is_none() => {
-            return Some(Step::Ask(Query::Deployment(own.deployment_id.clone())));
+            return Some(row(case, &own.deployment_id));
+        }
+        // Whether this very request was handled with it, its tag says where the status does not.
+        Ownership::Remembered(own) | Ownership::Ours(own)
+            if own.remembered && own.tags.is_none() && case.assessment.sync == Sync::Due(Cause::Redeploy) =>
+        {
+            return Some(row(case, &own.deployment_id));
         }
         Ownership::Ours(own) if !own.remembered => own,
         Ownership::Ours(_)
@@ -77,6 +84,18 @@ pub(super) fn identify(case: &Case<'_>) -> Option<Step> {
     let details = case.knowledge.details.get(&own.deployment_id)?.value.as_ref()?;
     let memory = case.memory.clone().settled(details, own.tags.as_ref()?, case.subject);
     Some(Step::Write(Change::Remember(Box::new(memory), Why::TakenUp)))
+}
+
+/// Reads a deployment that the list shows. Where it can't be read, either it is gone or reads lag: another look tells, not a
+/// second reading in the same breath.
+pub(super) fn row(case: &Case<'_>, deployment_id: &str) -> Step {
+    match case.knowledge.details.get(deployment_id) {
+        Some(reading) if reading.value.is_none() => {
+            let again = reading.at.checked_add(LOOK_IS_FRESH_FOR).unwrap_or(reading.at);
+            if again > case.assessment.now { Step::Rest(Some(again)) } else { Step::Ask(Query::Look) }
+        }
+        Some(_) | None => Step::Ask(Query::Deployment(deployment_id.to_owned())),
+    }
 }
 
 /// A new deployment of the parent was seen by this process: whether ours was made for it, only our tag says.

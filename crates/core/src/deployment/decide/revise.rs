@@ -63,13 +63,13 @@ pub(super) fn intent(case: &Case<'_>, ordinal: u64, attempt: u64, cause: Cause) 
     Some(recorded)
 }
 
-/// One more than every number that may have been used.
+/// One more than every number that may have been used, as far as the list shows: what is known beside it must not make a number
+/// be left out, because a status that is lost while a deployment does not show yet has to come to that deployment's token again.
 fn next_ordinal(case: &Case<'_>) -> u64 {
-    let in_tags = case
-        .knowledge
-        .details
-        .values()
-        .filter_map(|reading| reading.value.as_ref())
+    let rows = case.knowledge.look.as_ref().map(|look| look.rows.as_slice()).unwrap_or_default();
+    let in_tags = rows
+        .iter()
+        .filter_map(|row| case.knowledge.details.get(&row.deployment_id)?.value.as_ref())
         .filter_map(|details| OwnerTags::read(&details.tags).filter(|tags| tags.cluster == case.subject.cluster))
         .map(|tags| tags.ordinal)
         .max()
