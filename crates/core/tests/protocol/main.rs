@@ -2,6 +2,8 @@
 
 mod aws;
 mod explore;
+mod mended;
+mod neighbours;
 mod oracle;
 mod step;
 mod traces;

@@ -50,7 +50,10 @@ pub(super) fn assess(subject: &Subject<'_>, knowledge: &Knowledge, now: Timestam
     let Some(_) = subject.desired().and_then(|desired| desired.key.parent.as_ref()) else {
         return Parent::None;
     };
-    let deployment_id = match (&subject.peers.parent, &knowledge.parent) {
+    // A reading from before the look can't say what ended what the look shows.
+    let since = knowledge.look.as_ref().map(|look| look.began_at);
+    let read = knowledge.parent.as_ref().filter(|reading| Some(reading.at) >= since);
+    let deployment_id = match (&subject.peers.parent, read) {
         (Some(peer), _) if !peer.synced => return Parent::Waiting,
         (Some(peer), _) => peer.deployment_id.clone(),
         (None, Some(reading)) => reading.value.as_ref().map(|row| row.deployment_id.clone()),

@@ -2,7 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::assess::{Drift, Ownership, Phase, Sync};
+use super::super::assess::{Drift, Ownership, Parent, Phase, Sync};
+use super::super::knowledge::RowStatus;
 use super::super::memory::Memory;
 use super::super::tags::Cause;
 use super::{Case, Change, Query, Step, Why};
@@ -70,6 +71,13 @@ pub(super) fn identify(case: &Case<'_>) -> Option<Step> {
             if own.remembered && own.tags.is_none() && case.assessment.sync == Sync::Due(Cause::Redeploy) =>
         {
             return Some(row(case, &own.deployment_id));
+        }
+        // Only the parent's newest deployment tells whether it was ended by that one.
+        Ownership::Ours(own)
+            if matches!(own.status, Some(RowStatus::Inactive | RowStatus::Canceled))
+                && case.assessment.parent == Parent::Unread =>
+        {
+            return Some(Step::Ask(Query::Parent));
         }
         Ownership::Ours(own) if !own.remembered => own,
         Ownership::Ours(_)
