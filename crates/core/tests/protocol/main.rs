@@ -5,6 +5,7 @@ mod explore;
 mod mended;
 mod neighbours;
 mod oracle;
+mod settling;
 mod step;
 mod traces;
 mod world;
