@@ -128,6 +128,7 @@ fn parameters_refused_while_an_earlier_request_may_arrive_do_not_use_up_the_ordi
     world.turn(0);
     assert_eq!(world.aws.creates, 2);
     world.wait(20);
+    world.look_now();
     world.turn(0);
     world.settle();
     world.assert_live("A");
@@ -167,4 +168,59 @@ fn a_suspended_resource_tells_of_somebody_elses_deployment_above_its_own() {
     world.settle();
     assert_eq!(world.condition("Synced").unwrap().1, "Drifted");
     assert_eq!((world.reason().as_str(), world.aws.creates), ("Suspended", 1));
+}
+
+#[test]
+fn a_change_that_was_refused_is_not_made_once_the_deployment_beneath_it_is_deleted() {
+    let mut world = World::new("A");
+    world.settle();
+    let first = world.object.status.deployment_id.clone().unwrap();
+    world.aws.fates = vec![Fate::Refused(FailureKind::AccessDenied); 20];
+    world.edit("B");
+    world.turn(0);
+    world.somebody_deletes(&first);
+    world.settle();
+    assert_eq!((world.reason().as_str(), world.made()), ("Drifted", 0));
+    assert!(world.object.status.intent.is_none());
+}
+
+#[test]
+fn a_first_send_that_is_held_up_looks_again() {
+    let mut world = World::new("A");
+    for _ in 0..3 {
+        world.step(0);
+    }
+    assert!(world.object.status.intent.is_some());
+    world.somebody_deploys();
+    world.wait(11);
+    world.settle();
+    assert_eq!((world.reason().as_str(), world.aws.creates), ("ForeignRevision", 0));
+}
+
+#[test]
+fn after_a_restart_an_edit_waits_for_what_the_predecessor_may_still_send() {
+    let mut world = World::new("A");
+    world.crash = Some(crate::world::Crash::BeforeCreate);
+    world.turn(0);
+    world.edit("B");
+    world.turn(0);
+    world.wait(98);
+    world.turn(0);
+    assert_eq!((world.object.status.intent.as_ref().unwrap().attempt, world.aws.creates), (0, 0));
+    world.settle();
+    world.assert_live("B");
+    assert_eq!(world.made(), 1);
+}
+
+#[test]
+fn an_answer_that_another_resource_got_for_the_same_token_is_not_ours() {
+    let mut world = World::new("A");
+    world.settle();
+    world.aws.details[0].tags.insert("greengrass-operator.dev/resource".into(), "plant/other".into());
+    world.aws.lag = std::time::Duration::from_secs(5);
+    world.recreate();
+    world.settle();
+    world.wait(300);
+    world.settle();
+    assert_eq!((world.reason().as_str(), world.aws.creates, world.made()), ("ForeignRevision", 2, 1));
 }

@@ -36,6 +36,7 @@ fn where_nothing_may_be_sent_an_open_intent_is_settled_by_reading(
     world.turn(0);
     world.change(forbid);
     world.settle();
+    assert_eq!(world.object.status.intent.is_none(), arrives, "without waiting for the next sweep");
     world.wait(300);
     world.settle();
     assert_eq!(world.aws.creates, 1);
