@@ -103,7 +103,12 @@ impl Aws {
         self.lists + self.creates + self.gets
     }
 
-    pub(crate) fn create(&mut self, token: &str, request: &DeploymentRequest, now: Timestamp) -> Result<Created, Failure> {
+    pub(crate) fn create(
+        &mut self,
+        token: &str,
+        request: &DeploymentRequest,
+        now: Timestamp,
+    ) -> Result<Created, Failure> {
         self.creates += 1;
         self.sent_tokens.push(token.to_owned());
         let fate = if self.fates.is_empty() { Fate::Answered } else { self.fates.remove(0) };
@@ -200,7 +205,13 @@ impl Aws {
     pub(crate) fn rows(&mut self, now: Timestamp) -> Result<Vec<Row>, Failure> {
         self.lists += 1;
         self.read_fate(Operation::ListDeployments)?;
-        Ok(self.details.iter().rev().filter(|details| self.shows(details, now)).map(|details| details.row.clone()).collect())
+        Ok(self
+            .details
+            .iter()
+            .rev()
+            .filter(|details| self.shows(details, now))
+            .map(|details| details.row.clone())
+            .collect())
     }
 
     pub(crate) fn get(&mut self, id: &str, now: Timestamp) -> Result<Option<Details>, Failure> {

@@ -92,7 +92,8 @@ impl Oracle {
                 self.overwrites_nothing(object, aws, now);
             }
             Step::Write(Change::Cancel(id) | Change::Delete(id)) => {
-                let ours = aws.details.iter().filter(|d| d.row.deployment_id == *id).all(|d| d.tags.contains_key(RESOURCE));
+                let ours =
+                    aws.details.iter().filter(|d| d.row.deployment_id == *id).all(|d| d.tags.contains_key(RESOURCE));
                 assert!(ours, "{id} is somebody else's");
             }
             Step::Write(Change::RemoveFinalizer { abandoned: false })
@@ -124,8 +125,12 @@ impl Oracle {
         for commit in aws.commits.iter().skip(self.seen) {
             self.was_asked_for(commit);
             for other in aws.details.iter().filter(|other| other.row.deployment_id != commit.deployment_id) {
-                let ordinal = |tags: &BTreeMap<String, String>| tags.get(INTENT)?.split_once('.').map(|(n, _)| n.to_owned());
-                if !self.lost_track && other.tags.contains_key(RESOURCE) && ordinal(&other.tags) == ordinal(&commit.tags) {
+                let ordinal =
+                    |tags: &BTreeMap<String, String>| tags.get(INTENT)?.split_once('.').map(|(n, _)| n.to_owned());
+                if !self.lost_track
+                    && other.tags.contains_key(RESOURCE)
+                    && ordinal(&other.tags) == ordinal(&commit.tags)
+                {
                     assert_eq!(other.tags.get(DIGEST), commit.tags.get(DIGEST), "one ordinal for two contents");
                 }
             }
@@ -137,12 +142,16 @@ impl Oracle {
         let made = (commit.tags.get(DIGEST).cloned(), commit.tags.get(REDEPLOY).cloned());
         let after = self.served.map_or(0, |served| served + 1);
         let change = self.changes.iter().enumerate().skip(after).rev().find(|(_, change)| **change == made);
-        match change {
-            Some((index, _)) => self.served = Some(index),
-            None => {
-                assert!(self.excuses > 0, "{} was made for no change: {made:?} of {:?}", commit.deployment_id, self.changes);
-                self.excuses -= 1;
-            }
+        if let Some((index, _)) = change {
+            self.served = Some(index);
+        } else {
+            assert!(
+                self.excuses > 0,
+                "{} was made for no change: {made:?} of {:?}",
+                commit.deployment_id,
+                self.changes
+            );
+            self.excuses -= 1;
         }
     }
 
@@ -153,7 +162,8 @@ impl Oracle {
         }
         let Wanted::Present(_, wanted) = object.wanted() else { return None };
         let ready = object.status.conditions.iter().find(|condition| condition.type_ == "Ready")?;
-        let is = |reason: &str| (ready.reason != reason).then(|| format!("{}, and it should be {reason}", ready.reason));
+        let is =
+            |reason: &str| (ready.reason != reason).then(|| format!("{}, and it should be {reason}", ready.reason));
         let Some(newest) = aws.newest() else {
             return is("Drifted");
         };
@@ -161,12 +171,15 @@ impl Oracle {
             return if ready.reason == "ForeignRevision" { None } else { is("Drifted") };
         }
         let is_handled = object.redeploy_at == object.status.last_handled_redeploy_at;
-        let has_it = newest.tags.get(DIGEST) == Some(&wanted.to_string()) && (object.redeploy_at.is_none() || is_handled);
+        let has_it =
+            newest.tags.get(DIGEST) == Some(&wanted.to_string()) && (object.redeploy_at.is_none() || is_handled);
         match newest.row.status {
             RowStatus::Inactive => is("Drifted"),
             _ if !has_it => Some(format!("{} is not what is wanted: {}", newest.row.deployment_id, ready.reason)),
             RowStatus::Canceled => is("RolloutCanceled"),
-            _ if object.status.deployment_id.as_ref() != Some(&newest.row.deployment_id) => Some("not recorded".to_owned()),
+            _ if object.status.deployment_id.as_ref() != Some(&newest.row.deployment_id) => {
+                Some("not recorded".to_owned())
+            }
             _ => is("Deployed"),
         }
     }

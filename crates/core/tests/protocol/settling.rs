@@ -81,7 +81,9 @@ fn tags(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
 }
 
 #[rstest]
-fn tags_change_in_place_whatever_happens_between_tag_and_untag(#[values(None, Some(Crash::AfterTag))] crash: Option<Crash>) {
+fn tags_change_in_place_whatever_happens_between_tag_and_untag(
+    #[values(None, Some(Crash::AfterTag))] crash: Option<Crash>,
+) {
     let mut world = World::new("A");
     world.change(|object| object.tags = tags(&[("team", "a"), ("line", "1")]));
     world.settle();
@@ -182,7 +184,7 @@ fn not_found_before_a_cancel_is_absence_only_twice_a_minute_apart() {
     world.object.policy = DeletionPolicy::Delete;
     world.settle();
     world.wait(600);
-    world.aws.lag = std::time::Duration::from_secs(3600);
+    world.aws.lag = std::time::Duration::from_hours(1);
     world.delete();
     let began = world.now;
     world.turn(0);

@@ -40,6 +40,7 @@ pub(crate) enum Crash {
 
 /// The object, as the API server or a replica's cache holds it.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "an object has as many yes-or-no fields")]
 pub(crate) struct Object {
     pub(crate) version: u64,
     pub(crate) generation: i64,
@@ -356,7 +357,8 @@ impl World {
     /// The live deployment is ours and holds this content.
     pub(crate) fn assert_live(&self, content: &str) {
         let Object { target, parent, status, .. } = &self.object;
-        let live = self.aws.live_of(target, *parent).unwrap_or_else(|| panic!("nothing is live: {:#?}", self.aws.details));
+        let live =
+            self.aws.live_of(target, *parent).unwrap_or_else(|| panic!("nothing is live: {:#?}", self.aws.details));
         assert_eq!(Some(&live.row.deployment_id), status.deployment_id.as_ref(), "{status:#?}");
         assert_eq!(self.object.content, content);
         assert_eq!(self.ready(), ("True".to_owned(), "Deployed".to_owned()), "{status:#?}");

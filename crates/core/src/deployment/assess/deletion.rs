@@ -54,7 +54,7 @@ pub(super) fn assess(
     if key.is_none() {
         return Deletion::KeyUnknown;
     }
-    if let Some(first) = settle_first(intent, knowledge, now) {
+    if let Some(first) = settle_first(intent, now) {
         return first;
     }
     if suspended {
@@ -85,7 +85,7 @@ pub(super) fn assess(
 }
 
 /// A finalizer stays while a request may be on its way: a create that lands after it is gone would have no owner.
-fn settle_first(intent: &IntentState, knowledge: &Knowledge, now: Timestamp) -> Option<Deletion> {
+fn settle_first(intent: &IntentState, now: Timestamp) -> Option<Deletion> {
     match intent {
         IntentState::None => None,
         IntentState::Landed { .. } | IntentState::Spent => Some(Deletion::Settle),
@@ -94,16 +94,10 @@ fn settle_first(intent: &IntentState, knowledge: &Knowledge, now: Timestamp) -> 
             AfterReply::Read(at) if at > now => Deletion::Wait(at),
             AfterReply::Read(_) => Deletion::Read(deployment_id.clone()),
         }),
-        IntentState::Open(open) => Some(match open.certain_at() {
-            None if open.ineffective => Deletion::Settle,
-            Some(at) if at > now => Deletion::Wait(at),
-            certain => {
-                let certain = certain.unwrap_or(knowledge.since);
-                match &knowledge.look {
-                    Some(look) if look.began_at >= certain => Deletion::Settle,
-                    Some(_) | None => Deletion::Look,
-                }
-            }
+        IntentState::Open(open) => Some(match open.uncertain_until {
+            None => Deletion::Settle,
+            Some(until) if until > now => Deletion::Wait(until),
+            Some(_) => Deletion::Look,
         }),
     }
 }

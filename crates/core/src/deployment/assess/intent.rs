@@ -47,7 +47,7 @@ impl IntentState {
         match self {
             Self::None => false,
             Self::Landed { .. } | Self::Replied { .. } | Self::Spent => true,
-            Self::Open(open) => !open.ineffective && !open.certain,
+            Self::Open(open) => open.uncertain_until.is_some(),
         }
     }
 }
@@ -68,23 +68,13 @@ pub struct OpenIntent {
     pub ineffective: bool,
     /// This process has recorded it and sent nothing.
     pub unsent: bool,
-    /// When the last request ended that may have had an effect.
-    pub last_possible_send: Option<Timestamp>,
-    /// A look has begun after the last such request must have shown.
-    pub certain: bool,
+    /// It may be rebound or given up only by a look that begins after this, when what may be on its way must have shown.
+    pub uncertain_until: Option<Timestamp>,
     /// A look has begun since the last send of this process, and since its start.
     pub looked: bool,
     /// Not to be sent before a look that begins after this: AWS may have forgotten the token, or has refused it after a request
     /// that may still be on its way.
     pub held_until: Option<Timestamp>,
-}
-
-impl OpenIntent {
-    /// When it may be rebound or given up: only after what may be on its way has arrived.
-    #[must_use]
-    pub fn certain_at(&self) -> Option<Timestamp> {
-        self.last_possible_send.filter(|_| !self.ineffective).and_then(|at| at.checked_add(DOUBT).ok())
-    }
 }
 
 pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now: Timestamp) -> IntentState {
@@ -105,24 +95,23 @@ pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowled
         return replied(deployment_id, *replied_at, knowledge, now);
     }
     let unsent = sends.recorded_here && sends.count == 0;
-    let started = knowledge.since.saturating_add(PREDECESSOR_MAY_SEND_FOR).ok();
-    let mut open = OpenIntent {
-        ineffective: unsent || (sends.recorded_here && sends.all_clearly_refused),
-        unsent,
-        last_possible_send: if sends.recorded_here { sends.last_doubtful_at } else { started.max(sends.last_doubtful_at) },
-        certain: false,
-        looked,
-        held_until: forgotten_until(intent, knowledge, now),
-    };
-    let certain_at = open.certain_at();
-    open.certain = certain_at.is_none_or(|at| knowledge.look.as_ref().is_some_and(|look| look.began_at >= at));
+    let ineffective = unsent || (sends.recorded_here && sends.all_clearly_refused);
+    let uncertain_until = if ineffective { None } else { uncertain_until(sends, knowledge) };
+    let mut held_until = forgotten_until(intent, knowledge, now);
     if sends.refused_after_doubt {
-        if looked && open.certain {
+        if looked && uncertain_until.is_none() {
             return IntentState::Spent;
         }
-        open.held_until = open.held_until.max(certain_at);
+        held_until = held_until.max(uncertain_until);
     }
-    IntentState::Open(open)
+    IntentState::Open(OpenIntent { ineffective, unsent, uncertain_until, looked, held_until })
+}
+
+fn uncertain_until(sends: &Sends, knowledge: &Knowledge) -> Option<Timestamp> {
+    let started = knowledge.since.saturating_add(PREDECESSOR_MAY_SEND_FOR).ok();
+    let last_possible_send = sends.last_doubtful_at.max(started.filter(|_| !sends.recorded_here));
+    let shown = last_possible_send?.checked_add(DOUBT).ok()?;
+    knowledge.look.as_ref().is_none_or(|look| look.began_at < shown).then_some(shown)
 }
 
 /// A deployment with the intent's ordinal in its tags: a superseded one settles the intent as well.

@@ -47,10 +47,10 @@ pub(super) fn settle_by_reading(case: &Case<'_>) -> Option<Step> {
     if open.ineffective {
         return Some(close(case));
     }
-    match open.certain_at() {
-        _ if open.certain => identify_rows(case),
-        Some(certain) if certain > case.assessment.now => Some(Step::Rest(Some(certain))),
-        Some(_) | None => Some(Step::Ask(Query::Look)),
+    match open.uncertain_until {
+        None => identify_rows(case),
+        Some(until) if until > case.assessment.now => Some(Step::Rest(Some(until))),
+        Some(_) => Some(Step::Ask(Query::Look)),
     }
 }
 
@@ -113,10 +113,10 @@ fn is_no_longer_wanted(case: &Case<'_>) -> bool {
 
 /// Same ordinal and token, one attempt more: never two changes for one ordinal.
 fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
-    match open.certain_at() {
-        Some(certain) if certain > case.assessment.now => return Step::Rest(Some(certain)),
-        Some(_) if !open.certain => return Step::Ask(Query::Look),
-        Some(_) | None => {}
+    match open.uncertain_until {
+        Some(until) if until > case.assessment.now => return Step::Rest(Some(until)),
+        Some(_) => return Step::Ask(Query::Look),
+        None => {}
     }
     if let Some(step) = look_first(case, open) {
         return step;
