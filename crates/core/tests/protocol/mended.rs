@@ -130,6 +130,7 @@ fn parameters_refused_while_an_earlier_request_may_arrive_do_not_use_up_the_ordi
     world.wait(20);
     world.look_now();
     world.turn(0);
+    world.wait(30);
     world.settle();
     world.assert_live("A");
     assert_eq!(world.made(), 1);
