@@ -40,20 +40,7 @@ impl Publisher<'_> {
         let act = self.act;
         let now = act.all.clock.now();
         let mut after = knowledge.clone();
-        let own = memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
-        match why {
-            Why::Settled | Why::TakenUp => after.settled(own, now),
-            Why::Spent | Why::Closed => after.closed(),
-            Why::Intent => {
-                if let Some(intent) = &memory.intent {
-                    after.intent_recorded(intent.ordinal);
-                }
-            }
-            Why::Rebound | Why::Foreign | Why::Tagged => {}
-        }
-        if why == Why::Spent {
-            after.look = None;
-        }
+        after.remembered(memory, why, now);
         let assessment = assess(act.subject, memory, &after, now);
         let status = summarise(act.subject, memory, &assessment, &self.status.conditions);
         let done = self.put(&status, &mut after).await?;

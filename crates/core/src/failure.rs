@@ -160,14 +160,7 @@ impl Failure {
     /// A failure with these words; they are scrubbed and cut here, so that no way leads around it.
     #[must_use]
     pub fn new(operation: Operation, kind: FailureKind, message: &str) -> Self {
-        Self {
-            operation,
-            kind,
-            code: None,
-            message: scrub(message),
-            request_id: None,
-            retry_after: None,
-        }
+        Self { operation, kind, code: None, message: scrub(message), request_id: None, retry_after: None }
     }
 
     /// What the table says about it.
@@ -254,10 +247,7 @@ mod tests {
         for kind in FailureKind::ALL {
             for operation in Operation::ALL {
                 let text = Failure::new(operation, kind, "").to_string();
-                assert!(
-                    text.contains(operation.name()) && !text.ends_with('.') && !text.contains("::"),
-                    "{text}"
-                );
+                assert!(text.contains(operation.name()) && !text.ends_with('.') && !text.contains("::"), "{text}");
                 assert!(!text.contains(".)"), "{text}");
             }
         }
@@ -265,10 +255,7 @@ mod tests {
 
     #[test]
     fn a_secret_written_straight_into_the_field_is_not_shown() {
-        let failure = Failure {
-            message: "key AKIAIOSFODNN7EXAMPLE".into(),
-            ..denied()
-        };
+        let failure = Failure { message: "key AKIAIOSFODNN7EXAMPLE".into(), ..denied() };
         assert!(!failure.to_string().contains("IOSFODNN7"));
     }
 

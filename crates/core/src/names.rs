@@ -25,7 +25,9 @@ pub enum TargetKind {
 
 /// Why a text is no target ARN.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("'{0}' is not the ARN of an AWS IoT thing or thing group: write arn:aws:iot:REGION:ACCOUNT:thinggroup/NAME or arn:aws:iot:REGION:ACCOUNT:thing/NAME, with the twelve digits of the account")]
+#[error(
+    "'{0}' is not the ARN of an AWS IoT thing or thing group: write arn:aws:iot:REGION:ACCOUNT:thinggroup/NAME or arn:aws:iot:REGION:ACCOUNT:thing/NAME, with the twelve digits of the account"
+)]
 pub struct InvalidTargetArn(pub String);
 
 impl TargetArn {

@@ -46,9 +46,7 @@ pub struct Streak {
 #[must_use]
 pub fn pace(failure: &Failure, streak: Streak, now: Timestamp, jitter: f64) -> Duration {
     let own = pace_of(failure.rule().who, streak, now, jitter);
-    let asked = failure
-        .retry_after
-        .map_or(Duration::ZERO, |asked| asked.min(RETRY_AFTER_LONGEST));
+    let asked = failure.retry_after.map_or(Duration::ZERO, |asked| asked.min(RETRY_AFTER_LONGEST));
     let minimum = match failure.kind {
         FailureKind::DeletionLimit => asked.max(DELETION_LIMIT_WAIT),
         FailureKind::AccessDenied
@@ -78,9 +76,7 @@ pub fn pace_of(who: Who, streak: Streak, now: Timestamp, jitter: f64) -> Duratio
         Who::Person if grace_over(streak.first_failed_at, now) => {
             // As long as it has been stalled already: that doubles, and looks in between, which count as attempts,
             // don't lengthen it.
-            elapsed(streak.first_failed_at, now)
-                .saturating_sub(GRACE)
-                .clamp(STALLED_FIRST, STALLED_LONGEST)
+            elapsed(streak.first_failed_at, now).saturating_sub(GRACE).clamp(STALLED_FIRST, STALLED_LONGEST)
         }
         Who::Person => doubled(PERSON_FIRST, streak.attempts, PERSON_LONGEST),
     };
@@ -99,19 +95,13 @@ fn elapsed(first_failed_at: Timestamp, now: Timestamp) -> Duration {
 }
 
 fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
-    let factor = 1_u32
-        .checked_shl(attempts.saturating_sub(1))
-        .unwrap_or(u32::MAX);
+    let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
     first.saturating_mul(factor).min(longest)
 }
 
 /// A number from 0 to 1, whatever came in.
 fn unit(jitter: f64) -> f64 {
-    if jitter.is_nan() {
-        0.5
-    } else {
-        jitter.clamp(0.0, 1.0)
-    }
+    if jitter.is_nan() { 0.5 } else { jitter.clamp(0.0, 1.0) }
 }
 
 #[cfg(test)]
@@ -133,10 +123,7 @@ mod tests {
         let mut calls = Vec::new();
         while now.as_secs_f64() < until {
             calls.push(now.as_secs_f64());
-            let streak = Streak {
-                attempts: u32::try_from(calls.len()).unwrap(),
-                first_failed_at: start,
-            };
+            let streak = Streak { attempts: u32::try_from(calls.len()).unwrap(), first_failed_at: start };
             now += pace(&failure(kind, None), streak, start + now, jitter);
         }
         calls
@@ -155,18 +142,12 @@ mod tests {
     #[test]
     fn what_a_person_must_fix_ends_at_one_call_in_ten_minutes() {
         let all = calls(FailureKind::AccessDenied, 0.5, 12.0 * 3600.0);
-        let in_a_steady_hour = all
-            .iter()
-            .filter(|at| (7200.0..10_800.0).contains(*at))
-            .count();
+        let in_a_steady_hour = all.iter().filter(|at| (7200.0..10_800.0).contains(*at)).count();
         assert_eq!(in_a_steady_hour, 6);
         // Not slower either: what is healed without a trigger shows within twelve minutes.
         for jitter in [0.0, 1.0] {
             let all = calls(FailureKind::AccessDenied, jitter, 12.0 * 3600.0);
-            assert!(
-                all.windows(2).all(|pair| pair[1] - pair[0] <= 720.01),
-                "{jitter}"
-            );
+            assert!(all.windows(2).all(|pair| pair[1] - pair[0] <= 720.01), "{jitter}");
         }
     }
 
@@ -186,37 +167,18 @@ mod tests {
     #[test]
     fn retry_after_is_a_minimum_and_bounded() {
         let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let first = Streak {
-            attempts: 1,
-            first_failed_at: start,
-        };
-        let wait = |seconds| {
-            pace(
-                &failure(FailureKind::Throttled, Some(seconds)),
-                first,
-                start,
-                0.0,
-            )
-        };
+        let first = Streak { attempts: 1, first_failed_at: start };
+        let wait = |seconds| pace(&failure(FailureKind::Throttled, Some(seconds)), first, start, 0.0);
         assert_eq!(wait(7), Duration::from_secs(7));
         assert_eq!(wait(2_000_000_000), RETRY_AFTER_LONGEST);
-        let late = Streak {
-            attempts: 20,
-            first_failed_at: start,
-        };
-        assert!(
-            pace(&failure(FailureKind::Throttled, Some(7)), late, start, 0.0)
-                > Duration::from_secs(200)
-        );
+        let late = Streak { attempts: 20, first_failed_at: start };
+        assert!(pace(&failure(FailureKind::Throttled, Some(7)), late, start, 0.0) > Duration::from_secs(200));
     }
 
     #[test]
     fn those_told_the_same_retry_after_come_at_different_moments() {
         let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let first = Streak {
-            attempts: 1,
-            first_failed_at: start,
-        };
+        let first = Streak { attempts: 1, first_failed_at: start };
         let told = failure(FailureKind::Throttled, Some(10));
         assert!(pace(&told, first, start, 0.9) > pace(&told, first, start, 0.1));
     }
@@ -224,19 +186,9 @@ mod tests {
     #[test]
     fn a_full_deletion_queue_waits_a_minute_at_least() {
         let start = Timestamp::from_second(1_800_000_000).unwrap();
-        let first = Streak {
-            attempts: 1,
-            first_failed_at: start,
-        };
+        let first = Streak { attempts: 1, first_failed_at: start };
         for jitter in [0.0, 0.5, 1.0] {
-            assert!(
-                pace(
-                    &failure(FailureKind::DeletionLimit, None),
-                    first,
-                    start,
-                    jitter
-                ) >= DELETION_LIMIT_WAIT
-            );
+            assert!(pace(&failure(FailureKind::DeletionLimit, None), first, start, jitter) >= DELETION_LIMIT_WAIT);
         }
     }
 
@@ -247,15 +199,9 @@ mod tests {
         for attempts in [0, 1, 33, u32::MAX] {
             for jitter in [f64::NAN, -1.0, 7.0, f64::INFINITY] {
                 for kind in FailureKind::ALL {
-                    let streak = Streak {
-                        attempts,
-                        first_failed_at: start,
-                    };
+                    let streak = Streak { attempts, first_failed_at: start };
                     let wait = pace(&failure(kind, None), streak, earlier, jitter);
-                    assert!(
-                        wait >= Duration::from_millis(800) && wait <= Duration::from_mins(12),
-                        "{kind:?} {wait:?}"
-                    );
+                    assert!(wait >= Duration::from_millis(800) && wait <= Duration::from_mins(12), "{kind:?} {wait:?}");
                 }
             }
         }

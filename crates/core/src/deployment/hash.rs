@@ -23,8 +23,9 @@ pub fn short_hash(text: &str) -> String {
 pub fn client_token(cluster: &str, key: &Key, ordinal: u64) -> String {
     let parent = key.parent.as_ref().map_or("", |parent| parent.as_str());
     // None of these texts can hold a NUL, so no two different lists run together.
-    let text = ["1", cluster, key.target.account(), key.target.region(), key.target.as_str(), parent, &ordinal.to_string()]
-        .join("\0");
+    let text =
+        ["1", cluster, key.target.account(), key.target.region(), key.target.as_str(), parent, &ordinal.to_string()]
+            .join("\0");
     BASE32_NOPAD.encode(&Sha256::digest(text.as_bytes()))
 }
 

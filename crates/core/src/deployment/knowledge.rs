@@ -8,97 +8,11 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::decide::Why;
+use super::memory::Memory;
+pub use super::rows::{Created, Details, Row, RowFilter, RowPage, RowStatus};
 use super::subject::Claimant;
 use crate::failure::{Failure, FailureKind, Operation};
-
-/// One deployment of a key as `ListDeployments` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Row {
-    /// Its id.
-    pub deployment_id: String,
-    /// Its revision; absent or unreadable counts as 0.
-    pub revision_id: u64,
-    /// When it was created.
-    pub created_at: Timestamp,
-    /// Its status.
-    pub status: RowStatus,
-    /// The thing or thing group, as AWS writes it.
-    pub target_arn: String,
-    /// The parent's thing group.
-    pub parent_target_arn: Option<String>,
-}
-
-/// AWS's `deploymentStatus`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RowStatus {
-    /// In force.
-    Active,
-    /// A thing's deployment that the device carried out.
-    Completed,
-    /// Cancelled, by hand or by abort criteria.
-    Canceled,
-    /// A thing's deployment that failed, or a job that was aborted.
-    Failed,
-    /// Superseded by a newer revision.
-    Inactive,
-    /// A status that this version does not know.
-    Unknown,
-}
-
-impl RowStatus {
-    /// AWS's word for it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Active => "ACTIVE",
-            Self::Completed => "COMPLETED",
-            Self::Canceled => "CANCELED",
-            Self::Failed => "FAILED",
-            Self::Inactive => "INACTIVE",
-            Self::Unknown => "UNKNOWN",
-        }
-    }
-}
-
-/// One deployment as `GetDeployment` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Details {
-    /// What the list shows of it too.
-    pub row: Row,
-    /// Its tags, AWS's own (`aws:…`) included.
-    pub tags: BTreeMap<String, String>,
-    /// Its job, where the target is a thing group.
-    pub iot_job_id: Option<String>,
-    /// The job's ARN.
-    pub iot_job_arn: Option<String>,
-}
-
-/// AWS's answer to `CreateDeployment`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Created {
-    /// The id of the new deployment, or of the one that the token made before.
-    pub deployment_id: String,
-}
-
-/// One page of `ListDeployments`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowPage {
-    /// The deployments.
-    pub rows: Vec<Row>,
-    /// Where the next page starts.
-    pub next_token: Option<String>,
-}
-
-/// Which deployments `ListDeployments` shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowFilter {
-    /// Only those for this target.
-    pub target_arn: Option<String>,
-    /// Only subdeployments of this parent.
-    pub parent_target_arn: Option<String>,
-    /// Only the newest one of each target.
-    pub latest_only: bool,
-}
 
 /// What one process has learnt about one resource.
 #[derive(Clone, Debug)]
@@ -249,7 +163,9 @@ impl Knowledge {
     /// A look is complete. Rows are this key's; their order is made here, because the list's own is not relied on.
     /// `remembered` is the deployment that the status names.
     pub fn looked(&mut self, mut look: Look, remembered: Option<&str>) {
-        look.rows.sort_by(|a, b| (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id)));
+        look.rows.sort_by(|a, b| {
+            (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id))
+        });
         self.missing.retain(|id, _| look.rows.iter().all(|row| row.deployment_id != *id));
         if let Some(id) = remembered.filter(|id| look.rows.iter().all(|row| row.deployment_id != *id)) {
             self.missing.entry(id.to_owned()).or_insert(look.began_at);
@@ -311,10 +227,17 @@ impl Knowledge {
     }
 
     /// A call failed.
-    pub fn failed(&mut self, failure: Failure, now: Timestamp, wait: impl FnOnce(u32, Timestamp) -> Duration, request: Request) {
+    pub fn failed(
+        &mut self,
+        failure: Failure,
+        now: Timestamp,
+        wait: impl FnOnce(u32, Timestamp) -> Duration,
+        request: Request,
+    ) {
         let (attempts, first_at) = match &self.trouble {
-            // Of whatever call: a list and a create that fail in turns are one streak.
-            Some(trouble) if trouble.request == request => {
+            // Of whatever call: a list and a create that fail in turns are one streak. But what a person must mend gets its
+            // two minutes from when it was seen, however long AWS has failed before.
+            Some(trouble) if trouble.request == request && trouble.failure.rule().who == failure.rule().who => {
                 (trouble.attempts.saturating_add(1), trouble.first_at)
             }
             Some(_) | None => (1, now),
@@ -341,8 +264,28 @@ impl Knowledge {
         self.untagged = None;
     }
 
+    /// The status remembers something else: what that makes true, and what it ends.
+    pub fn remembered(&mut self, memory: &Memory, why: Why, at: Timestamp) {
+        match why {
+            Why::Settled | Why::TakenUp => {
+                self.settled(memory.deployment.as_ref().map(|own| own.deployment_id.as_str()), at);
+            }
+            Why::Closed => self.closed(),
+            Why::Spent => {
+                self.closed();
+                self.look = None;
+            }
+            Why::Intent => {
+                if let Some(intent) = &memory.intent {
+                    self.intent_recorded(intent.ordinal);
+                }
+            }
+            Why::Rebound | Why::Foreign | Why::Tagged => {}
+        }
+    }
+
     /// The status names another deployment of ours, or another ordinal: what was known of the change before is over.
-    pub fn settled(&mut self, deployment_id: Option<&str>, at: Timestamp) {
+    fn settled(&mut self, deployment_id: Option<&str>, at: Timestamp) {
         let shown = |look: &Look| look.rows.iter().any(|row| Some(row.deployment_id.as_str()) == deployment_id);
         // A look from before the create would show its deployment as missing.
         self.look = self.look.take().filter(shown);
@@ -355,7 +298,7 @@ impl Knowledge {
     }
 
     /// The open intent is closed: what was known of its sends and of their failures is over.
-    pub fn closed(&mut self) {
+    fn closed(&mut self) {
         self.sends = None;
         self.tagless_since = None;
         self.succeeded(Operation::CreateDeployment);

@@ -10,9 +10,7 @@ use super::revision::{Digest, digest_of_tags};
 use super::subject::Subject;
 use super::tags::{Cause, OwnerTags, user_tags};
 use crate::api::DeletionPolicy;
-use crate::api::status::{
-    AppliedTags, ForeignDeployment, GreengrassDeploymentStatus, IntentStatus, Resolved,
-};
+use crate::api::status::{AppliedTags, ForeignDeployment, GreengrassDeploymentStatus, IntentStatus, Resolved};
 use crate::names::{Key, TargetArn};
 
 /// What the status remembers.
@@ -187,7 +185,12 @@ impl Memory {
 /// The ARN that tags and policies name (Service Authorization Reference, "AWS IoT Greengrass V2": `deployments:ID`).
 #[must_use]
 pub fn deployment_arn(target: &TargetArn, deployment_id: &str) -> String {
-    format!("arn:{}:greengrass:{}:{}:deployments:{deployment_id}", target.partition(), target.region(), target.account())
+    format!(
+        "arn:{}:greengrass:{}:{}:deployments:{deployment_id}",
+        target.partition(),
+        target.region(),
+        target.account()
+    )
 }
 
 fn signed(number: u64) -> i64 {

@@ -11,6 +11,7 @@ pub mod knowledge;
 pub mod memory;
 pub mod request;
 pub mod revision;
+pub mod rows;
 pub mod subject;
 pub mod summarise;
 pub mod tags;

@@ -214,10 +214,7 @@ pub fn request(object: &ObjectName, desired: &Desired, owner: &OwnerTags) -> Dep
         target_arn: key.target.to_string(),
         parent_target_arn: key.parent.as_ref().map(ToString::to_string),
         deployment_name: name.clone().unwrap_or_else(|| object.to_string()),
-        components: components
-            .iter()
-            .map(|(name, component)| (name.clone(), component_request(component)))
-            .collect(),
+        components: components.iter().map(|(name, component)| (name.clone(), component_request(component))).collect(),
         deployment_policies: policies.clone(),
         iot_job_configuration: job.clone(),
         tags: all_tags,
@@ -255,7 +252,9 @@ mod tests {
     fn numbers_that_a_double_cannot_carry_are_noticed() {
         assert!(has_inexact_number(r#"{"a": 123456789012345678901234567890}"#));
         assert!(has_inexact_number(r#"{"a": 0.12345678901234567890}"#));
-        for exact in [r#"{"a": 9223372036854775807}"#, r#"{"a": "123456789012345678901234567890"}"#, r#"{"a": 1.5e3}"#, r"{}"] {
+        for exact in
+            [r#"{"a": 9223372036854775807}"#, r#"{"a": "123456789012345678901234567890"}"#, r#"{"a": 1.5e3}"#, r"{}"]
+        {
             assert!(!has_inexact_number(exact), "{exact}");
         }
     }

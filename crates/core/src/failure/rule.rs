@@ -57,21 +57,11 @@ pub struct Rule {
 }
 
 const fn service(clearly_refused: bool, advice: &'static str) -> Rule {
-    Rule {
-        who: Who::Service,
-        blocking: None,
-        clearly_refused,
-        advice,
-    }
+    Rule { who: Who::Service, blocking: None, clearly_refused, advice }
 }
 
 const fn person(blocking: Blocking, clearly_refused: bool, advice: &'static str) -> Rule {
-    Rule {
-        who: Who::Person,
-        blocking: Some(blocking),
-        clearly_refused,
-        advice,
-    }
+    Rule { who: Who::Person, blocking: Some(blocking), clearly_refused, advice }
 }
 
 impl Rule {
@@ -87,31 +77,25 @@ impl Rule {
             FailureKind::NotFound => not_found(operation),
             FailureKind::Validation => validation(operation),
             // Not among the errors that AWS documents for deployments: whether it comes before any effect is not known.
-            FailureKind::QuotaExceeded => person(
-                Blocking::QuotaExceeded,
-                false,
-                "free or raise the quota of the account that AWS names",
-            ),
-            FailureKind::Throttled => service(
-                true,
-                "the account's rate of API calls is exceeded; the operator slows down and repeats",
-            ),
+            FailureKind::QuotaExceeded => {
+                person(Blocking::QuotaExceeded, false, "free or raise the quota of the account that AWS names")
+            }
+            FailureKind::Throttled => {
+                service(true, "the account's rate of API calls is exceeded; the operator slows down and repeats")
+            }
             FailureKind::DeletionLimit => service(
                 true,
                 "AWS deletes at most ten deployments of an account at a time; the operator repeats in a minute",
             ),
-            FailureKind::Conflict => service(
-                false,
-                "another operation on the same resource is under way; the operator repeats",
-            ),
-            FailureKind::InProgress => service(
-                false,
-                "AWS is still working on the same request; the operator repeats it with the same token",
-            ),
-            FailureKind::Service => service(
-                false,
-                "the fault is AWS's; the operator looks what came of it and repeats",
-            ),
+            FailureKind::Conflict => {
+                service(false, "another operation on the same resource is under way; the operator repeats")
+            }
+            FailureKind::InProgress => {
+                service(false, "AWS is still working on the same request; the operator repeats it with the same token")
+            }
+            FailureKind::Service => {
+                service(false, "the fault is AWS's; the operator looks what came of it and repeats")
+            }
             FailureKind::TimedOut => service(
                 false,
                 "the operator looks what came of it and repeats; if it stays, check the network and AWS's health page",
@@ -130,11 +114,7 @@ impl Rule {
                 true,
                 "give the operator valid credentials: its service account's role, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY; check the node's clock",
             ),
-            FailureKind::Construction => person(
-                Blocking::InvalidSpec,
-                true,
-                "correct the value that is named",
-            ),
+            FailureKind::Construction => person(Blocking::InvalidSpec, true, "correct the value that is named"),
             FailureKind::Fenced => service(true, "another replica leads and goes on with it"),
         }
     }
@@ -154,10 +134,9 @@ const fn not_found(operation: Operation) -> Rule {
         | Operation::CancelDeployment
         | Operation::DeleteDeployment
         | Operation::TagResource
-        | Operation::UntagResource => service(
-            true,
-            "the deployment does not show yet, or is gone; the operator looks again",
-        ),
+        | Operation::UntagResource => {
+            service(true, "the deployment does not show yet, or is gone; the operator looks again")
+        }
     }
 }
 
@@ -167,11 +146,7 @@ const fn validation(operation: Operation) -> Rule {
         | Operation::GetDeployment
         | Operation::ListDeployments
         | Operation::TagResource
-        | Operation::UntagResource => person(
-            Blocking::InvalidSpec,
-            true,
-            "correct what AWS names in the spec",
-        ),
+        | Operation::UntagResource => person(Blocking::InvalidSpec, true, "correct what AWS names in the spec"),
         Operation::CancelDeployment | Operation::DeleteDeployment => person(
             Blocking::DeletionBlocked,
             true,
@@ -197,20 +172,13 @@ pub fn table_markdown() -> String {
             let calls = if operations.len() == Operation::ALL.len() {
                 "every call".to_owned()
             } else {
-                operations
-                    .iter()
-                    .map(|operation| operation.name())
-                    .collect::<Vec<_>>()
-                    .join(", ")
+                operations.iter().map(|operation| operation.name()).collect::<Vec<_>>().join(", ")
             };
             let who = match rule.who {
                 Who::Service => "the service",
                 Who::Person => "a person",
             };
-            let reason = rule.blocking.map_or_else(
-                || "–".to_owned(),
-                |blocking| format!("`{}`", blocking.reason()),
-            );
+            let reason = rule.blocking.map_or_else(|| "–".to_owned(), |blocking| format!("`{}`", blocking.reason()));
             let refused = if rule.clearly_refused { "yes" } else { "no" };
             // Writing to a String can't fail.
             let _ = writeln!(
@@ -236,9 +204,7 @@ const fn codes(kind: FailureKind) -> &'static str {
         FailureKind::DeletionLimit => "ThrottlingException that names DELETION_IN_PROGRESS",
         FailureKind::Conflict => "ConflictException",
         FailureKind::InProgress => "RequestAlreadyInProgressException",
-        FailureKind::Service => {
-            "InternalServerException, ServiceUnavailable, HTTP 5xx, unknown codes"
-        }
+        FailureKind::Service => "InternalServerException, ServiceUnavailable, HTTP 5xx, unknown codes",
         FailureKind::TimedOut => "no answer within 30 s for CreateDeployment, 10 s for the rest",
         FailureKind::Unreachable => "connection refused, reset or not made within 3.1 s, DNS, TLS",
         FailureKind::BadReply => "an answer that is not AWS's JSON",
@@ -281,11 +247,7 @@ mod tests {
         for kind in FailureKind::ALL {
             for operation in Operation::ALL {
                 let rule = Rule::of(kind, operation);
-                assert_eq!(
-                    rule.who == Who::Person,
-                    rule.blocking.is_some(),
-                    "{kind:?} {operation:?}"
-                );
+                assert_eq!(rule.who == Who::Person, rule.blocking.is_some(), "{kind:?} {operation:?}");
             }
         }
     }
@@ -304,11 +266,7 @@ mod tests {
                     | FailureKind::QuotaExceeded
             );
             for operation in Operation::ALL {
-                assert_eq!(
-                    Rule::of(kind, operation).clearly_refused,
-                    !may_have_been,
-                    "{kind:?} {operation:?}"
-                );
+                assert_eq!(Rule::of(kind, operation).clearly_refused, !may_have_been, "{kind:?} {operation:?}");
             }
         }
     }
@@ -319,10 +277,7 @@ mod tests {
             Rule::of(FailureKind::NotFound, Operation::CreateDeployment).blocking,
             Some(Blocking::TargetNotFound)
         );
-        assert_eq!(
-            Rule::of(FailureKind::NotFound, Operation::GetDeployment).who,
-            Who::Service
-        );
+        assert_eq!(Rule::of(FailureKind::NotFound, Operation::GetDeployment).who, Who::Service);
     }
 
     #[test]

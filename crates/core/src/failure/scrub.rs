@@ -21,10 +21,7 @@ const HIDDEN: &str = "[hidden]";
 pub fn scrub(message: &str) -> String {
     let mut line = String::new();
     let mut after_token_name = false;
-    for word in message
-        .split(|c: char| c.is_whitespace() || c.is_control())
-        .filter(|word| !word.is_empty())
-    {
+    for word in message.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
         if !line.is_empty() {
             line.push(' ');
         }
@@ -41,10 +38,7 @@ fn push_word(line: &mut String, word: &str, mut token_follows: bool) -> bool {
             let end = rest.find(|c: char| !is_token_char(c)).unwrap_or(rest.len());
             let (run, tail) = rest.split_at(end);
             // `X-Amz-Security-Token=VALUE` is one run, because `=` also pads base64.
-            match run
-                .split_once('=')
-                .filter(|(name, value)| !value.is_empty() && ends_in_token_name(line, name))
-            {
+            match run.split_once('=').filter(|(name, value)| !value.is_empty() && ends_in_token_name(line, name)) {
                 Some((name, _)) => {
                     line.push_str(name);
                     line.push('=');
@@ -57,8 +51,7 @@ fn push_word(line: &mut String, word: &str, mut token_follows: bool) -> bool {
             rest = tail;
         } else {
             line.push(first);
-            token_follows = token_follows
-                || (matches!(first, ':' | '"' | '\'') && ends_in_token_name(line, ""));
+            token_follows = token_follows || (matches!(first, ':' | '"' | '\'') && ends_in_token_name(line, ""));
             rest = rest.get(first.len_utf8()..).unwrap_or_default();
         }
     }
@@ -70,25 +63,14 @@ fn ends_in_token_name(line: &str, added: &str) -> bool {
     let text = format!("{}{added}", tail(line, 40)).to_ascii_lowercase();
     let name = text.trim_end_matches([':', '=', '"', '\'', ' ']);
     (name.len() < text.len() || !added.is_empty())
-        && [
-            "security-token",
-            "session-token",
-            "session_token",
-            "sessiontoken",
-            "secretaccesskey",
-            "secret_access_key",
-        ]
-        .iter()
-        .any(|secret| name.ends_with(secret))
+        && ["security-token", "session-token", "session_token", "sessiontoken", "secretaccesskey", "secret_access_key"]
+            .iter()
+            .any(|secret| name.ends_with(secret))
 }
 
 /// The last characters of a text.
 fn tail(text: &str, characters: usize) -> &str {
-    let start = text
-        .char_indices()
-        .rev()
-        .nth(characters.saturating_sub(1))
-        .map_or(0, |(at, _)| at);
+    let start = text.char_indices().rev().nth(characters.saturating_sub(1)).map_or(0, |(at, _)| at);
     text.get(start..).unwrap_or_default()
 }
 
@@ -121,9 +103,7 @@ fn key_start(run: &str) -> Option<usize> {
     (0..run.len()).find(|&at| {
         run.get(at..at + 4 + KEY_TAIL).is_some_and(|key| {
             (key.starts_with("AKIA") || key.starts_with("ASIA"))
-                && key
-                    .chars()
-                    .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
+                && key.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit())
         })
     })
 }
@@ -144,27 +124,18 @@ mod tests {
 
     #[test]
     fn access_keys_are_hidden_wherever_they_stand() {
-        assert_eq!(
-            scrub("key AKIAIOSFODNN7EXAMPLE is unknown"),
-            "key [hidden] is unknown"
-        );
+        assert_eq!(scrub("key AKIAIOSFODNN7EXAMPLE is unknown"), "key [hidden] is unknown");
         assert_eq!(
             scrub("Credential=ASIAIOSFODNN7EXAMPLE/20261123/eu-central-1/greengrass/aws4_request"),
             "Credential=[hidden]/20261123/eu-central-1/greengrass/aws4_request"
         );
-        assert_eq!(
-            scrub("(AKIAIOSFODNN7EXAMPLE,AKIAIOSFODNN7EXAMPLE)"),
-            "([hidden],[hidden])"
-        );
+        assert_eq!(scrub("(AKIAIOSFODNN7EXAMPLE,AKIAIOSFODNN7EXAMPLE)"), "([hidden],[hidden])");
     }
 
     #[test]
     fn a_session_token_is_hidden_by_its_name_and_by_its_looks() {
         let token = "IQoJb3JpZ2luX2VjEJr9".replace('_', "/").repeat(15) + "==";
-        assert_eq!(
-            scrub(&format!("token {token} expired")),
-            "token [hidden] expired"
-        );
+        assert_eq!(scrub(&format!("token {token} expired")), "token [hidden] expired");
         for text in [
             "x-amz-security-token:FwoGZXIvYXdz1",
             "x-amz-security-token: FwoGZXIvYXdz1",
@@ -174,10 +145,7 @@ mod tests {
             "{\"SessionToken\": \"FwoGZXIvYXdz1\"}",
         ] {
             let shown = scrub(text);
-            assert!(
-                !shown.contains("FwoGZXIvYXdz1") && shown.contains(HIDDEN),
-                "{text} -> {shown}"
-            );
+            assert!(!shown.contains("FwoGZXIvYXdz1") && shown.contains(HIDDEN), "{text} -> {shown}");
         }
     }
 

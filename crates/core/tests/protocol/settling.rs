@@ -228,3 +228,20 @@ fn a_policy_that_changes_while_the_object_is_deleted_counts(
     assert_eq!(world.aws.details.len(), left);
     assert_eq!(world.aws.details.first().map(|details| details.row.status), status);
 }
+
+#[test]
+fn under_somebody_elses_deployment_one_of_ours_that_aws_still_calls_completed_is_not_cancelled() {
+    let mut world = World::new("A");
+    world.object.policy = DeletionPolicy::Delete;
+    world.settle();
+    let ours = world.object.status.deployment_id.clone().unwrap();
+    world.somebody_deploys();
+    world.set_status(&ours, RowStatus::Completed);
+    world.delete();
+    world.look_now();
+    world.wait(1);
+    world.settle();
+    assert!(!world.object.finalizer);
+    let left: Vec<_> = world.aws.details.iter().map(|details| details.row.status).collect();
+    assert_eq!(left, [RowStatus::Completed, RowStatus::Active]);
+}

@@ -92,6 +92,11 @@ impl World {
                     self.crash = None;
                     return Stepped::Crashed;
                 }
+                if let Change::Create { .. } = change {
+                    let seen = self.replicas[replica].knowledge.live_at;
+                    let age = seen.map(|at| self.now.duration_since(at).as_secs());
+                    assert!(age.is_some_and(|age| age <= 10), "sent {age:?} s after the object itself was seen");
+                }
                 self.call(replica, change, &subject, &memory);
                 let crash = match change {
                     Change::Create { .. } => Crash::AfterCreate,
@@ -197,17 +202,7 @@ impl World {
     fn remember(&mut self, replica: usize, memory: &Memory, why: Why, subject: &Subject<'_>) {
         let now = self.now;
         let mut knowledge = self.replicas[replica].knowledge.clone();
-        let own = memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
-        match why {
-            Why::Settled | Why::TakenUp => knowledge.settled(own, now),
-            Why::Spent => {
-                knowledge.closed();
-                knowledge.look = None;
-            }
-            Why::Closed => knowledge.closed(),
-            Why::Intent => knowledge.intent_recorded(memory.intent.as_ref().unwrap().ordinal),
-            Why::Rebound | Why::Foreign | Why::Tagged => {}
-        }
+        knowledge.remembered(memory, why, now);
         let assessment = assess(subject, memory, &knowledge, now);
         let status = summarise(subject, memory, &assessment, &self.replicas[replica].object.status.conditions);
         let before = std::mem::replace(&mut self.replicas[replica].knowledge, knowledge);

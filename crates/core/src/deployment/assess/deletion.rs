@@ -67,7 +67,18 @@ pub(super) fn assess(
         .as_ref()
         .map(|own| own.deployment_id.as_str())
         .filter(|id| look.rows.iter().all(|row| row.deployment_id != *id));
-    if let Some(step) = newest.and_then(|newest| cancel_newest(newest, subject, knowledge, now)) {
+    // Under somebody else's deployment only what is not in force goes.
+    let may_cancel = match newest.map(|newest| whose(newest, subject, knowledge, now)) {
+        None | Some(Whose::Ours) => true,
+        Some(Whose::Theirs) => false,
+        Some(Whose::Unread) => {
+            return newest.map_or(Deletion::Look, |newest| Deletion::Read(newest.deployment_id.clone()));
+        }
+    };
+    // What is in force is cancelled before anything is deleted.
+    if let Some(newest) = newest.filter(|newest| may_cancel && is_live(newest.status))
+        && let Some(step) = finish(&newest.deployment_id, DeletionPolicy::Cancel, may_cancel, subject, knowledge, now)
+    {
         return step;
     }
     let oldest_first = look.rows.iter().rev().map(|row| row.deployment_id.as_str());
@@ -77,7 +88,7 @@ pub(super) fn assess(
         DeletionPolicy::Delete => oldest_first.chain(unlisted).collect(),
     };
     for id in ids {
-        if let Some(step) = finish(id, policy, subject, knowledge, now) {
+        if let Some(step) = finish(id, policy, may_cancel, subject, knowledge, now) {
             return step;
         }
     }
@@ -102,24 +113,32 @@ fn settle_first(intent: &IntentState, now: Timestamp) -> Option<Deletion> {
     }
 }
 
-/// The live deployment is cancelled first, where it is ours; somebody else's is left alone.
-fn cancel_newest(newest: &Row, subject: &Subject<'_>, knowledge: &Knowledge, now: Timestamp) -> Option<Deletion> {
+/// Who made the newest deployment.
+enum Whose {
+    Ours,
+    Theirs,
+    Unread,
+}
+
+fn whose(newest: &Row, subject: &Subject<'_>, knowledge: &Knowledge, now: Timestamp) -> Whose {
     let id = &newest.deployment_id;
-    if !is_live(newest.status) || knowledge.canceled.contains(id) || knowledge.deleted.contains(id) {
-        return None;
+    // What we have cancelled or deleted was ours when it was read before.
+    if knowledge.canceled.contains(id) || knowledge.deleted.contains(id) {
+        return Whose::Ours;
     }
     match fresh(id, subject, knowledge, now) {
-        Reading::Unread => Some(Deletion::Read(id.clone())),
-        Reading::Gone(_) => finish(id, DeletionPolicy::Cancel, subject, knowledge, now),
-        Reading::There(details) => {
-            (ours(details, subject).is_some() && is_live(details.row.status)).then(|| Deletion::Cancel(id.clone()))
-        }
+        Reading::Unread => Whose::Unread,
+        // Whether it is really gone is found out like for any other.
+        Reading::Gone(_) => Whose::Ours,
+        Reading::There(details) if ours(details, subject).is_some() => Whose::Ours,
+        Reading::There(_) => Whose::Theirs,
     }
 }
 
 fn finish(
     id: &str,
     policy: DeletionPolicy,
+    may_cancel: bool,
     subject: &Subject<'_>,
     knowledge: &Knowledge,
     now: Timestamp,
@@ -141,7 +160,7 @@ fn finish(
             ours(details, subject)?;
             let live = is_live(details.row.status) && !knowledge.canceled.contains(id);
             match (policy, live) {
-                (_, true) => Some(Deletion::Cancel(id.to_owned())),
+                (_, true) => may_cancel.then(|| Deletion::Cancel(id.to_owned())),
                 (DeletionPolicy::Delete, false) => Some(Deletion::Delete(id.to_owned())),
                 (DeletionPolicy::Retain | DeletionPolicy::Cancel, false) => None,
             }
@@ -161,7 +180,9 @@ fn fresh<'a>(id: &str, subject: &Subject<'_>, knowledge: &'a Knowledge, now: Tim
         Some(reading) => match &reading.value {
             None => Reading::Gone(reading.at),
             // Somebody else's stays so: a long history of theirs would else be read round and round.
-            Some(details) if now.duration_since(reading.at) > READING_IS_FRESH_FOR && ours(details, subject).is_some() => {
+            Some(details)
+                if now.duration_since(reading.at) > READING_IS_FRESH_FOR && ours(details, subject).is_some() =>
+            {
                 Reading::Unread
             }
             Some(details) => Reading::There(details),

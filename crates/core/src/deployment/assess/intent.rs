@@ -87,10 +87,8 @@ pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowled
     if is_passed(intent, subject, knowledge) {
         return IntentState::Spent;
     }
-    let looked = knowledge
-        .look
-        .as_ref()
-        .is_some_and(|look| sends.last_ended_at.is_none_or(|ended| look.began_at > ended));
+    let looked =
+        knowledge.look.as_ref().is_some_and(|look| sends.last_ended_at.is_none_or(|ended| look.began_at > ended));
     if let Some((deployment_id, replied_at)) = &sends.reply {
         return replied(deployment_id, *replied_at, knowledge, now);
     }

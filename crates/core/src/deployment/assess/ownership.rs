@@ -85,7 +85,11 @@ impl Ownership {
         match self {
             Self::Unread | Self::Vacant | Self::Unidentified { .. } => true,
             Self::Ours(own) => !own.remembered,
-            Self::Remembered(_) | Self::Doubted(..) | Self::Missing | Self::Foreign { .. } | Self::Overridden { .. } => false,
+            Self::Remembered(_)
+            | Self::Doubted(..)
+            | Self::Missing
+            | Self::Foreign { .. }
+            | Self::Overridden { .. } => false,
         }
     }
 }

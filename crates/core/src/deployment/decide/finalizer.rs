@@ -5,7 +5,8 @@ use crate::api::DeletionPolicy;
 
 /// Before the first write of a policy that has to undo it.
 pub(super) fn require(case: &Case<'_>) -> Option<Step> {
-    (!case.subject.has_finalizer && policy(case)? != DeletionPolicy::Retain).then_some(Step::Write(Change::AddFinalizer))
+    (!case.subject.has_finalizer && policy(case)? != DeletionPolicy::Retain)
+        .then_some(Step::Write(Change::AddFinalizer))
 }
 
 /// Where the policy was changed: `Retain` has nothing to undo, the others have as soon as there is a deployment.

@@ -31,8 +31,7 @@ pub(super) fn settle(case: &Case<'_>) -> Option<Step> {
         }),
         IntentState::Spent => {
             let ordinal = case.memory.intent.as_ref().map_or(0, |intent| intent.ordinal);
-            let memory =
-                Memory { intent: None, ordinal: case.memory.ordinal.max(ordinal), ..case.memory.clone() };
+            let memory = Memory { intent: None, ordinal: case.memory.ordinal.max(ordinal), ..case.memory.clone() };
             Some(Step::Write(Change::Remember(Box::new(memory), Why::Spent)))
         }
     }

@@ -153,9 +153,9 @@ fn next(case: &Case<'_>) -> Step {
 fn calls_aws(step: &Step) -> bool {
     match step {
         Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent)
-        | Step::Write(
-            Change::Create { .. } | Change::Cancel(_) | Change::Delete(_) | Change::Tag | Change::Untag(_),
-        ) => true,
+        | Step::Write(Change::Create { .. } | Change::Cancel(_) | Change::Delete(_) | Change::Tag | Change::Untag(_)) => {
+            true
+        }
         Step::Ask(Query::Object | Query::Claimants)
         | Step::Write(Change::AddFinalizer | Change::RemoveFinalizer { .. } | Change::Remember(..))
         | Step::Rest(_) => false,

@@ -80,8 +80,7 @@ fn next_ordinal(case: &Case<'_>) -> u64 {
 
 /// The present annotation, else the last handled one, else what the newest revision says: a lost status is found again in it.
 fn redeploy(case: &Case<'_>) -> Option<String> {
-    case.subject
-        .redeploy_hash()
-        .or_else(|| case.memory.redeploy_at.as_deref().map(short_hash))
-        .or_else(|| case.assessment.ownership.own().and_then(|own| own.tags.as_ref()).and_then(|tags| tags.redeploy.clone()))
+    case.subject.redeploy_hash().or_else(|| case.memory.redeploy_at.as_deref().map(short_hash)).or_else(|| {
+        case.assessment.ownership.own().and_then(|own| own.tags.as_ref()).and_then(|tags| tags.redeploy.clone())
+    })
 }

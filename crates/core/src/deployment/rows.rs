@@ -1,0 +1,94 @@
+//! Deployments in AWS's words. Pure.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+/// One deployment of a key as `ListDeployments` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Its id.
+    pub deployment_id: String,
+    /// Its revision; absent or unreadable counts as 0.
+    pub revision_id: u64,
+    /// When it was created.
+    pub created_at: Timestamp,
+    /// Its status.
+    pub status: RowStatus,
+    /// The thing or thing group, as AWS writes it.
+    pub target_arn: String,
+    /// The parent's thing group.
+    pub parent_target_arn: Option<String>,
+}
+
+/// AWS's `deploymentStatus`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum RowStatus {
+    /// In force.
+    Active,
+    /// A thing's deployment that the device carried out.
+    Completed,
+    /// Cancelled, by hand or by abort criteria.
+    Canceled,
+    /// A thing's deployment that failed, or a job that was aborted.
+    Failed,
+    /// Superseded by a newer revision.
+    Inactive,
+    /// A status that this version does not know.
+    Unknown,
+}
+
+impl RowStatus {
+    /// AWS's word for it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Completed => "COMPLETED",
+            Self::Canceled => "CANCELED",
+            Self::Failed => "FAILED",
+            Self::Inactive => "INACTIVE",
+            Self::Unknown => "UNKNOWN",
+        }
+    }
+}
+
+/// One deployment as `GetDeployment` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Details {
+    /// What the list shows of it too.
+    pub row: Row,
+    /// Its tags, AWS's own (`aws:…`) included.
+    pub tags: BTreeMap<String, String>,
+    /// Its job, where the target is a thing group.
+    pub iot_job_id: Option<String>,
+    /// The job's ARN.
+    pub iot_job_arn: Option<String>,
+}
+
+/// AWS's answer to `CreateDeployment`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Created {
+    /// The id of the new deployment, or of the one that the token made before.
+    pub deployment_id: String,
+}
+
+/// One page of `ListDeployments`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowPage {
+    /// The deployments.
+    pub rows: Vec<Row>,
+    /// Where the next page starts.
+    pub next_token: Option<String>,
+}
+
+/// Which deployments `ListDeployments` shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowFilter {
+    /// Only those for this target.
+    pub target_arn: Option<String>,
+    /// Only subdeployments of this parent.
+    pub parent_target_arn: Option<String>,
+    /// Only the newest one of each target.
+    pub latest_only: bool,
+}
