@@ -180,3 +180,21 @@ fn missing_credentials_are_named_and_heal_when_they_are_there() {
     world.start_operator();
     world.wait_ready("presses");
 }
+
+#[test]
+fn a_right_that_the_operator_lacks_is_named_and_heals_when_it_is_granted() {
+    let world = World::new("rights");
+    let group = world.group("Presses");
+    let role = world.kubectl(&["get", "rolebinding", "--output=jsonpath={.items[0].roleRef.name}"]).success().unwrap();
+    let rule = |verbs: &str| {
+        let patch = format!(r#"[{{"op":"replace","path":"/rules/0/verbs","value":{verbs}}}]"#);
+        world.kubectl(&["patch", "clusterrole", &role, "--type=json", "--patch", &patch]).success().unwrap();
+    };
+    rule(r#"["get","list","watch"]"#);
+    world.apply(&Manifest::new("presses", &group).with("deletionPolicy", json!("Delete")));
+    let refused = world.wait_for("presses", "False", "ProgressingWithRetry");
+    assert!(message(&refused).contains("cannot patch"), "{}", message(&refused));
+    assert_eq!(world.count("CreateDeployment"), 0);
+    rule(r#"["get","list","watch","patch"]"#);
+    world.wait_ready("presses");
+}

@@ -69,6 +69,7 @@ pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<
 
 async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut Session) -> Rest {
     want_a_look(all, turn, session);
+    session.knowledge.obstacle = None;
     let begun = Instant::now();
     let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
@@ -127,18 +128,28 @@ async fn one_step(
     debug!(step, next = name_of(&next), "decided");
     let act = Act { all, record, subject: &subject, memory: &memory, class: turn.class };
     let publisher = Publisher { act: &act, status: &status };
-    let done = match &next {
+    let outcome = match &next {
         Step::Rest(until) => {
             return Ok(Stepped::Ended(match publisher.publish(&memory, &assessment, &mut session.knowledge).await? {
                 Said::Stands(seen) => rest(all, session, &assessment, *until, seen),
                 Said::Gone => gone(all, record),
             }));
         }
-        Step::Ask(query) => act.ask(query, &mut session.knowledge).await?,
+        Step::Ask(query) => act.ask(query, &mut session.knowledge).await,
         Step::Write(Change::Remember(remembered, why)) => {
-            publisher.remember(remembered, *why, &mut session.knowledge).await?
+            publisher.remember(remembered, *why, &mut session.knowledge).await
         }
-        Step::Write(change) => act.write(change, &mut session.knowledge).await?,
+        Step::Write(change) => act.write(change, &mut session.knowledge).await,
+    };
+    let done = match outcome {
+        Err(ApiError::Denied(answer)) => {
+            session.knowledge.obstacle = Some(answer.clone());
+            let assessment = assess(&subject, &memory, &session.knowledge, now);
+            // Where the status is refused as well there is only the event.
+            let _ = publisher.publish(&memory, &assessment, &mut session.knowledge).await;
+            return Err(ApiError::Denied(answer));
+        }
+        outcome => outcome?,
     };
     Ok(match done {
         Done::Learnt => Stepped::Learnt,

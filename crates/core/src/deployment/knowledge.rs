@@ -49,6 +49,8 @@ pub struct Knowledge {
     pub verified_at: Option<Timestamp>,
     /// The call that fails.
     pub trouble: Option<Trouble>,
+    /// What the API server answered when it refused something that this turn needed.
+    pub obstacle: Option<String>,
     /// Deployments that this process cancelled.
     pub canceled: BTreeSet<String>,
     /// Deployments that this process deleted, or found deleted.
@@ -147,6 +149,7 @@ impl Knowledge {
             tagless_since: None,
             verified_at: None,
             trouble: None,
+            obstacle: None,
             canceled: BTreeSet::new(),
             deleted: BTreeSet::new(),
             tagged: None,

@@ -48,6 +48,8 @@ pub struct Assessment {
     pub tags: Tags,
     /// The call that fails.
     pub blocked: Option<Blocked>,
+    /// What the API server answered when it refused something that must come first.
+    pub obstacle: Option<String>,
     /// Whether a look is asked for that has not begun yet.
     pub look_wanted: bool,
     /// Whether nothing may be written to AWS.
@@ -121,6 +123,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         subdeployments,
         tags,
         blocked,
+        obstacle: knowledge.obstacle.clone(),
         look_wanted: key.is_some() && knowledge.wants_look(),
         suspended,
         verified: now.duration_since(verified_at) < TRUSTED_WITHOUT_VERIFICATION,

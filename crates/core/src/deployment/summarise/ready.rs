@@ -77,6 +77,9 @@ fn changing(scene: &Scene<'_>) -> Ready {
     if let Some(before) = standing(scene) {
         return stands(before);
     }
+    if let Some(obstacle) = &scene.assessment.obstacle {
+        return reconciling(Truth::False, Reason::ProgressingWithRetry, words::obstacle(obstacle));
+    }
     match scene.blocked() {
         Some(blocked @ (Blocked::Service { retrying: true, .. } | Blocked::Person { .. })) => {
             reconciling(Truth::False, Reason::ProgressingWithRetry, words::trouble(blocked))
@@ -143,7 +146,11 @@ fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
         }
         (_, Some(before)) => stands(before),
         (Some(blocked), None) => reconciling(Truth::False, Reason::Removing, words::trouble(blocked)),
-        (None, None) => reconciling(Truth::False, Reason::Removing, words::removing(scene.subject, state)),
+        (None, None) => {
+            let obstacle = scene.assessment.obstacle.as_deref().map(words::obstacle);
+            let message = obstacle.unwrap_or_else(|| words::removing(scene.subject, state));
+            reconciling(Truth::False, Reason::Removing, message)
+        }
     }
 }
 

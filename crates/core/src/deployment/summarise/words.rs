@@ -187,6 +187,13 @@ pub(super) fn failed(memory: &Memory) -> String {
     )
 }
 
+pub(super) fn obstacle(answer: &str) -> String {
+    format!(
+        "the API server refuses what must come first: {answer}; it is tried again: check the rights of the operator's \
+         service account and what admission policies say"
+    )
+}
+
 pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
     let Wanted::Absent { policy, suspended, .. } = subject.wanted else {
         return "the resource is being deleted".to_owned();
