@@ -79,6 +79,22 @@ impl Ownership {
         }
     }
 
+    /// Until when a look that did not show what is remembered says nothing.
+    #[must_use]
+    pub fn doubted_until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Doubted(_, until) => Some(*until),
+            Self::Unread
+            | Self::Remembered(_)
+            | Self::Vacant
+            | Self::Unidentified { .. }
+            | Self::Ours(_)
+            | Self::Missing
+            | Self::Foreign { .. }
+            | Self::Overridden { .. } => None,
+        }
+    }
+
     /// Whether something must be read or taken up before the resource can be called done.
     #[must_use]
     pub fn is_open(&self) -> bool {

@@ -12,43 +12,16 @@ use crate::api::status::ForeignDeployment;
 /// One look serves a decision and its first send for so long.
 pub(super) const LOOK_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
 
-/// Somebody asked for a look, or nothing is known at all.
+/// Somebody asked for a look, nothing is known at all, or the second look at a deployment that did not show is due.
 pub(super) fn wanted_look(case: &Case<'_>) -> Option<Step> {
     let unread = case.assessment.ownership == Ownership::Unread && case.subject.desired().is_some();
-    let suspended = case.assessment.phase == Phase::Suspended && case.knowledge.look.is_none() && unread;
-    let active = unread && !case.assessment.suspended;
-    (case.assessment.look_wanted || suspended || active).then_some(Step::Ask(Query::Look)).or_else(|| doubt_over(case))
-}
-
-/// The second look at a deployment that did not show.
-fn doubt_over(case: &Case<'_>) -> Option<Step> {
-    match &case.assessment.ownership {
-        Ownership::Doubted(_, until) if *until <= case.assessment.now => Some(Step::Ask(Query::Look)),
-        Ownership::Doubted(..)
-        | Ownership::Unread
-        | Ownership::Remembered(_)
-        | Ownership::Vacant
-        | Ownership::Unidentified { .. }
-        | Ownership::Ours(_)
-        | Ownership::Missing
-        | Ownership::Foreign { .. }
-        | Ownership::Overridden { .. } => None,
-    }
+    let doubt_over = case.assessment.ownership.doubted_until().is_some_and(|until| until <= case.assessment.now);
+    (case.assessment.look_wanted || unread || doubt_over).then_some(Step::Ask(Query::Look))
 }
 
 /// When the next thing becomes certain or due by itself.
 pub(super) fn next_doubt(case: &Case<'_>) -> Option<Timestamp> {
-    let certain_at = match &case.assessment.ownership {
-        Ownership::Doubted(_, until) => Some(*until),
-        Ownership::Unread
-        | Ownership::Remembered(_)
-        | Ownership::Vacant
-        | Ownership::Unidentified { .. }
-        | Ownership::Ours(_)
-        | Ownership::Missing
-        | Ownership::Foreign { .. }
-        | Ownership::Overridden { .. } => None,
-    };
+    let certain_at = case.assessment.ownership.doubted_until();
     match case.assessment.sync {
         Sync::DueAt(at) => Some(certain_at.map_or(at, |certain| certain.min(at))),
         Sync::Unknown | Sync::UpToDate | Sync::Due(_) => certain_at,
