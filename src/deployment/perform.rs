@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::deployment::decide::{Change, Query};
+use greengrass_operator_core::deployment::decide::{Change, Query, may_still_go};
 use greengrass_operator_core::deployment::hash::short_hash;
 use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowFilter};
 use greengrass_operator_core::deployment::memory::{Memory, deployment_arn};
@@ -84,23 +84,14 @@ impl Act<'_> {
 
     /// Reads.
     pub(super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        match query {
-            Query::Object => {
-                let before = Some(self.record.resource_version);
-                let live = self.all.objects.get_live(&self.record.name).await?;
-                knowledge.live_at = Some(self.all.clock.now());
-                return Ok(match self.all.store.observe_live(&self.record.name, before, live) {
-                    Some(record) => Done::Wrote(Box::new(Record::clone(&record))),
-                    None => Done::Gone,
-                });
-            }
-            Query::Claimants => return self.claimants(knowledge).await,
-            Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent => {}
-        }
         let Some(key) = self.key() else { return Ok(Done::Learnt) };
         let at = self.all.clock.now();
         let outcome = match query {
-            Query::Object | Query::Claimants => return Ok(Done::Learnt),
+            Query::Object => {
+                let live = reread(self.all, self.record, knowledge).await?;
+                return Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))));
+            }
+            Query::Claimants => return self.claimants(&key, knowledge).await,
             Query::Deployment(id) => return Ok(self.read(&key, id, knowledge).await),
             Query::Look => self.rows(&key, all_of(&key)).await.map(|rows| {
                 let rows = rows
@@ -170,13 +161,12 @@ impl Act<'_> {
         Done::Learnt
     }
 
-    async fn claimants(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let Some(key) = self.key() else { return Ok(Done::Learnt) };
+    async fn claimants(&self, key: &Key, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         let found = self.all.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
         let value = found
             .iter()
             .filter(|record| record.name != self.record.name)
-            .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(&key))
+            .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(key))
             .map(resolve::claimant)
             .collect();
         knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
@@ -232,6 +222,8 @@ impl Act<'_> {
         };
         let greengrass = self.all.aws.greengrass();
         let outcome = match change {
+            // While the permit was waited for it grew too old: it is decided again.
+            Change::Create { .. } if !may_still_go(knowledge, self.all.clock.now()) => Ok(()),
             Change::Create { ordinal, token, request } => {
                 let outcome = greengrass.create_deployment(permit, request, token).await;
                 knowledge.sent(*ordinal, self.all.clock.now(), &outcome);
@@ -330,6 +322,18 @@ impl Act<'_> {
         );
         Done::Learnt
     }
+}
+
+/// The object as the API server itself has it.
+pub(super) async fn reread(
+    all: &Deployments,
+    record: &Record,
+    knowledge: &mut Knowledge,
+) -> Result<Option<Record>, ApiError> {
+    let live = all.objects.get_live(&record.name).await?;
+    knowledge.live_at = Some(all.clock.now());
+    let known = all.store.observe_live(&record.name, Some(record.resource_version), live);
+    Ok(known.map(|known| Record::clone(&known)))
 }
 
 /// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is dropped.

@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
-use super::perform::{Act, Done};
+use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
 use super::session::Session;
 use super::{Deployments, lane, resolve};
@@ -88,7 +88,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
             // What was decided on a stale object was refused: it is decided again on the object itself.
             Err(ApiError::Conflict) if conflicts < CONFLICTS_AT_MOST => {
                 conflicts += 1;
-                match reread(all, &record, session).await {
+                match reread(all, &record, &mut session.knowledge).await {
                     Ok(Some(live)) => record = live,
                     Ok(None) => return gone(all, &record),
                     Err(error) => return refused(all, turn, &record, error).await,
@@ -167,14 +167,6 @@ async fn one_step(
             Stepped::Ended(Rest::back_off(delay, turn.class).having_seen(seen))
         }
     })
-}
-
-/// The object as the API server itself has it.
-async fn reread(all: &Deployments, record: &Record, session: &mut Session) -> Result<Option<Record>, ApiError> {
-    let live = all.objects.get_live(&record.name).await?;
-    session.knowledge.live_at = Some(all.clock.now());
-    let known = all.store.observe_live(&record.name, Some(record.resource_version), live);
-    Ok(known.map(|known| Record::clone(&known)))
 }
 
 /// The API server says that the object is gone. Where the watch has not said so too, it is asked again: not everything that

@@ -1,9 +1,11 @@
 //! Traces in which nothing may be sent, and of what is done beside revisions: tags, requests, deletion.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use greengrass_operator_core::api::DeletionPolicy;
-use greengrass_operator_core::deployment::knowledge::RowStatus;
+use greengrass_operator_core::deployment::decide::may_still_go;
+use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, RowStatus, later};
 use greengrass_operator_core::failure::FailureKind;
 use rstest::rstest;
 
@@ -244,4 +246,24 @@ fn under_somebody_elses_deployment_one_of_ours_that_aws_still_calls_completed_is
     assert!(!world.object.finalizer);
     let left: Vec<_> = world.aws.details.iter().map(|details| details.row.status).collect();
     assert_eq!(left, [RowStatus::Completed, RowStatus::Active]);
+}
+
+#[rstest]
+#[case::both_fresh(0, 0, true)]
+#[case::both_at_the_limit(10, 10, true)]
+#[case::look_too_old(11, 0, false)]
+#[case::object_too_old(0, 11, false)]
+fn a_send_that_waited_for_quota_goes_only_while_what_it_was_decided_on_is_fresh(
+    #[case] look_age: u64,
+    #[case] object_age: u64,
+    #[case] may_go: bool,
+) {
+    let start = World::new("A").now;
+    let now = later(start, Duration::from_mins(1));
+    let ago = |age: u64| later(start, Duration::from_secs(60 - age));
+    let mut knowledge = Knowledge::new(start);
+    assert!(!may_still_go(&knowledge, now), "nothing was read");
+    knowledge.looked(Look { began_at: ago(look_age), resource_version: "1".into(), rows: Vec::new() }, None);
+    knowledge.live_at = Some(ago(object_age));
+    assert_eq!(may_still_go(&knowledge, now), may_go);
 }

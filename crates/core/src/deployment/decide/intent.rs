@@ -1,14 +1,15 @@
 //! Rules: an open intent is settled, closed, rebound or sent; it is never forgotten. Pure.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::super::assess::intent::{AfterReply, DOUBT, OpenIntent};
 use super::super::assess::{IntentState, Ownership, Sync};
 use super::super::hash::client_token;
+use super::super::knowledge::Knowledge;
 use super::super::memory::{Intent, Memory};
 use super::super::revision::{request, request_hash};
 use super::super::tags::{Cause, OwnerTags};
-use super::read::LOOK_IS_FRESH_FOR;
+use super::read::look_is_fresh;
 use super::{Case, Change, Query, Step, Why, finalizer, read, revise};
 
 /// A send goes out only so shortly after the object itself was seen to still show the intent.
@@ -94,8 +95,7 @@ pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
     if is_first_create && case.knowledge.claimants.as_ref().is_none_or(|claimants| claimants.at < intent.started_at) {
         return Some(Step::Ask(Query::Claimants));
     }
-    let seen = case.knowledge.live_at.is_some_and(|at| case.assessment.now.duration_since(at) <= OBJECT_IS_FRESH_FOR);
-    if !seen {
+    if !object_is_fresh(case.knowledge, case.assessment.now) {
         return Some(Step::Ask(Query::Object));
     }
     Some(Step::Write(Change::Create {
@@ -103,6 +103,17 @@ pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
         token: client_token(case.subject.cluster, &desired.key, intent.ordinal),
         request: Box::new(body),
     }))
+}
+
+/// Whether what a send was decided on is still fresh at the moment at which it may go: waiting for quota takes time, in which
+/// the object can be edited and somebody else can deploy.
+#[must_use]
+pub fn may_still_go(knowledge: &Knowledge, now: Timestamp) -> bool {
+    knowledge.look.as_ref().is_some_and(|look| look_is_fresh(look, now)) && object_is_fresh(knowledge, now)
+}
+
+fn object_is_fresh(knowledge: &Knowledge, now: Timestamp) -> bool {
+    knowledge.live_at.is_some_and(|at| now.duration_since(at) <= OBJECT_IS_FRESH_FOR)
 }
 
 /// The newest deployment of ours already is what is wanted.
@@ -150,7 +161,7 @@ fn look_first(case: &Case<'_>, open: &OpenIntent) -> Option<Step> {
         return Some(if until > case.assessment.now { Step::Rest(Some(until)) } else { look });
     }
     let Some(known) = &case.knowledge.look else { return Some(look) };
-    let fresh = case.assessment.now.duration_since(known.began_at) <= LOOK_IS_FRESH_FOR;
+    let fresh = look_is_fresh(known, case.assessment.now);
     match &case.assessment.ownership {
         _ if !fresh || !open.looked => Some(look),
         // What is remembered was recorded after this look.

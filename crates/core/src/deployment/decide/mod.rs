@@ -10,6 +10,7 @@ mod read;
 mod revise;
 mod tags;
 
+pub use intent::may_still_go;
 use jiff::Timestamp;
 
 use super::assess::{Assessment, Phase};

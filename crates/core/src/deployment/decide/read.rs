@@ -3,14 +3,19 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::assess::{Drift, Ownership, Parent, Phase, Sync};
-use super::super::knowledge::RowStatus;
+use super::super::knowledge::{Look, RowStatus};
 use super::super::memory::Memory;
 use super::super::tags::Cause;
 use super::{Case, Change, Query, Step, Why};
 use crate::api::status::ForeignDeployment;
 
 /// One look serves a decision and its first send for so long.
-pub(super) const LOOK_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
+const LOOK_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// Whether a look still serves a decision or a send.
+pub(super) fn look_is_fresh(look: &Look, now: Timestamp) -> bool {
+    now.duration_since(look.began_at) <= LOOK_IS_FRESH_FOR
+}
 
 /// Somebody asked for a look, nothing is known at all, or the second look at a deployment that did not show is due.
 pub(super) fn wanted_look(case: &Case<'_>) -> Option<Step> {

@@ -5,7 +5,7 @@ use super::super::hash::short_hash;
 use super::super::memory::{Intent, Memory};
 use super::super::revision::{request, request_hash};
 use super::super::tags::{Cause, OwnerTags};
-use super::read::LOOK_IS_FRESH_FOR;
+use super::read::look_is_fresh;
 use super::{Case, Change, Query, Step, Why, finalizer, intent};
 
 pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
@@ -22,8 +22,7 @@ pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
         return Some(Step::Rest(Some(*until)));
     }
     let judged = case.knowledge.look.as_ref().is_some_and(|look| {
-        look.resource_version == case.subject.resource_version
-            && case.assessment.now.duration_since(look.began_at) <= LOOK_IS_FRESH_FOR
+        look.resource_version == case.subject.resource_version && look_is_fresh(look, case.assessment.now)
     });
     if !judged {
         return Some(Step::Ask(Query::Look));
