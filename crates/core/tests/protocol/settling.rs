@@ -186,12 +186,12 @@ fn not_found_before_a_cancel_is_absence_only_twice_a_minute_apart() {
     world.object.policy = DeletionPolicy::Delete;
     world.settle();
     world.wait(600);
-    world.aws.lag = std::time::Duration::from_hours(1);
+    world.aws.lag = Duration::from_hours(1);
     world.delete();
     let began = world.now;
     world.turn(0);
     assert!(world.object.finalizer, "reads lag: it may be there");
-    world.aws.lag = std::time::Duration::ZERO;
+    world.aws.lag = Duration::ZERO;
     world.settle();
     assert!(world.object.gone && world.aws.details.is_empty());
     assert!(world.now.duration_since(began).as_secs() >= 59);
