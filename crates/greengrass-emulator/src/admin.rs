@@ -1,4 +1,5 @@
-//! The admin interface under `/_emulator/`: ledger, faults, switches, state, clock. JSON in, JSON out; unsigned. No I/O of its own.
+//! The admin interface under `/_emulator/`: ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out; unsigned. No I/O of
+//! its own.
 
 use std::time::Duration;
 
@@ -9,8 +10,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    deployment::DeploymentStatus, emulator::Emulator, fault::FaultRule, ledger::CallRecord,
-    operation::query_parameters, process::json_response,
+    deployment::DeploymentStatus,
+    emulator::Emulator,
+    fault::FaultRule,
+    fleet::Fleet,
+    ledger::CallRecord,
+    operation::{percent_decoded, query_parameters},
+    process::json_response,
 };
 
 const PREFIX: &str = "/_emulator/";
@@ -34,6 +40,7 @@ struct ClockChange {
 #[derive(Default)]
 struct CallFilter {
     operation: Option<String>,
+    target: Option<String>,
     since: Option<Timestamp>,
     after: Option<u64>,
 }
@@ -44,10 +51,11 @@ impl CallFilter {
         for (name, value) in query_parameters(query).unwrap_or_default() {
             match name.as_str() {
                 "operation" => filter.operation = Some(value),
+                "target" => filter.target = Some(value),
                 "since" => filter.since = Some(value.parse().map_err(bad_request)?),
                 "after" => filter.after = Some(value.parse().map_err(bad_request)?),
                 _ => {
-                    return Err(bad_request(format!("{name}: the filters are operation, since and after")));
+                    return Err(bad_request(format!("{name}: the filters are operation, target, since and after")));
                 }
             }
         }
@@ -56,6 +64,7 @@ impl CallFilter {
 
     fn passes(&self, call: &CallRecord) -> bool {
         self.operation.as_ref().is_none_or(|operation| *operation == call.operation)
+            && self.target.as_deref().is_none_or(|target| call.target_arn.as_deref() == Some(target))
             && self.since.is_none_or(|since| call.time >= since)
             && self.after.is_none_or(|after| call.sequence > after)
     }
@@ -74,7 +83,45 @@ fn shown(value: &impl serde::Serialize) -> Shown {
     serde_json::to_value(value).map_err(|error| (500, error.to_string()))
 }
 
+/// The values of the filters in a query that has no others.
+fn filters<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<String>; N], (u16, String)> {
+    let mut values = names.map(|_| None);
+    for (name, value) in query_parameters(query).unwrap_or_default() {
+        let place = names.iter().zip(values.iter_mut()).find(|(known, _)| **known == name);
+        let (_, place) = place.ok_or_else(|| bad_request(format!("{name}: the filters are {}", names.join(", "))))?;
+        *place = Some(value);
+    }
+    Ok(values)
+}
+
+/// A name in a path.
+fn named(segment: &str) -> Result<String, (u16, String)> {
+    percent_decoded(segment, false).ok_or_else(|| bad_request("the name is no UTF-8"))
+}
+
+fn no_device(name: &str) -> (u16, String) {
+    (404, format!("there is no core device {name}"))
+}
+
 impl Emulator {
+    /// A device whole. The same name may stand in several accounts and regions, which the filters tell apart.
+    fn one_device(&self, segment: &str, query: &str) -> Shown {
+        let name = named(segment)?;
+        let [account, region] = filters(query, ["account", "region"])?;
+        let passes = |device: &Value| {
+            let is = |member: &str, wanted: &Option<String>| {
+                wanted.as_deref().is_none_or(|wanted| device.get(member).and_then(Value::as_str) == Some(wanted))
+            };
+            is("account", &account) && is("region", &region)
+        };
+        let mut devices = self.devices_of_name(&name).into_iter().filter(passes);
+        let device = devices.next().ok_or_else(|| no_device(&name))?;
+        if devices.next().is_some() {
+            return Err((409, format!("{name} is in several accounts or regions: add ?account= and &region=")));
+        }
+        Ok(device)
+    }
+
     /// Answers a request of the admin interface; `None` when it is for a service.
     pub(crate) fn administer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let path = request.uri().path().strip_prefix(PREFIX)?;
@@ -115,6 +162,28 @@ impl Emulator {
                 let removed = id.parse().is_ok_and(|id| self.faults().remove(id));
                 removed.then_some(Value::Null).ok_or_else(|| (404, format!("there is no fault {id}")))
             }
+            ("POST", ["fleet"]) => {
+                let text = std::str::from_utf8(body).map_err(bad_request)?;
+                let fleet = Fleet::from_yaml(text).map_err(bad_request)?;
+                self.add_fleet(&fleet).map(|devices| json!({"devices": devices})).map_err(bad_request)
+            }
+            ("GET", ["devices"]) => {
+                let [group] = filters(query, ["thingGroup"])?;
+                shown(&self.devices(group.as_deref()))
+            }
+            ("GET", ["devices", name]) => self.one_device(name, query),
+            ("POST", ["devices", name]) => {
+                let name = named(name)?;
+                if !self.change_device(&name, read(body)?) {
+                    return Err(no_device(&name));
+                }
+                shown(&self.devices_of_name(&name))
+            }
+            ("GET", ["quotas"]) => shown(&self.quotas()),
+            ("PUT", ["quotas"]) => {
+                self.set_quotas(read(body)?);
+                shown(&self.quotas())
+            }
             ("GET", ["switches"]) => shown(&self.switches()),
             ("PUT", ["switches"]) => {
                 let switches = self.switches().with(&read(body)?).map_err(bad_request)?;
@@ -131,7 +200,7 @@ impl Emulator {
                 let change: ClockChange = read(body)?;
                 self.advance(Duration::from_millis(change.advance_milliseconds))
                     .map(|now| json!({"now": now}))
-                    .ok_or_else(|| (409, "the clock runs by itself: start with --manual-clock to move it".to_owned()))
+                    .ok_or_else(|| (409, "this clock can't be moved".to_owned()))
             }
             ("POST", ["deployments", id, "status"]) => {
                 let change: StatusChange = read(body)?;

@@ -15,17 +15,17 @@ pub trait Clock: fmt::Debug + Send + Sync {
     /// The present time.
     fn now(&self) -> Timestamp;
 
-    /// Moves the clock on, when it is one that a test moves. `None` when it runs by itself.
+    /// Moves the clock on, beyond what it does by itself. `None` when it can't be moved.
     fn advance(&self, by: Duration) -> Option<Timestamp> {
         let _ = by;
         None
     }
 }
 
-/// A time of day that moves with tokio's clock: in real time normally, in virtual time under `tokio::time::pause`.
+/// A time of day that moves with tokio's clock: in real time normally, in virtual time under `tokio::time::pause`. It can be moved on besides.
 #[derive(Debug)]
 pub struct TokioClock {
-    started: Timestamp,
+    started: Mutex<Timestamp>,
     origin: tokio::time::Instant,
 }
 
@@ -33,7 +33,7 @@ impl TokioClock {
     /// A clock that shows `started` now and runs on from there.
     #[must_use]
     pub fn starting_at(started: Timestamp) -> Self {
-        Self { started, origin: tokio::time::Instant::now() }
+        Self { started: Mutex::new(started), origin: tokio::time::Instant::now() }
     }
 
     /// A clock that shows the machine's time of day now and runs on from there.
@@ -46,7 +46,15 @@ impl TokioClock {
 
 impl Clock for TokioClock {
     fn now(&self) -> Timestamp {
-        plus(self.started, self.origin.elapsed())
+        plus(*self.started.lock().unwrap_or_else(PoisonError::into_inner), self.origin.elapsed())
+    }
+
+    fn advance(&self, by: Duration) -> Option<Timestamp> {
+        {
+            let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+            *started = plus(*started, by);
+        }
+        Some(self.now())
     }
 }
 
@@ -88,7 +96,8 @@ mod tests {
         let clock = TokioClock::starting_at(Timestamp::UNIX_EPOCH);
         tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(clock.now().as_second(), 3600);
-        assert_eq!(clock.advance(Duration::from_secs(1)), None);
+        assert_eq!(clock.advance(Duration::from_secs(60)).unwrap().as_second(), 3660);
+        assert_eq!(clock.now().as_second(), 3660);
     }
 
     #[test]

@@ -16,12 +16,15 @@ use crate::{
     error::ServiceError,
     fault::FaultRule,
     fault_rules::{ActiveFault, FaultRules},
+    fleet::{Fleet, FleetError},
     http_client::EmulatorHttpClient,
+    job::ExecutionCounts,
     ledger::{CallRecord, Ledger},
     operation::Operation,
+    quotas::{Meter, Quotas},
     request::of_service,
     scope::Scope,
-    state::{Call, Input, ReadAt, State},
+    state::{Call, DeviceChange, Input, ReadAt, State},
     switches::Switches,
 };
 
@@ -37,6 +40,7 @@ pub struct Emulator {
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_account: String,
+    seed: u64,
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
@@ -47,6 +51,7 @@ pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultRules,
+    pub(crate) meter: Meter,
 }
 
 /// Settings of an [`Emulator`].
@@ -56,11 +61,18 @@ pub struct EmulatorBuilder {
     seed: u64,
     default_account: String,
     switches: Switches,
+    quotas: Quotas,
 }
 
 impl Default for EmulatorBuilder {
     fn default() -> Self {
-        Self { clock: None, seed: 0, default_account: DEFAULT_ACCOUNT.to_owned(), switches: Switches::default() }
+        Self {
+            clock: None,
+            seed: 0,
+            default_account: DEFAULT_ACCOUNT.to_owned(),
+            switches: Switches::default(),
+            quotas: Quotas::default(),
+        }
     }
 }
 
@@ -79,7 +91,7 @@ impl EmulatorBuilder {
         self
     }
 
-    /// What ids follow from: the same seed and the same calls give the same ids. By default 0.
+    /// What ids and the chances of devices follow from: the same seed and the same calls give the same run. By default 0.
     #[must_use]
     pub const fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
@@ -100,6 +112,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// The quotas on calls; by default AWS's own.
+    #[must_use]
+    pub const fn quotas(mut self, quotas: Quotas) -> Self {
+        self.quotas = quotas;
+        self
+    }
+
     /// The emulator.
     #[must_use]
     pub fn build(self) -> Emulator {
@@ -107,11 +126,13 @@ impl EmulatorBuilder {
             state: State::new(self.seed, self.switches),
             ledger: Ledger::default(),
             faults: FaultRules::default(),
+            meter: Meter::new(self.quotas),
         };
         Emulator {
             inner: Arc::new(Inner {
                 clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
                 default_account: self.default_account,
+                seed: self.seed,
                 core: Mutex::new(core),
                 ledger_changed: Notify::new(),
             }),
@@ -147,13 +168,22 @@ impl Emulator {
         self.inner.core.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The state machine, after everything that was due by now.
+    fn current(&self) -> MutexGuard<'_, Core> {
+        let mut core = self.core();
+        // Read under the lock: what happens later has a later time.
+        let now = self.now();
+        core.state.run_until(now);
+        core
+    }
+
     /// The emulator's time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.inner.clock.now()
     }
 
-    /// Moves a [`ManualClock`](crate::ManualClock) on; `None` when the clock is another one.
+    /// Moves the clock on; `None` when it is one that can't be moved. What is due meanwhile happens, each at its own time.
     #[must_use]
     pub fn advance(&self, by: Duration) -> Option<Timestamp> {
         self.inner.clock.advance(by)
@@ -213,6 +243,17 @@ impl Emulator {
         self.core().state.switches = switches;
     }
 
+    /// The quotas as they are.
+    #[must_use]
+    pub fn quotas(&self) -> Quotas {
+        self.core().meter.quotas
+    }
+
+    /// Sets all quotas.
+    pub fn set_quotas(&self, quotas: Quotas) {
+        self.core().meter.quotas = quotas;
+    }
+
     /// Forgets all state, the ledger and the fault rules. Switches, clock and the sequence of ids stay.
     pub fn reset(&self) {
         let mut core = self.core();
@@ -224,7 +265,7 @@ impl Emulator {
     /// All deployments of an account and region, oldest first.
     #[must_use]
     pub fn deployments(&self, account: &str, region: &str) -> Vec<DeploymentRecord> {
-        self.core()
+        self.current()
             .state
             .partition(&Scope::new(account, region))
             .map(crate::state::Partition::records)
@@ -234,21 +275,74 @@ impl Emulator {
     /// A deployment, wherever it is.
     #[must_use]
     pub fn deployment(&self, id: &str) -> Option<DeploymentRecord> {
-        let core = self.core();
-        core.state.find_deployment(id).map(|(_, record)| record)
+        self.current().state.find_deployment(id).map(|(_, record)| record)
     }
 
     /// Sets the status of a deployment, as a device's report or an abort would. False when there is no such deployment.
     #[must_use = "false means that there is no such deployment"]
     pub fn set_deployment_status(&self, id: &str, status: DeploymentStatus) -> bool {
+        let mut core = self.core();
         let now = self.now();
-        self.core().state.force_status(id, status, now)
+        core.state.force_status(id, status, now)
     }
 
-    /// State as JSON: accounts, regions, targets, deployments, things, groups.
+    /// State as JSON: accounts, regions, targets, deployments, jobs, things, groups.
     #[must_use]
     pub fn report(&self) -> Value {
-        self.core().state.report()
+        self.current().state.report()
+    }
+
+    /// Makes what a fleet names, and says how many devices that are.
+    #[expect(clippy::must_use_candidate, reason = "the number is a courtesy")]
+    pub fn add_fleet(&self, fleet: &Fleet) -> Result<u64, FleetError> {
+        let mut core = self.core();
+        let now = self.now();
+        core.state.add_fleet(fleet, self.inner.seed, now)
+    }
+
+    /// The core devices in a few words each: all of them, or those in a thing group and below it.
+    #[must_use]
+    pub fn devices(&self, thing_group: Option<&str>) -> Vec<Value> {
+        let now = self.now();
+        self.current().state.devices(thing_group, now)
+    }
+
+    /// A core device with its components, their configuration, and its deployments. `None` when there is no such device.
+    #[must_use]
+    pub fn device(&self, account: &str, region: &str, name: &str) -> Option<Value> {
+        self.devices_of_name(name).into_iter().find(|device| {
+            let is = |member: &str, text: &str| device.get(member).and_then(Value::as_str) == Some(text);
+            is("account", account) && is("region", region)
+        })
+    }
+
+    pub(crate) fn devices_of_name(&self, name: &str) -> Vec<Value> {
+        let now = self.now();
+        self.current().state.device(name, now)
+    }
+
+    /// Connects or disconnects the devices of a name; `None` leaves that to their behaviour again. False when there is none.
+    #[must_use = "false means that there is no such device"]
+    pub fn connect_device(&self, name: &str, online: Option<bool>) -> bool {
+        self.change_device(name, DeviceChange { online: Some(online), restart: false })
+    }
+
+    /// Restarts the devices of a name: each takes up anew what it works on. False when there is none.
+    #[must_use = "false means that there is no such device"]
+    pub fn restart_device(&self, name: &str) -> bool {
+        self.change_device(name, DeviceChange { online: None, restart: true })
+    }
+
+    pub(crate) fn change_device(&self, name: &str, change: DeviceChange) -> bool {
+        let mut core = self.core();
+        let now = self.now();
+        core.state.change_device(name, change, now)
+    }
+
+    /// How the executions of a job stand, without the delay that DescribeJob has. `None` when there is no such job.
+    #[must_use]
+    pub fn execution_counts(&self, job_id: &str) -> Option<ExecutionCounts> {
+        self.current().state.execution_counts(job_id)
     }
 
     /// Makes a thing group and returns its ARN. Like [`Emulator::perform`], no call in the ledger.
@@ -279,8 +373,9 @@ impl Emulator {
             return Err(ServiceError::validation("the request is no JSON object"));
         };
         let call = Call { scope: scope.clone(), operation, input: Input(input) };
+        let mut core = self.core();
         let now = self.now();
-        let answer = self.core().state.execute(&call, now, ReadAt::Now)?;
+        let answer = core.state.execute(&call, now, ReadAt::Now)?;
         Ok(answer.body.unwrap_or(Value::Null))
     }
 }
@@ -293,7 +388,8 @@ impl Faults<'_> {
     /// Adds a rule after the others, and returns its id.
     #[expect(clippy::must_use_candidate, reason = "few rules are removed one by one")]
     pub fn add(&self, rule: FaultRule) -> u64 {
-        self.0.core().faults.add(rule)
+        let now = self.0.now();
+        self.0.core().faults.add(rule, now)
     }
 
     /// All rules, and how often each has matched and fired.

@@ -75,6 +75,10 @@ pub enum ServiceError {
         /// The `Retry-After` header.
         retry_after_seconds: Option<u32>,
     },
+    /// `ThrottlingException` of DeleteDeployment while ten jobs are being deleted, in the service's own words
+    /// (aws-greengrass-lite, pull request 1144).
+    #[error("ThrottlingException: too many jobs are being deleted")]
+    TooManyDeletions,
     /// An error of `IoT` Core, whose errors have a message and nothing else.
     #[error("{code}: {message}", code = .code.name())]
     Iot {
@@ -106,6 +110,9 @@ pub enum ServiceError {
         /// What was expected.
         message: String,
     },
+    /// The caller's temporary credentials are no longer valid.
+    #[error("ExpiredTokenException")]
+    ExpiredToken,
     /// No operation has this method and path.
     #[error("UnknownOperationException: {what}")]
     UnknownOperation {
@@ -142,6 +149,10 @@ pub enum IotErrorCode {
     ResourceNotFound,
     /// `expectedVersion` is another one.
     VersionConflict,
+    /// The job's status doesn't allow it.
+    InvalidStateTransition,
+    /// Too many of something.
+    LimitExceeded,
 }
 
 impl IotErrorCode {
@@ -150,6 +161,8 @@ impl IotErrorCode {
             Self::InvalidRequest => "InvalidRequestException",
             Self::ResourceNotFound => "ResourceNotFoundException",
             Self::VersionConflict => "VersionConflictException",
+            Self::InvalidStateTransition => "InvalidStateTransitionException",
+            Self::LimitExceeded => "LimitExceededException",
         }
     }
 
@@ -157,7 +170,8 @@ impl IotErrorCode {
         match self {
             Self::InvalidRequest => 400,
             Self::ResourceNotFound => 404,
-            Self::VersionConflict => 409,
+            Self::VersionConflict | Self::InvalidStateTransition => 409,
+            Self::LimitExceeded => 410,
         }
     }
 }
@@ -194,12 +208,13 @@ impl ServiceError {
             Self::Conflict { .. } => "ConflictException",
             Self::RequestAlreadyInProgress => "RequestAlreadyInProgressException",
             Self::AccessDenied { .. } => "AccessDeniedException",
-            Self::Throttling { .. } => "ThrottlingException",
+            Self::Throttling { .. } | Self::TooManyDeletions => "ThrottlingException",
             Self::Iot { code, .. } => code.name(),
             Self::AlreadyExists { .. } => "ResourceAlreadyExistsException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::IncompleteSignature { .. } => "IncompleteSignatureException",
             Self::InvalidSignature { .. } => "InvalidSignatureException",
+            Self::ExpiredToken => "ExpiredTokenException",
             Self::UnknownOperation { .. } => "UnknownOperationException",
             Self::NotImplemented { .. } => "NotImplementedException",
             Self::RequestTooLarge => "RequestEntityTooLargeException",
@@ -215,15 +230,17 @@ impl ServiceError {
             Self::MissingAuthenticationToken
             | Self::IncompleteSignature { .. }
             | Self::InvalidSignature { .. }
+            | Self::ExpiredToken
             | Self::AccessDenied { .. } => 403,
             Self::ResourceNotFound { .. } | Self::UnknownOperation { .. } => 404,
             Self::Conflict { .. } | Self::AlreadyExists { .. } => 409,
             Self::RequestTooLarge => 413,
             // IoT Core's model gives its ThrottlingException status 400.
             Self::Throttling { service, .. } => match service {
-                Service::Greengrass => 429,
+                Service::Greengrass | Service::IotData => 429,
                 Service::Iot => 400,
             },
+            Self::TooManyDeletions => 429,
             Self::Iot { code, .. } => code.status(),
             // Not one of those that SDKs retry.
             Self::NotImplemented { .. } => 501,
@@ -268,13 +285,19 @@ impl ServiceError {
                 "quotaCode": "greengrass-control-plane-rate",
                 "serviceCode": "greengrass",
             }),
-            Self::Throttling { service: Service::Iot, .. } => json!({"message": "Rate exceeded"}),
+            Self::Throttling { service: Service::Iot | Service::IotData, .. } => json!({"message": "Rate exceeded"}),
+            Self::TooManyDeletions => json!({
+                "message": "Exceeded the AWS IoT Jobs service quota for the number of jobs with status DELETION_IN_PROGRESS. Please check number of \
+                            jobs currently being deleted, wait at least one minute, and try again.",
+                "serviceCode": "iot",
+            }),
             Self::AlreadyExists { resource_id, resource_arn } => json!({
                 "message": format!("{resource_arn} already exists with a different configuration"),
                 "resourceId": resource_id,
                 "resourceArn": resource_arn,
             }),
             Self::MissingAuthenticationToken => json!({"message": "Missing Authentication Token"}),
+            Self::ExpiredToken => json!({"message": "The security token included in the request is expired"}),
             Self::UnknownOperation { what } => json!({
                 "message": format!("{what} is no operation of the services that greengrass-emulator knows"),
             }),

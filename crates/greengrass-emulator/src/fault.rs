@@ -19,6 +19,9 @@ pub struct FaultRule {
     /// How many of them it befalls then: one when absent, all when null.
     #[serde(default = "once")]
     pub times: Option<u64>,
+    /// For how many milliseconds after it was added, on the emulator's clock; absent: without end.
+    #[serde(default)]
+    pub lasts_milliseconds: Option<u64>,
     /// What happens.
     pub action: FaultAction,
 }
@@ -76,6 +79,8 @@ pub enum FaultAction {
     },
     /// `AccessDeniedException`, 403.
     AccessDenied,
+    /// `ExpiredTokenException`, 403: the caller's temporary credentials are no longer valid.
+    ExpiredCredentials,
     /// The connection is reset, and nothing was done.
     ResetBefore,
     /// What was asked for is done, then the connection is reset.
@@ -84,7 +89,10 @@ pub enum FaultAction {
     HangBefore,
     /// What was asked for is done, and no answer comes.
     HangAfter,
-    /// A read is answered from an earlier state. Writes are not affected.
+    /// What was asked for is done, and the connection ends in the middle of the answer's body.
+    TruncatedBody,
+    /// A read is answered from an earlier state; `writesAgo` with a large number: from the beginning, when there was nothing. Writes are not
+    /// affected; of jobs, only whether they exist.
     Stale(Staleness),
 }
 
@@ -120,10 +128,12 @@ pub enum FaultKind {
     Throttle,
     Error,
     AccessDenied,
+    ExpiredCredentials,
     ResetBefore,
     ResetAfter,
     HangBefore,
     HangAfter,
+    TruncatedBody,
     Stale,
 }
 
@@ -136,10 +146,12 @@ impl FaultAction {
             Self::Throttle { .. } => FaultKind::Throttle,
             Self::Error { .. } => FaultKind::Error,
             Self::AccessDenied => FaultKind::AccessDenied,
+            Self::ExpiredCredentials => FaultKind::ExpiredCredentials,
             Self::ResetBefore => FaultKind::ResetBefore,
             Self::ResetAfter => FaultKind::ResetAfter,
             Self::HangBefore => FaultKind::HangBefore,
             Self::HangAfter => FaultKind::HangAfter,
+            Self::TruncatedBody => FaultKind::TruncatedBody,
             Self::Stale(_) => FaultKind::Stale,
         }
     }
@@ -149,7 +161,7 @@ impl FaultRule {
     /// A rule for all calls that befalls one.
     #[must_use]
     pub fn new(action: FaultAction) -> Self {
-        Self { matching: FaultMatch::default(), skip: 0, times: once(), action }
+        Self { matching: FaultMatch::default(), skip: 0, times: once(), lasts_milliseconds: None, action }
     }
 
     /// A rule for one operation that befalls one call.
@@ -175,6 +187,12 @@ impl FaultRule {
     #[must_use]
     pub fn always(self) -> Self {
         Self { times: None, ..self }
+    }
+
+    /// Only for so many milliseconds after it was added.
+    #[must_use]
+    pub fn lasting(self, milliseconds: u64) -> Self {
+        Self { lasts_milliseconds: Some(milliseconds), ..self }
     }
 
     /// Only calls whose parameters contain a text.

@@ -1,5 +1,6 @@
 //! Which fault befalls a call: the rules in their order, and how often each has fired. Pure.
 
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -42,6 +43,8 @@ pub struct ActiveFault {
     pub matched: u64,
     /// How many calls it befell.
     pub fired: u64,
+    /// When it ends by itself.
+    pub until: Option<Timestamp>,
     /// The rule.
     pub rule: FaultRule,
 }
@@ -54,9 +57,13 @@ pub(crate) struct FaultRules {
 }
 
 impl FaultRules {
-    pub(crate) fn add(&mut self, rule: FaultRule) -> u64 {
+    pub(crate) fn add(&mut self, rule: FaultRule, now: Timestamp) -> u64 {
         self.last_id += 1;
-        self.rules.push(ActiveFault { id: self.last_id, matched: 0, fired: 0, rule });
+        let until = rule.lasts_milliseconds.map(|milliseconds| {
+            let lasts = SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX));
+            now.checked_add(lasts).unwrap_or(Timestamp::MAX)
+        });
+        self.rules.push(ActiveFault { id: self.last_id, matched: 0, fired: 0, until, rule });
         self.last_id
     }
 
@@ -75,10 +82,11 @@ impl FaultRules {
     }
 
     /// What happens to a call: the first rule that is for it and not exhausted decides. Rules before it that let it pass have counted it.
-    pub(crate) fn befall(&mut self, subject: &Subject<'_>) -> Option<FaultAction> {
+    pub(crate) fn befall(&mut self, subject: &Subject<'_>, now: Timestamp) -> Option<FaultAction> {
         for fault in &mut self.rules {
             let exhausted = fault.rule.times.is_some_and(|times| fault.fired >= times);
-            if exhausted || !fault.rule.matching.matches(subject) {
+            let over = fault.until.is_some_and(|until| now >= until);
+            if exhausted || over || !fault.rule.matching.matches(subject) {
                 continue;
             }
             fault.matched += 1;
@@ -96,6 +104,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
     use crate::fault::{FaultKind, Staleness};
 
     fn befall(rules: &mut FaultRules, operation: Operation, request: &Value) -> Option<FaultKind> {
@@ -107,13 +117,13 @@ mod tests {
             target_arn: request.get("targetArn").and_then(Value::as_str).map(ToOwned::to_owned),
             request,
         };
-        rules.befall(&subject).map(|action| action.kind())
+        rules.befall(&subject, NOW).map(|action| action.kind())
     }
 
     #[test]
     fn a_rule_skips_then_fires_then_is_exhausted() {
         let mut rules = FaultRules::default();
-        rules.add(FaultRule::on(Operation::GetDeployment, FaultAction::ResetAfter).skip(1).times(2));
+        rules.add(FaultRule::on(Operation::GetDeployment, FaultAction::ResetAfter).skip(1).times(2), NOW);
         let fired: Vec<_> =
             (0..4).map(|_| befall(&mut rules, Operation::GetDeployment, &json!({})).is_some()).collect();
         assert_eq!(fired, [false, true, true, false]);
@@ -124,9 +134,9 @@ mod tests {
     #[test]
     fn the_first_rule_that_fits_decides() {
         let mut rules = FaultRules::default();
-        let id = rules.add(FaultRule::new(FaultAction::AccessDenied).containing("canary").always());
-        rules.add(FaultRule::new(FaultAction::ResetBefore).target("arn:x").always());
-        rules.add(FaultRule::new(FaultAction::HangAfter).account("210987654321").always());
+        let id = rules.add(FaultRule::new(FaultAction::AccessDenied).containing("canary").always(), NOW);
+        rules.add(FaultRule::new(FaultAction::ResetBefore).target("arn:x").always(), NOW);
+        rules.add(FaultRule::new(FaultAction::HangAfter).account("210987654321").always(), NOW);
         let create = Operation::CreateDeployment;
         let request = json!({"targetArn": "arn:x", "deploymentName": "a canary"});
         assert_eq!(befall(&mut rules, create, &request), Some(FaultKind::AccessDenied));
@@ -148,5 +158,23 @@ mod tests {
         assert_eq!(always, FaultRule::new(action).always());
         assert!(rule(r#"{"match": {"operaton": "x"}, "action": {"type": "resetAfter"}}"#).is_err());
         assert!(rule(r#"{"action": {"type": "delay", "milliseconds": 5, "at": "reply"}}"#).is_ok());
+    }
+
+    #[test]
+    fn a_rule_can_end_by_itself() {
+        let mut rules = FaultRules::default();
+        rules.add(FaultRule::new(FaultAction::AccessDenied).always().lasting(5000), NOW);
+        let request = json!({});
+        let subject = Subject {
+            service: None,
+            operation: None,
+            account: None,
+            region: None,
+            target_arn: None,
+            request: &request,
+        };
+        let mut befalls = |millisecond| rules.befall(&subject, Timestamp::from_millisecond(millisecond).unwrap());
+        assert_eq!(befalls(4999), Some(FaultAction::AccessDenied));
+        assert_eq!(befalls(5000), None);
     }
 }

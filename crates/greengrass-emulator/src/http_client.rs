@@ -68,6 +68,10 @@ async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, 
             let reset = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by the emulator");
             Err(ConnectorError::io(reset.into()))
         }
+        Reply::Truncated(_) => {
+            let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed in the middle of the answer");
+            Err(ConnectorError::io(cut.into()))
+        }
         Reply::Never => std::future::pending().await,
     }
 }

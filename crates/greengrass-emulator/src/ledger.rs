@@ -33,6 +33,8 @@ pub struct CallRecord {
     pub request_id: String,
     /// The fault that befell it.
     pub fault: Option<FaultKind>,
+    /// The thing or thing group that the call is about: named by it, or by the deployment or job that it names.
+    pub target_arn: Option<String>,
     /// The deployment that it named or created.
     pub deployment_id: Option<String>,
 }
@@ -86,6 +88,7 @@ mod tests {
             error_code: None,
             request_id: String::new(),
             fault: None,
+            target_arn: None,
             deployment_id: None,
         }
     }

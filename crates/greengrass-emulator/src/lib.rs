@@ -5,18 +5,22 @@
 //! Every call is entered in a ledger, faults are scripted by rules, and what AWS does but nobody documents is a [switch](Switches).
 
 mod admin;
+mod behaviour;
 mod clock;
 mod deployment;
 mod emulator;
 mod error;
 mod fault;
 mod fault_rules;
+mod fleet;
 mod http_client;
 mod ids;
+mod job;
 mod ledger;
 mod model;
 mod operation;
 mod process;
+mod quotas;
 mod request;
 mod scope;
 mod server;
@@ -25,18 +29,23 @@ mod signature;
 mod state;
 mod switches;
 
+pub use behaviour::{Availability, Behaviour, Outcome, OutcomeRule, Takes};
 pub use clock::{Clock, ManualClock, TokioClock};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
 pub use error::{FieldError, IotErrorCode, ServiceError, ValidationReason};
 pub use fault::{DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Staleness};
 pub use fault_rules::ActiveFault;
+pub use fleet::{Fleet, FleetAccount, FleetDevices, FleetError, FleetGroup};
 pub use http_client::EmulatorHttpClient;
+pub use job::{ExecutionCounts, ExecutionStatus, JobStatus};
 pub use ledger::CallRecord;
 pub use operation::{Operation, Service};
 pub use process::ConnectionDropped;
+pub use quotas::{QuotaError, Quotas, Rate};
 pub use scope::Scope;
 pub use switches::{
-    Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, ListOrder, PlainList,
-    RevisionsAfterDelete, SwitchError, Switches, TokenReuse, VersionRanges,
+    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
+    ListOrder, PlainList, RemovedConfiguration, RevisionsAfterDelete, RolloutQueues, SwitchDescription, SwitchError,
+    Switches, TokenReuse, VersionRanges,
 };

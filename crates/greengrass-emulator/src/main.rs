@@ -1,10 +1,10 @@
 //! The emulator as a program: command line, logs, signals. I/O.
 
-use std::{io::Write, net::SocketAddr, time::Duration};
+use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
-use clap::Parser;
-use greengrass_emulator::{DEFAULT_ACCOUNT, Emulator, ManualClock, Switches};
+use clap::{CommandFactory, FromArgMatches, Parser};
+use greengrass_emulator::{DEFAULT_ACCOUNT, Emulator, Fleet, ManualClock, Quotas, Switches};
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -15,10 +15,10 @@ use tracing_subscriber::EnvFilter;
 /// How long calls that have arrived may take after a signal to stop. A call that a fault keeps hanging never ends by itself.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// AWS IoT Greengrass V2 on one machine: deployments, tags, things and thing groups, for tests and demonstrations.
+/// AWS IoT Greengrass V2 on one machine: deployments, jobs, things and simulated core devices, for tests and demonstrations.
 ///
 /// Point a client at it with AWS_ENDPOINT_URL. An access key id of twelve digits is the caller's account.
-/// GET /_emulator/calls shows every call.
+/// GET /_emulator/calls shows every call, GET /_emulator/devices/NAME what a device has.
 #[derive(Debug, Parser)]
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "printed by --help")]
@@ -38,6 +38,14 @@ struct Arguments {
     /// Position of a switch, as NAME=POSITION; GET /_emulator/switches shows all. May be repeated; separated by commas in the variable.
     #[arg(long = "switch", env = "GREENGRASS_EMULATOR_SWITCHES", value_name = "NAME=POSITION", value_delimiter = ',')]
     switches: Vec<String>,
+
+    /// A quota on calls, as NAME=RATE: greengrass or jobs, and a number a second or unlimited. May be repeated. By default AWS's own.
+    #[arg(long = "quota", env = "GREENGRASS_EMULATOR_QUOTAS", value_name = "NAME=RATE", value_delimiter = ',')]
+    quotas: Vec<String>,
+
+    /// A fleet to start with, in YAML or JSON: thing groups and core devices with their behaviour. May be repeated.
+    #[arg(long = "fleet", env = "GREENGRASS_EMULATOR_FLEET", value_name = "FILE", value_delimiter = ',')]
+    fleets: Vec<PathBuf>,
 
     /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
     #[arg(long, env = "GREENGRASS_EMULATOR_MANUAL_CLOCK", value_name = "TIME")]
@@ -64,20 +72,55 @@ impl Arguments {
     }
 }
 
+impl Arguments {
+    fn quotas(&self) -> anyhow::Result<Quotas> {
+        self.quotas.iter().try_fold(Quotas::default(), |quotas, flag| {
+            quotas.with_flag(flag).with_context(|| format!("--quota {flag}"))
+        })
+    }
+
+    fn fleets(&self) -> anyhow::Result<Vec<Fleet>> {
+        let read = |file: &PathBuf| {
+            let text = std::fs::read_to_string(file).with_context(|| format!("--fleet {}", file.display()))?;
+            Fleet::from_yaml(&text).with_context(|| format!("--fleet {}", file.display()))
+        };
+        self.fleets.iter().map(read).collect()
+    }
+}
+
+/// The switches as `--help` lists them.
+fn switch_help() -> String {
+    let mut text = "Switches, for what AWS does but doesn't document. The first position is the default:\n".to_owned();
+    for switch in Switches::descriptions() {
+        let default = switch.milliseconds.map(|milliseconds| format!("={milliseconds}")).unwrap_or_default();
+        text += &format!("\n  {}{default}\n      {}\n", switch.name, switch.about.replace('`', ""));
+        for (position, about) in switch.positions {
+            text += &format!("      {position}: {}\n", about.replace('`', ""));
+        }
+    }
+    text
+}
+
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    let arguments = Arguments::parse();
+    let matches = Arguments::command().after_long_help(switch_help()).get_matches();
+    let arguments = Arguments::from_arg_matches(&matches)?;
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let mut builder = Emulator::builder()
         .switches(arguments.switches()?)
+        .quotas(arguments.quotas()?)
         .default_account(&arguments.account)
         .seed(arguments.seed.unwrap_or_else(random_seed));
     if let Some(start) = arguments.manual_clock {
         builder = builder.clock(ManualClock::starting_at(start));
     }
     let emulator = builder.build();
+    for fleet in arguments.fleets()? {
+        let devices = emulator.add_fleet(&fleet).context("--fleet")?;
+        tracing::info!(devices, "fleet");
+    }
 
     let listener =
         TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;

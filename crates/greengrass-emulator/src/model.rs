@@ -2,7 +2,10 @@
 
 mod iot;
 
-use iot::{ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, MEMBERSHIP, NAME};
+use iot::{
+    ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, EXECUTION_STATUS, FORCE, GROUP_ID, JOB_COMMENT, JOB_ID,
+    JOB_REASON, JOB_STATUS, MEMBERSHIP, NAME, NAMESPACE_ID, SHADOW_NAME, TARGET_SELECTION,
+};
 
 use crate::{
     operation::Operation,
@@ -182,6 +185,12 @@ const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
 const PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 100 });
 const REGISTRY_PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 250 });
 
+/// A core device by its thing's name, with pages.
+const DEVICE_NAME: Shape = text(1, 128);
+const CORE_DEVICE: Member = required("coreDeviceThingName", &DEVICE_NAME);
+
+const RUNTIME: Shape = text(1, 255);
+
 const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: 0, max: i64::MAX });
 const NEXT_TOKEN: Member = optional("nextToken", &text(0, ANY));
 
@@ -215,6 +224,18 @@ impl Operation {
                 required("tagKeys", &Shape::List { member: &TAG_KEY, min: 1, max: 200 },),
             ],
             Self::ListTagsForResource => input![required("resourceArn", &RESOURCE_ARN)],
+            Self::ListCoreDevices => input![
+                optional("thingGroupArn", &THING_GROUP_ARN),
+                optional("status", &Shape::Enum(&["HEALTHY", "UNHEALTHY"])),
+                optional("runtime", &RUNTIME),
+                PAGE,
+                NEXT_TOKEN,
+            ],
+            Self::GetCoreDevice => input![CORE_DEVICE],
+            Self::ListEffectiveDeployments => input![CORE_DEVICE, PAGE, NEXT_TOKEN],
+            Self::ListInstalledComponents => {
+                input![CORE_DEVICE, PAGE, NEXT_TOKEN, optional("topologyFilter", &Shape::Enum(&["ALL", "ROOT"]))]
+            }
             Self::CreateThing => &CREATE_THING,
             Self::DescribeThing => input![required("thingName", &NAME)],
             Self::DeleteThing => input![required("thingName", &NAME), EXPECTED_VERSION],
@@ -238,6 +259,45 @@ impl Operation {
             Self::ListThingsInThingGroup => {
                 input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
             }
+            Self::DescribeJob => input![required("jobId", &JOB_ID), optional("beforeSubstitution", &Shape::Boolean)],
+            Self::ListJobs => input![
+                optional("status", &JOB_STATUS),
+                optional("targetSelection", &TARGET_SELECTION),
+                optional("thingGroupName", &NAME),
+                optional("thingGroupId", &GROUP_ID),
+                NAMESPACE_ID,
+                REGISTRY_PAGE,
+                NEXT_TOKEN,
+            ],
+            Self::ListJobExecutionsForJob => {
+                input![required("jobId", &JOB_ID), optional("status", &EXECUTION_STATUS), REGISTRY_PAGE, NEXT_TOKEN]
+            }
+            Self::ListJobExecutionsForThing => input![
+                required("thingName", &NAME),
+                optional("status", &EXECUTION_STATUS),
+                optional("jobId", &JOB_ID),
+                NAMESPACE_ID,
+                REGISTRY_PAGE,
+                NEXT_TOKEN,
+            ],
+            Self::DescribeJobExecution => input![
+                required("thingName", &NAME),
+                required("jobId", &JOB_ID),
+                optional("executionNumber", &Shape::Integer { min: i64::MIN, max: i64::MAX }),
+            ],
+            Self::CancelJob => input![
+                required("jobId", &JOB_ID),
+                optional("reasonCode", &JOB_REASON),
+                optional("comment", &JOB_COMMENT),
+                FORCE,
+            ],
+            Self::DeleteJob => input![required("jobId", &JOB_ID), FORCE, NAMESPACE_ID],
+            Self::GetThingShadow => input![required("thingName", &NAME), optional("name", &SHADOW_NAME)],
+            Self::ListNamedShadowsForThing => input![
+                required("thingName", &NAME),
+                NEXT_TOKEN,
+                optional("pageSize", &Shape::Integer { min: 1, max: 100 }),
+            ],
         }
     }
 }

@@ -16,6 +16,8 @@ pub enum Service {
     Greengrass,
     /// AWS `IoT` Core.
     Iot,
+    /// The data plane of AWS `IoT` Core.
+    IotData,
 }
 
 impl Service {
@@ -25,6 +27,7 @@ impl Service {
         match self {
             Self::Greengrass => "greengrass",
             Self::Iot => "iot",
+            Self::IotData => "iotdata",
         }
     }
 }
@@ -55,6 +58,27 @@ macro_rules! operations {
     };
 }
 
+impl Operation {
+    /// Whether it changes nothing.
+    pub(crate) fn is_a_read(self) -> bool {
+        ["Get", "List", "Describe"].iter().any(|verb| self.name().starts_with(verb))
+    }
+
+    /// Whether it is one of `IoT` Jobs, which has quotas of its own.
+    pub(crate) const fn is_about_jobs(self) -> bool {
+        matches!(
+            self,
+            Self::ListJobs
+                | Self::DescribeJob
+                | Self::DeleteJob
+                | Self::CancelJob
+                | Self::ListJobExecutionsForJob
+                | Self::ListJobExecutionsForThing
+                | Self::DescribeJobExecution
+        )
+    }
+}
+
 // Literal segments stand before those with a parameter where both fit.
 operations! {
     Greengrass:
@@ -65,7 +89,11 @@ operations! {
         CancelDeployment "POST" "/greengrass/v2/deployments/{deploymentId}/cancel",
         TagResource "POST" "/tags/{resourceArn}",
         UntagResource "DELETE" "/tags/{resourceArn}",
-        ListTagsForResource "GET" "/tags/{resourceArn}",;
+        ListTagsForResource "GET" "/tags/{resourceArn}",
+        ListCoreDevices "GET" "/greengrass/v2/coreDevices",
+        GetCoreDevice "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}",
+        ListEffectiveDeployments "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments",
+        ListInstalledComponents "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents",;
     Iot:
         CreateThing "POST" "/things/{thingName}",
         DescribeThing "GET" "/things/{thingName}",
@@ -78,7 +106,17 @@ operations! {
         DescribeThingGroup "GET" "/thing-groups/{thingGroupName}",
         DeleteThingGroup "DELETE" "/thing-groups/{thingGroupName}",
         ListThingGroups "GET" "/thing-groups",
-        ListThingsInThingGroup "GET" "/thing-groups/{thingGroupName}/things",;
+        ListThingsInThingGroup "GET" "/thing-groups/{thingGroupName}/things",
+        ListJobs "GET" "/jobs",
+        DescribeJob "GET" "/jobs/{jobId}",
+        DeleteJob "DELETE" "/jobs/{jobId}",
+        CancelJob "PUT" "/jobs/{jobId}/cancel",
+        ListJobExecutionsForJob "GET" "/jobs/{jobId}/things",
+        ListJobExecutionsForThing "GET" "/things/{thingName}/jobs",
+        DescribeJobExecution "GET" "/things/{thingName}/jobs/{jobId}",;
+    IotData:
+        GetThingShadow "GET" "/things/{thingName}/shadow",
+        ListNamedShadowsForThing "GET" "/api/things/shadow/ListNamedShadowsForThing/{thingName}",;
 }
 
 /// Known by name only, so that the answer can say which operation is missing.
@@ -91,11 +129,7 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("GET", "/greengrass/v2/components/{arn}/versions", "ListComponentVersions"),
     ("GET", "/greengrass/v2/components/{arn}/artifacts/{artifactName}", "GetComponentVersionArtifact"),
     ("POST", "/greengrass/v2/resolveComponentCandidates", "ResolveComponentCandidates"),
-    ("GET", "/greengrass/v2/coreDevices", "ListCoreDevices"),
-    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "GetCoreDevice"),
     ("DELETE", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "DeleteCoreDevice"),
-    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments", "ListEffectiveDeployments"),
-    ("GET", "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents", "ListInstalledComponents"),
     (
         "GET",
         "/greengrass/v2/coreDevices/{coreDeviceThingName}/associatedClientDevices",
@@ -116,15 +150,8 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("GET", "/greengrass/servicerole", "GetServiceRoleForAccount"),
     ("PUT", "/greengrass/servicerole", "AssociateServiceRoleToAccount"),
     ("DELETE", "/greengrass/servicerole", "DisassociateServiceRoleFromAccount"),
-    ("GET", "/jobs", "ListJobs"),
     ("PUT", "/jobs/{jobId}", "CreateJob"),
-    ("GET", "/jobs/{jobId}", "DescribeJob"),
     ("PATCH", "/jobs/{jobId}", "UpdateJob"),
-    ("DELETE", "/jobs/{jobId}", "DeleteJob"),
-    ("PUT", "/jobs/{jobId}/cancel", "CancelJob"),
-    ("GET", "/jobs/{jobId}/things", "ListJobExecutionsForJob"),
-    ("GET", "/things/{thingName}/jobs", "ListJobExecutionsForThing"),
-    ("GET", "/things/{thingName}/jobs/{jobId}", "DescribeJobExecution"),
     ("PATCH", "/things/{thingName}", "UpdateThing"),
     ("PATCH", "/thing-groups/{thingGroupName}", "UpdateThingGroup"),
     ("PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"),
@@ -187,7 +214,7 @@ pub(crate) fn query_parameters(query: &str) -> Option<Vec<(String, String)>> {
 }
 
 /// A `%` that is not followed by two hexadecimal digits stands for itself.
-fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
+pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -228,8 +255,8 @@ mod tests {
 
     #[test]
     fn an_unknown_operation_is_named() {
-        let error = Route::find("GET", "/greengrass/v2/coreDevices").unwrap_err();
-        assert_eq!(error, ServiceError::NotImplemented { operation: "ListCoreDevices" });
+        let error = Route::find("GET", "/greengrass/v2/components").unwrap_err();
+        assert_eq!(error, ServiceError::NotImplemented { operation: "ListComponents" });
         let error = Route::find("PUT", "/greengrass/v2/deployments").unwrap_err();
         assert!(error.to_string().contains("PUT /greengrass/v2/deployments"));
         assert!(Route::find("GET", "/greengrass/v2/deployments//").is_err());

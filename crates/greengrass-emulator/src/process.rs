@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use tracing::{debug, info};
 
@@ -26,6 +26,8 @@ pub(crate) enum Reply {
     Response(Response<Bytes>),
     /// The connection is reset.
     Dropped,
+    /// The connection ends in the middle of the body.
+    Truncated(Response<Bytes>),
     /// Nothing, ever.
     Never,
 }
@@ -68,8 +70,12 @@ impl Emulator {
         // Read under the lock: times in the ledger never go back.
         let time = self.now();
         let request_id = core.state.ids.next(IdKind::Request).to_string();
-        let fault = core.befall(&request);
-        let Request { scope, service, operation: _, name, parameters, call } = request;
+        let target_arn = core.target_of(&request);
+        let fault = core.befall(&request, target_arn.clone(), time);
+        let Request { scope, service, operation: _, name, parameters, mut call } = request;
+        if fault.is_none() {
+            call = call.and_then(|call| core.within_quota(call, time));
+        }
         let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
         let (account, region) = scope.map(|scope| (scope.account, scope.region)).unzip();
         debug!(operation = name, account, region, request_id, ?fault, "call");
@@ -80,6 +86,7 @@ impl Emulator {
             region,
             service,
             operation: name,
+            target_arn,
             deployment_id: text("deploymentId"),
             request: parameters,
             status: None,
@@ -126,6 +133,7 @@ impl Emulator {
                 &entered,
                 ServiceError::AccessDenied { message: "User is not authorized to perform this action".to_owned() },
             ),
+            FaultAction::ExpiredCredentials => self.refuse(&entered, ServiceError::ExpiredToken),
             FaultAction::ResetBefore => Reply::Dropped,
             FaultAction::ResetAfter => {
                 self.finish(&entered, ReadAt::Now);
@@ -136,13 +144,17 @@ impl Emulator {
                 self.finish(&entered, ReadAt::Now);
                 Reply::Never
             }
+            FaultAction::TruncatedBody => match self.finish(&entered, ReadAt::Now) {
+                Reply::Response(response) => Reply::Truncated(response),
+                other => other,
+            },
             FaultAction::Stale(staleness) => {
                 let read_at = match staleness {
                     Staleness::WritesAgo(writes) => ReadAt::WritesAgo(*writes),
                     Staleness::MillisecondsAgo(milliseconds) => {
                         let ago = SignedDuration::from_millis(i64::try_from(*milliseconds).unwrap_or(i64::MAX));
                         let time = self.now().checked_sub(ago);
-                        ReadAt::Time(time.unwrap_or(jiff::Timestamp::MIN))
+                        ReadAt::Time(time.unwrap_or(Timestamp::MIN))
                     }
                 };
                 self.finish(&entered, read_at)
@@ -207,13 +219,23 @@ impl Emulator {
 }
 
 impl Core {
-    fn befall(&mut self, request: &Request) -> Option<FaultAction> {
+    fn within_quota(&mut self, call: Call, now: Timestamp) -> Result<Call, ServiceError> {
+        self.meter.take(&call.scope, call.operation, now).map_err(|seconds| ServiceError::Throttling {
+            service: call.operation.service(),
+            retry_after_seconds: Some(seconds),
+        })?;
+        Ok(call)
+    }
+
+    /// The target that a request names, by itself or by a deployment or job of its.
+    fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
-        let named = || {
-            let (_, record) = self.state.find_deployment(parameter("deploymentId")?)?;
-            Some(record.target_arn)
-        };
-        let target_arn = parameter("targetArn").map(ToOwned::to_owned).or_else(named);
+        let of_deployment = || Some(self.state.find_deployment(parameter("deploymentId")?)?.1.target_arn);
+        let of_job = || self.state.target_of_job(parameter("jobId")?);
+        parameter("targetArn").map(ToOwned::to_owned).or_else(of_deployment).or_else(of_job)
+    }
+
+    fn befall(&mut self, request: &Request, target_arn: Option<String>, now: Timestamp) -> Option<FaultAction> {
         let scope = request.scope.as_ref();
         let subject = Subject {
             service: request.service,
@@ -223,7 +245,7 @@ impl Core {
             target_arn,
             request: &request.parameters,
         };
-        self.faults.befall(&subject)
+        self.faults.befall(&subject, now)
     }
 }
 

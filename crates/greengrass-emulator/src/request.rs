@@ -25,7 +25,10 @@ pub(crate) struct Request {
 }
 
 /// Query parameters that the models declare as numbers.
-const NUMBERS: &[&str] = &["maxResults", "expectedVersion"];
+const NUMBERS: &[&str] = &["maxResults", "expectedVersion", "executionNumber", "pageSize"];
+
+/// Query parameters that the models declare as booleans.
+const BOOLEANS: &[&str] = &["force", "beforeSubstitution", "recursive"];
 
 impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
@@ -81,7 +84,7 @@ fn cannot_parse(message: String) -> ServiceError {
 /// `IoT` Core has no `ValidationException`.
 pub(crate) fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
     match (operation.service(), error) {
-        (Service::Iot, ServiceError::Validation { message, .. }) => {
+        (Service::Iot | Service::IotData, ServiceError::Validation { message, .. }) => {
             ServiceError::iot(crate::error::IotErrorCode::InvalidRequest, message)
         }
         (_, error) => error,
@@ -116,8 +119,7 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
                     }
                     continue;
                 }
-                let number = value.parse::<Number>().ok().filter(|_| NUMBERS.contains(&name.as_str()));
-                parameters.insert(name, number.map_or_else(|| Value::from(value), Value::from));
+                parameters.insert(name.clone(), of_query(&name, value));
             }
         }
     }
@@ -125,6 +127,13 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
         parameters.insert(name.to_owned(), Value::from(value));
     }
     (Value::Object(parameters), problem)
+}
+
+/// A query parameter as the type that the models declare; a text when it doesn't look like one.
+fn of_query(name: &str, value: String) -> Value {
+    let number = value.parse::<Number>().ok().filter(|_| NUMBERS.contains(&name)).map(Value::from);
+    let boolean = value.parse::<bool>().ok().filter(|_| BOOLEANS.contains(&name)).map(Value::from);
+    number.or(boolean).unwrap_or_else(|| Value::from(value))
 }
 
 #[cfg(test)]

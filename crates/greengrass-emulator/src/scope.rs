@@ -51,6 +51,17 @@ impl Scope {
         self.iot_arn(&format!("job/{id}"))
     }
 
+    /// A revision of a target as devices name it: aws-greengrass-component-common, `configurationArn`.
+    pub(crate) fn configuration_arn(&self, target_arn: &str, revision: u64) -> String {
+        let target = target_arn.splitn(6, ':').nth(5).unwrap_or_default();
+        format!(
+            "arn:{}:greengrass:{}:{}:configuration:{target}:{revision}",
+            self.partition(),
+            self.region,
+            self.account
+        )
+    }
+
     /// The ARN by which a deployment is tagged, from the Service Authorization Reference of `greengrassv2`: `deployments:ID`, with a colon.
     #[must_use]
     pub fn deployment_arn(&self, id: &str) -> String {

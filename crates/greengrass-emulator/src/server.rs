@@ -16,7 +16,8 @@ use axum::{
     extract::connect_info::Connected,
     serve::{IncomingStream, Listener},
 };
-use http::{Request, Response, StatusCode};
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -64,6 +65,7 @@ impl Emulator {
         };
         match self.answer(Request::from_parts(parts, body)).await {
             Reply::Response(response) => response.map(Body::from),
+            Reply::Truncated(response) => truncated(response),
             Reply::Never => std::future::pending().await,
             Reply::Dropped => {
                 if let Some(connection) = connection {
@@ -76,6 +78,15 @@ impl Emulator {
             }
         }
     }
+}
+
+/// A response that announces its whole length and ends halfway: hyper closes the connection then.
+fn truncated(response: Response<Bytes>) -> Response<Body> {
+    let (mut parts, body) = response.into_parts();
+    parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
+    let half = body.slice(..body.len() / 2);
+    let frames = [Ok(half), Err(io::Error::from(io::ErrorKind::UnexpectedEof))];
+    Response::from_parts(parts, Body::from_stream(futures::stream::iter(frames)))
 }
 
 /// The handle by which a request's handler resets the connection that the request came over.

@@ -3,51 +3,153 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// One position for each behaviour of the service that no public document settles.
-///
-/// A tool that has to work against the real service should pass its tests with every switch in every position.
-/// In JSON, and in `--switch NAME=POSITION`, names and positions are in camelCase.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
-pub struct Switches {
+/// What a switch is for, and where it can stand: what `--help` and the documentation say.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SwitchDescription {
+    /// Its name.
+    pub name: String,
+    /// The behaviour that it is about.
+    pub about: String,
+    /// Its positions by name, and what they mean; the first is the default. Empty for a time.
+    pub positions: Vec<(String, String)>,
+    /// The default of a time, in milliseconds.
+    pub milliseconds: Option<u64>,
+}
+
+/// The names of serde's `camelCase`.
+fn camel_case(name: &str) -> String {
+    let mut words = name.split('_');
+    let first = words.next().unwrap_or_default().to_lowercase();
+    words.fold(first, |name, word| {
+        let (initial, rest) = word.split_at_checked(1).unwrap_or_default();
+        name + &initial.to_uppercase() + rest
+    })
+}
+
+/// The text of a documentation comment in one line.
+fn one_line(lines: &[&str]) -> String {
+    lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ")
+}
+
+macro_rules! switches {
+    (
+        positions { $($(#[doc = $doc:literal])+ $name:ident: $positions:ident,)+ }
+        milliseconds { $($(#[doc = $time_doc:literal])+ $time:ident = $default:literal,)+ }
+    ) => {
+        /// One position for each behaviour of the service that no public document settles.
+        ///
+        /// A tool that has to work against the real service should pass its tests with every switch in every position.
+        /// In JSON, and in `--switch NAME=POSITION`, names and positions are in camelCase.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+        pub struct Switches {
+            $($(#[doc = $doc])+ pub $name: $positions,)+
+            $($(#[doc = $time_doc])+ pub $time: u64,)+
+        }
+
+        impl Default for Switches {
+            fn default() -> Self {
+                Self { $($name: $positions::default(),)+ $($time: $default,)+ }
+            }
+        }
+
+        impl Switches {
+            /// All switches, with their positions.
+            #[must_use]
+            pub fn descriptions() -> Vec<SwitchDescription> {
+                vec![
+                    $(SwitchDescription {
+                        name: camel_case(stringify!($name)),
+                        about: one_line(&[$($doc),+]),
+                        positions: $positions::descriptions(),
+                        milliseconds: None,
+                    },)+
+                    $(SwitchDescription {
+                        name: camel_case(stringify!($time)),
+                        about: one_line(&[$($time_doc),+]),
+                        positions: Vec::new(),
+                        milliseconds: Some($default),
+                    },)+
+                ]
+            }
+        }
+    };
+}
+
+switches! {
+    positions {
     /// `CancelDeployment` of a revision that a newer one has replaced.
-    pub cancel_inactive: CancelInactive,
+    cancel_inactive: CancelInactive,
     /// The error of `DeleteDeployment` for a deployment that was not cancelled.
-    pub delete_before_cancel: ErrorClass,
+    delete_before_cancel: ErrorClass,
     /// A client token that is known, with other parameters.
-    pub token_reuse: TokenReuse,
+    token_reuse: TokenReuse,
     /// `iotJobConfiguration` on a thing, which has no job. An empty one is accepted always: AWS's own CLI example sends it.
-    pub thing_job_configuration: Acceptance,
+    thing_job_configuration: Acceptance,
     /// A `componentVersion` that is no exact `SemVer` version. Devices parse it as one, so a range that is accepted fails there.
-    pub version_ranges: VersionRanges,
+    version_ranges: VersionRanges,
     /// The error for a thing group that is used as a subdeployment of a second parent.
-    pub bound_to_other_parent: BoundToOtherParent,
+    bound_to_other_parent: BoundToOtherParent,
     /// The status of subdeployments after a new revision of their parent.
-    pub ended_subdeployment: EndedSubdeployment,
+    ended_subdeployment: EndedSubdeployment,
     /// A subdeployment whose parent has no deployment yet.
-    pub parent_without_deployment: Acceptance,
+    parent_without_deployment: Acceptance,
     /// The revision counter of a target whose revisions are all deleted.
-    pub revisions_after_delete: RevisionsAfterDelete,
+    revisions_after_delete: RevisionsAfterDelete,
     /// Whether `ListDeployments` without `parentTargetArn` shows subdeployments.
-    pub plain_list: PlainList,
+    plain_list: PlainList,
     /// The order of `ListDeployments`.
-    pub list_order: ListOrder,
+    list_order: ListOrder,
+    /// The status of a deployment whose rollout was stopped by an abort criterion.
+    aborted_deployment: AbortedDeployment,
+    /// Whether things have executions, QUEUED, before the rollout reaches them.
+    rollout_queues: RolloutQueues,
+    /// Whether calls that can name a namespace must do so to find Greengrass's jobs: ListJobs, ListJobExecutionsForThing, DeleteJob.
+    job_namespace: JobNamespace,
+    /// What devices do with the configuration of a component that they remove.
+    removed_component_configuration: RemovedConfiguration,
+    }
+    milliseconds {
+    /// For how many milliseconds after its creation the counts of a job are all zero.
+    job_counts_delay_ms = 2_000,
+    /// For how many milliseconds a job is `DELETION_IN_PROGRESS`.
+    job_deletion_ms = 6_000,
     /// For how many milliseconds `GetDeployment`, Cancel, Delete and the tag operations don't know a new deployment.
-    pub get_visibility_delay_ms: u64,
+    get_visibility_delay_ms = 0,
     /// For how many milliseconds `ListDeployments` doesn't show a new deployment. What it did to others shows at once.
-    pub list_visibility_delay_ms: u64,
+    list_visibility_delay_ms = 0,
+    }
 }
 
 macro_rules! positions {
-    ($($(#[$doc:meta])* $name:ident { $(#[$first_doc:meta])* $first:ident, $($(#[$other_doc:meta])* $other:ident),+ $(,)? })+) => {$(
-        $(#[$doc])*
+    ($(
+        $(#[doc = $doc:literal])+
+        $name:ident {
+            $(#[doc = $first_doc:literal])+ $first:ident,
+            $($(#[doc = $other_doc:literal])+ $other:ident),+ $(,)?
+        }
+    )+) => {$(
+        $(#[doc = $doc])+
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
         #[serde(rename_all = "camelCase")]
         pub enum $name {
-            $(#[$first_doc])*
+            $(#[doc = $first_doc])+
             #[default]
             $first,
-            $($(#[$other_doc])* $other,)+
+            $($(#[doc = $other_doc])+ $other,)+
+        }
+
+        impl $name {
+            fn descriptions() -> Vec<(String, String)> {
+                let position = |name: &str, about: &[&str]| {
+                    let (initial, rest) = name.split_at_checked(1).unwrap_or_default();
+                    (initial.to_lowercase() + rest, one_line(about))
+                };
+                vec![
+                    position(stringify!($first), &[$($first_doc),+]),
+                    $(position(stringify!($other), &[$($other_doc),+]),)+
+                ]
+            }
         }
     )+};
 }
@@ -118,6 +220,34 @@ positions! {
         /// It shows only deployments without parent.
         HidesSubdeployments,
     }
+    /// Positions of [`Switches::aborted_deployment`].
+    AbortedDeployment {
+        /// CANCELED, as its job.
+        Canceled,
+        /// FAILED.
+        Failed,
+    }
+    /// Positions of [`Switches::rollout_queues`].
+    RolloutQueues {
+        /// A thing gets its execution when the rollout reaches it.
+        AsItGoes,
+        /// All things have theirs from the beginning; the rollout tells devices of them.
+        AtOnce,
+    }
+    /// Positions of [`Switches::job_namespace`].
+    JobNamespace {
+        /// Without a namespace, jobs of all namespaces are found.
+        Optional,
+        /// Without a namespace, only jobs without one are found.
+        Required,
+    }
+    /// Positions of [`Switches::removed_component_configuration`].
+    RemovedConfiguration {
+        /// They forget it, as the nucleus does.
+        Forgotten,
+        /// They keep it for the day when the component comes back.
+        Kept,
+    }
     /// Positions of [`Switches::list_order`].
     ListOrder {
         /// The newest deployment first.
@@ -165,6 +295,21 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn every_switch_is_described_by_the_names_that_it_is_set_with() {
+        let descriptions = Switches::descriptions();
+        let all = serde_json::to_value(Switches::default()).unwrap();
+        assert_eq!(descriptions.len(), all.as_object().unwrap().len());
+        for description in descriptions {
+            for (position, _) in &description.positions {
+                Switches::default().with_flag(&format!("{}={position}", description.name)).unwrap();
+            }
+            let default = description.milliseconds.map(Value::from);
+            let first = description.positions.first().map(|(position, _)| json!(position));
+            assert_eq!(all[&description.name], default.or(first).unwrap(), "{}", description.name);
+        }
+    }
 
     #[test]
     fn a_change_leaves_the_other_switches_where_they_are() {

@@ -1,7 +1,7 @@
-//! The inputs of the registry of `IoT` Core: model `iot/2015-05-28`. Pure.
+//! The inputs of the registry and the jobs of `IoT` Core: models `iot/2015-05-28` and `iot-data/2015-05-28`. Pure.
 
 use super::{ANY, TAG_KEY};
-use crate::shape::{Pattern, Shape, optional, required, text};
+use crate::shape::{Member, Pattern, Shape, optional, required, text};
 
 pub(super) const NAME: Shape = Shape::String {
     min: 1,
@@ -70,3 +70,49 @@ pub(super) const MEMBERSHIP: Shape = Shape::Structure(&[
     optional("thingArn", &text(0, ANY)),
     optional("overrideDynamicGroups", &Shape::Boolean),
 ]);
+
+const fn matching(min: usize, max: usize, text: &'static str, matches: fn(&str) -> bool) -> Shape {
+    Shape::String { min, max, pattern: Some(Pattern { text, matches }) }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+}
+
+pub(super) const JOB_ID: Shape = matching(1, 64, "[a-zA-Z0-9_-]+", is_word);
+
+pub(super) const NAMESPACE_ID: Member =
+    optional("namespaceId", &const { matching(0, ANY, "[a-zA-Z0-9_-]+", is_word) });
+
+pub(super) const GROUP_ID: Shape = matching(1, 128, r"[a-zA-Z0-9\-]+", |text| {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+});
+
+pub(super) const JOB_REASON: Shape = matching(0, 128, r"[\p{Upper}\p{Digit}_]+", |text| {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_')
+});
+
+pub(super) const JOB_COMMENT: Shape =
+    matching(0, 2028, r"[^\p{C}]+", |text| !text.is_empty() && !text.chars().any(char::is_control));
+
+pub(super) const SHADOW_NAME: Shape = matching(1, 64, "[$a-zA-Z0-9:_-]+", |text| {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"$:_-".contains(&byte))
+});
+
+pub(super) const JOB_STATUS: Shape =
+    Shape::Enum(&["IN_PROGRESS", "CANCELED", "COMPLETED", "DELETION_IN_PROGRESS", "SCHEDULED"]);
+
+pub(super) const TARGET_SELECTION: Shape = Shape::Enum(&["CONTINUOUS", "SNAPSHOT"]);
+
+pub(super) const EXECUTION_STATUS: Shape = Shape::Enum(&[
+    "QUEUED",
+    "IN_PROGRESS",
+    "SUCCEEDED",
+    "FAILED",
+    "TIMED_OUT",
+    "REJECTED",
+    "REMOVED",
+    "CANCELED",
+]);
+
+pub(super) const FORCE: Member = optional("force", &Shape::Boolean);

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Input, Partition,
     deployments::{Content, Key, NewDeployment},
+    document::{self, Document, Root},
     tags,
 };
 use crate::{
@@ -62,11 +63,13 @@ impl Partition {
             "iotJobId": job_id,
             "iotJobArn": job_id.as_ref().map(|id| self.scope.job_arn(id)),
         });
+        let name = input.text("deploymentName").map(ToOwned::to_owned);
+        let document = self.document(&key, &id, name.clone(), job_id.as_deref(), input, now);
         let new = NewDeployment {
             id,
             job_id,
             key,
-            name: input.text("deploymentName").map(ToOwned::to_owned),
+            name,
             content: Content {
                 components: input.get("components").clone(),
                 policies: input.get("deploymentPolicies").clone(),
@@ -74,8 +77,45 @@ impl Partition {
             },
             tags,
         };
-        self.deployments.create(new, switches, now);
+        let created = self.deployments.create(new, document, switches, now);
+        for ended in created.ended {
+            self.supersede(ended, now);
+        }
+        self.announce(created.number, switches, now);
         Ok(answer)
+    }
+
+    /// What devices are told, once the row has its number and revision.
+    fn document(
+        &self,
+        key: &Key,
+        id: &str,
+        name: Option<String>,
+        job_id: Option<&str>,
+        input: &Input,
+        now: Timestamp,
+    ) -> impl FnOnce(u64, u64) -> Document + use<> {
+        let root = match Target::of(&self.deployments.root_of(key)) {
+            Some(Target::ThingGroup(group)) => Root::Group(Arc::from(group)),
+            Some(Target::Thing(_)) | None => Root::Thing,
+        };
+        let components = document::components(input.get("components"));
+        let rolls_back = document::rolls_back(input.get("deploymentPolicies"));
+        let (scope, key, id) = (self.scope.clone(), key.clone(), id.to_owned());
+        let job_id = job_id.map(Arc::from);
+        move |number, revision| Document {
+            number,
+            configuration_arn: scope.configuration_arn(&key.target, revision),
+            deployment_id: id,
+            name,
+            job_id,
+            target_arn: key.target,
+            root,
+            is_subdeployment: key.parent.is_some(),
+            created: now,
+            components,
+            rolls_back,
+        }
     }
 
     /// The target and parent of a request, when the service would accept them.

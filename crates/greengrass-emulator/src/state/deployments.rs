@@ -10,6 +10,7 @@ use std::{
 use jiff::Timestamp;
 use serde_json::Value;
 
+use super::document::Document;
 use crate::{
     deployment::DeploymentStatus,
     error::ServiceError,
@@ -57,6 +58,7 @@ pub(crate) struct Row {
     pub(crate) job_id: Option<String>,
     pub(crate) created: Timestamp,
     pub(crate) content: Content,
+    document: Arc<Document>,
     versions: Vec<Version>,
     deleted: Option<u64>,
 }
@@ -99,6 +101,14 @@ pub(crate) struct NewDeployment {
     pub(crate) name: Option<String>,
     pub(crate) content: Content,
     pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// What a new revision did.
+#[derive(Debug)]
+pub(crate) struct Created {
+    pub(crate) number: u64,
+    /// The rows that it ended.
+    pub(crate) ended: Vec<u64>,
 }
 
 impl Row {
@@ -144,20 +154,31 @@ impl Deployments {
         self.latest(&key, View::now()).is_some()
     }
 
-    /// The next revision: supersedes the one before, and ends the subdeployments of its target.
-    pub(crate) fn create(&mut self, new: NewDeployment, switches: &Switches, now: Timestamp) {
+    /// The next revision: supersedes the one before, and ends the subdeployments of its target. The document is made for the revision's number.
+    pub(crate) fn create(
+        &mut self,
+        new: NewDeployment,
+        document: impl FnOnce(u64, u64) -> Document,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Created {
         let write = self.write(now);
         let superseded: Vec<u64> =
             self.keys.get(&new.key).map(|revisions| revisions.rows.iter().copied().collect()).unwrap_or_default();
+        let mut ended = Vec::new();
         for number in superseded {
-            self.end(number, DeploymentStatus::Inactive, write);
+            if self.end(number, DeploymentStatus::Inactive, write) {
+                ended.push(number);
+            }
         }
         let ended_as = match switches.ended_subdeployment {
             EndedSubdeployment::Inactive => DeploymentStatus::Inactive,
             EndedSubdeployment::Canceled => DeploymentStatus::Canceled,
         };
         for number in self.subdeployments_below(&new.key.target) {
-            self.end(number, ended_as, write);
+            if self.end(number, ended_as, write) {
+                ended.push(number);
+            }
         }
 
         if let Some(parent) = &new.key.parent {
@@ -182,10 +203,47 @@ impl Deployments {
                 job_id: new.job_id,
                 created: now,
                 content: new.content,
+                document: Arc::new(document(write, revisions.last)),
                 versions: vec![Version { write, status: DeploymentStatus::Active, tags: Arc::new(new.tags) }],
                 deleted: None,
             },
         );
+        Created { number: write, ended }
+    }
+
+    /// The target at the root of the parents of a subdeployment: the fleet on whose behalf it is.
+    pub(crate) fn root_of(&self, key: &Key) -> Arc<str> {
+        let mut root = key.parent.as_ref().unwrap_or(&key.target);
+        // Two groups can name each other as parents.
+        let mut passed = BTreeSet::from([root]);
+        while let Some(parent) = self.bindings.get(root)
+            && key.parent.is_some()
+            && passed.insert(parent)
+        {
+            root = parent;
+        }
+        Arc::clone(root)
+    }
+
+    pub(crate) fn document(&self, number: u64) -> Option<Arc<Document>> {
+        self.rows.get(&number).map(|row| Arc::clone(&row.document))
+    }
+
+    /// What devices have to know of a row: the document, and how its job is to be rolled out.
+    pub(crate) fn to_announce(&self, number: u64) -> Option<(Arc<Document>, Value)> {
+        let row = self.rows.get(&number)?;
+        Some((Arc::clone(&row.document), row.content.job_configuration.clone()))
+    }
+
+    /// Whether a row is live and its device has not reported.
+    pub(crate) fn is_active(&self, number: u64) -> bool {
+        let row = self.rows.get(&number);
+        row.and_then(|row| row.seen(View::now())).is_some_and(|version| version.status == DeploymentStatus::Active)
+    }
+
+    /// A status that follows from what devices or jobs did.
+    pub(crate) fn set_status(&mut self, number: u64, status: DeploymentStatus, at: Timestamp) {
+        self.change(number, at, |version| version.status = status);
     }
 
     /// The rows whose parent is this target, or a subdeployment's target below it.
@@ -207,29 +265,31 @@ impl Deployments {
         numbers
     }
 
-    /// A cancelled deployment stays CANCELED.
-    fn end(&mut self, number: u64, status: DeploymentStatus, write: u64) {
+    /// A cancelled deployment stays CANCELED. False when it had ended before.
+    fn end(&mut self, number: u64, status: DeploymentStatus, write: u64) -> bool {
         if let Some(row) = self.rows.get_mut(&number)
             && let Some(version) = row.versions.last()
             && ![DeploymentStatus::Canceled, DeploymentStatus::Inactive].contains(&version.status)
         {
             let version = Version { write, status, ..version.clone() };
             row.versions.push(version);
+            return true;
         }
+        false
     }
 
     fn existing(&self, id: &str, view: View) -> Result<(&Row, &Version), ServiceError> {
         self.get(id, view).ok_or_else(|| ServiceError::deployment_not_found(id))
     }
 
-    /// CancelDeployment.
+    /// CancelDeployment. The number of the row that it cancelled.
     pub(crate) fn cancel(
         &mut self,
         id: &str,
         view: View,
         switches: &Switches,
         now: Timestamp,
-    ) -> Result<(), ServiceError> {
+    ) -> Result<u64, ServiceError> {
         let (row, version) = self.existing(id, view)?;
         let number = row.number;
         let already = match version.status {
@@ -243,49 +303,37 @@ impl Deployments {
         self.change(number, now, |version| {
             version.status = DeploymentStatus::Canceled;
         });
-        Ok(())
+        Ok(number)
     }
 
-    /// DeleteDeployment.
-    pub(crate) fn delete(
-        &mut self,
-        id: &str,
-        view: View,
-        switches: &Switches,
-        now: Timestamp,
-    ) -> Result<(), ServiceError> {
+    /// The number of a row that may be deleted.
+    pub(crate) fn deletable(&self, id: &str, view: View, switches: &Switches) -> Result<u64, ServiceError> {
         let (row, version) = self.existing(id, view)?;
-        let (number, key) = (row.number, row.key.clone());
         match version.status {
-            DeploymentStatus::Canceled | DeploymentStatus::Inactive => {}
+            DeploymentStatus::Canceled | DeploymentStatus::Inactive => Ok(row.number),
+            // A rollout that its criteria have stopped needs no cancelling.
+            DeploymentStatus::Failed if row.job_id.is_some() => Ok(row.number),
             DeploymentStatus::Active | DeploymentStatus::Completed | DeploymentStatus::Failed => {
                 let message = format!("The deployment {id} must be canceled before deletion.");
-                return Err(match switches.delete_before_cancel {
+                Err(match switches.delete_before_cancel {
                     ErrorClass::Validation => ServiceError::validation(message),
                     ErrorClass::Conflict => {
                         ServiceError::Conflict { message, resource_id: id.to_owned(), resource_type: "deployment" }
                     }
-                });
+                })
             }
         }
-        let write = self.write(now);
-        if let Some(revisions) = self.keys.get_mut(&key) {
-            revisions.existing = revisions.existing.saturating_sub(1);
-        }
-        if let Some(row) = self.rows.get_mut(&number) {
-            row.deleted = Some(write);
-        }
-        Ok(())
     }
 
-    /// Sets a status from outside. False when there is no such deployment.
-    pub(crate) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
-        let Some((row, _)) = self.get(id, View::now()) else {
-            return false;
-        };
-        let number = row.number;
-        self.change(number, now, |version| version.status = status);
-        true
+    /// A row is no more.
+    pub(crate) fn delete(&mut self, number: u64, now: Timestamp) {
+        let write = self.write(now);
+        if let Some(row) = self.rows.get_mut(&number) {
+            row.deleted = Some(write);
+            if let Some(revisions) = self.keys.get_mut(&row.key) {
+                revisions.existing = revisions.existing.saturating_sub(1);
+            }
+        }
     }
 
     /// A new version of a row: a write of its own.

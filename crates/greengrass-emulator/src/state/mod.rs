@@ -1,11 +1,18 @@
 //! The emulated services' state, by account and region, and what each operation does to it. Pure: time, ids and switches are passed in.
 
+mod agenda;
 mod create;
 pub(crate) mod deployments;
+mod devices;
+mod document;
+mod fleet;
+mod jobs;
 mod operations;
 mod paging;
+mod progress;
 #[cfg(test)]
 mod properties;
+mod shadows;
 mod tags;
 pub(crate) mod things;
 pub(crate) mod tokens;
@@ -19,11 +26,17 @@ use crate::{
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
     ids::Ids,
+    job::ExecutionCounts,
     operation::Operation,
     scope::Scope,
     switches::Switches,
 };
+use agenda::Agenda;
 use deployments::{Deployments, View};
+use devices::Devices;
+pub(crate) use fleet::DeviceChange;
+use jobs::Jobs;
+use shadows::Shadows;
 use things::Things;
 use tokens::Tokens;
 
@@ -42,6 +55,10 @@ pub(crate) struct Partition {
     pub(crate) things: Things,
     pub(crate) deployments: Deployments,
     pub(crate) tokens: Tokens,
+    jobs: Jobs,
+    devices: Devices,
+    shadows: Shadows,
+    agenda: Agenda,
 }
 
 /// A request whose input satisfies the constraints of the model.
@@ -116,25 +133,21 @@ impl State {
     }
 
     pub(crate) fn partition_mut(&mut self, scope: &Scope) -> &mut Partition {
-        self.partitions.entry(scope.clone()).or_insert_with(|| Partition {
-            scope: scope.clone(),
-            things: Things::default(),
-            deployments: Deployments::default(),
-            tokens: Tokens::default(),
-        })
+        self.partitions.entry(scope.clone()).or_insert_with(|| Partition::new(scope))
     }
 
     /// The partition with what its operations need besides.
     pub(crate) fn parts(&mut self, scope: &Scope) -> (&mut Partition, &mut Ids, &Switches) {
-        self.partition_mut(scope);
         let Self { switches, ids, partitions } = self;
-        let partition = partitions.entry(scope.clone()).or_insert_with(|| Partition {
-            scope: scope.clone(),
-            things: Things::default(),
-            deployments: Deployments::default(),
-            tokens: Tokens::default(),
-        });
+        let partition = partitions.entry(scope.clone()).or_insert_with(|| Partition::new(scope));
         (partition, ids, switches)
+    }
+
+    /// Lets everything happen that was due by now, in every account and region.
+    pub(crate) fn run_until(&mut self, now: Timestamp) {
+        for partition in self.partitions.values_mut() {
+            partition.run_until(now, &self.switches);
+        }
     }
 
     /// Does what a call asks for.
@@ -152,7 +165,21 @@ impl State {
 
     /// Sets the status of a deployment, as devices or an abort would. False when there is no such deployment.
     pub(crate) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
-        self.partitions.values_mut().any(|partition| partition.deployments.force_status(id, status, now))
+        let Self { switches, partitions, ids: _ } = self;
+        partitions.values_mut().any(|partition| {
+            partition.run_until(now, switches);
+            partition.force_status(id, status, now)
+        })
+    }
+
+    /// The target of a deployment's job.
+    pub(crate) fn target_of_job(&self, job_id: &str) -> Option<String> {
+        let job = |partition: &Partition| Some(partition.scope.thing_group_arn(&partition.jobs.get(job_id)?.group));
+        self.partitions.values().find_map(job)
+    }
+
+    pub(crate) fn execution_counts(&self, job_id: &str) -> Option<ExecutionCounts> {
+        self.partitions.values().find_map(|partition| partition.jobs.get(job_id)).map(|job| *job.counts())
     }
 
     /// Accounts, regions, targets and deployments, for people and tests.
@@ -166,6 +193,33 @@ impl State {
 }
 
 impl Partition {
+    fn new(scope: &Scope) -> Self {
+        Self {
+            scope: scope.clone(),
+            things: Things::default(),
+            deployments: Deployments::default(),
+            tokens: Tokens::default(),
+            jobs: Jobs::default(),
+            devices: Devices::default(),
+            shadows: Shadows::default(),
+            agenda: Agenda::default(),
+        }
+    }
+
+    fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
+        let Some(number) = self.deployments.get(id, View::now()).map(|(row, _)| row.number) else {
+            return false;
+        };
+        match status {
+            DeploymentStatus::Canceled | DeploymentStatus::Failed | DeploymentStatus::Inactive => {
+                self.supersede(number, now);
+            }
+            DeploymentStatus::Active | DeploymentStatus::Completed => {}
+        }
+        self.deployments.set_status(number, status, now);
+        true
+    }
+
     /// All deployments, oldest first.
     pub(crate) fn records(&self) -> Vec<DeploymentRecord> {
         self.deployments.records(&self.scope, View::now())
@@ -180,6 +234,7 @@ impl Partition {
             "things": self.things.thing_names(),
             "thingGroups": self.things.groups_with_members(),
             "targets": targets,
+            "jobs": self.jobs.report(),
         })
     }
 }

@@ -6,7 +6,9 @@ use serde_json::{Value, json};
 use super::{
     Answer, Call, Input, Partition, ReadAt, State,
     deployments::{Row, Version, View},
+    jobs::End,
     paging::Paging,
+    things::not_found,
 };
 use crate::{
     error::ServiceError,
@@ -15,11 +17,12 @@ use crate::{
 };
 
 /// The documented default of ListDeployments.
-const PAGE_SIZE: usize = 50;
+pub(super) const PAGE_SIZE: usize = 50;
 
 pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
     let (partition, ids, switches) = state.parts(&call.scope);
-    let Partition { scope, deployments, things, tokens: _ } = &mut *partition;
+    partition.run_until(now, switches);
+    let Partition { scope, deployments, things, devices, jobs, shadows, tokens: _, agenda: _ } = &mut *partition;
     let asked = match read_at {
         ReadAt::Now => View::now(),
         ReadAt::Time(time) => deployments.view_at(time),
@@ -30,6 +33,12 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
     let write_view = delayed(View::now(), switches.get_visibility_delay_ms, now);
     let input = &call.input;
     let id = input.required("deploymentId");
+    if let Some(job) = input.text("jobId").and_then(|job| jobs.get(job))
+        && call.operation.is_a_read()
+        && job.deployment > asked.after_write
+    {
+        return Err(not_found("job", &job.id));
+    }
     match call.operation {
         Operation::CreateDeployment => partition.create_deployment(input, ids, switches, now),
         Operation::GetDeployment => partition.get_deployment(id, get_view),
@@ -38,28 +47,64 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
             partition.list_deployments(input, view, switches)
         }
         Operation::CancelDeployment => {
-            deployments.cancel(id, write_view, switches, now)?;
+            let number = deployments.cancel(id, write_view, switches, now)?;
+            partition.withdraw(number, End::default(), now);
             Ok(Answer::ok(json!({"message": "SUCCESS"})))
         }
         Operation::DeleteDeployment => {
-            deployments.delete(id, write_view, switches, now)?;
-            Ok(Answer { status: 204, body: None })
+            let number = deployments.deletable(id, write_view, switches)?;
+            partition.delete_deployment(number, switches, now)
         }
+        Operation::ListCoreDevices => devices.list(input),
+        Operation::GetCoreDevice => devices.describe(input),
+        Operation::ListEffectiveDeployments => devices.list_effective(scope, jobs, input),
+        Operation::ListInstalledComponents => devices.list_installed(input),
         Operation::TagResource => partition.tag(input, write_view, now),
         Operation::UntagResource => partition.untag(input, write_view, now),
         Operation::ListTagsForResource => partition.list_tags(input, get_view),
         Operation::CreateThing => things.create_thing(scope, input, ids),
         Operation::DescribeThing => things.describe_thing(scope, input),
-        Operation::DeleteThing => things.delete_thing(input),
+        Operation::DeleteThing => {
+            let groups = things.delete_thing(input)?;
+            partition.forget_thing(input.required("thingName"), &groups, now);
+            Ok(Answer::ok(json!({})))
+        }
         Operation::ListThings => things.list_things(scope, input),
         Operation::ListThingGroupsForThing => things.list_groups_of(scope, input),
-        Operation::AddThingToThingGroup => things.change_membership(scope, input, true),
-        Operation::RemoveThingFromThingGroup => things.change_membership(scope, input, false),
+        Operation::AddThingToThingGroup => {
+            if let Some((thing, group)) = things.change_membership(scope, input, true)? {
+                partition.joined(&thing, &group, now);
+            }
+            Ok(Answer::ok(json!({})))
+        }
+        Operation::RemoveThingFromThingGroup => {
+            if let Some((thing, group)) = things.change_membership(scope, input, false)? {
+                let groups = partition.things.with_ancestors(&group);
+                partition.left(&thing, &groups, now);
+            }
+            Ok(Answer::ok(json!({})))
+        }
         Operation::CreateThingGroup => things.create_group(scope, input, ids, now),
         Operation::DescribeThingGroup => things.describe_group(scope, input),
-        Operation::DeleteThingGroup => things.delete_group(input),
+        Operation::DeleteThingGroup => {
+            let name = input.required("thingGroupName");
+            let above = things.with_ancestors(name);
+            for thing in things.delete_group(input)? {
+                partition.left(&thing, &above, now);
+            }
+            Ok(Answer::ok(json!({})))
+        }
         Operation::ListThingGroups => things.list_groups(scope, input),
         Operation::ListThingsInThingGroup => things.list_members(input),
+        Operation::DescribeJob => jobs.describe(scope, input, switches, now),
+        Operation::ListJobs => jobs.list(scope, input, |group| things.group_id(group), switches),
+        Operation::ListJobExecutionsForJob => jobs.list_executions(scope, input),
+        Operation::ListJobExecutionsForThing => jobs.list_executions_of(input, switches),
+        Operation::DescribeJobExecution => jobs.describe_execution(scope, input, now),
+        Operation::CancelJob => partition.cancel_job(input, now),
+        Operation::DeleteJob => partition.delete_job(input, switches, now),
+        Operation::GetThingShadow => shadows.get(input),
+        Operation::ListNamedShadowsForThing => Ok(shadows.list(input, now)),
     }
 }
 

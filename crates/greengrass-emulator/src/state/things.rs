@@ -2,7 +2,10 @@
 
 mod groups;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
@@ -15,12 +18,12 @@ use crate::{
 };
 
 /// How many items a page of the registry has when the request doesn't say. The model has no default; this one is small enough to be noticed.
-const PAGE_SIZE: usize = 25;
+pub(super) const PAGE_SIZE: usize = 25;
 
 #[derive(Debug, Default)]
 pub(crate) struct Things {
-    things: BTreeMap<String, Thing>,
-    groups: BTreeMap<String, ThingGroup>,
+    things: BTreeMap<Arc<str>, Thing>,
+    groups: BTreeMap<Arc<str>, ThingGroup>,
 }
 
 #[derive(Debug)]
@@ -29,22 +32,25 @@ struct Thing {
     type_name: Value,
     billing_group: Value,
     attributes: Value,
+    /// The groups that it is in, those above them not counted.
+    groups: BTreeSet<Arc<str>>,
 }
 
 #[derive(Debug)]
 struct ThingGroup {
     id: String,
-    parent: Option<String>,
+    parent: Option<Arc<str>>,
+    children: BTreeSet<Arc<str>>,
     properties: Value,
     created: Timestamp,
-    members: BTreeSet<String>,
+    members: BTreeSet<Arc<str>>,
 }
 
-fn not_found(what: &str, name: &str) -> ServiceError {
+pub(super) fn not_found(what: &str, name: &str) -> ServiceError {
     ServiceError::iot(IotErrorCode::ResourceNotFound, format!("{what} {name} does not exist"))
 }
 
-fn invalid(message: impl Into<String>) -> ServiceError {
+pub(super) fn invalid(message: impl Into<String>) -> ServiceError {
     ServiceError::iot(IotErrorCode::InvalidRequest, message)
 }
 
@@ -57,7 +63,7 @@ fn check_version(input: &Input) -> Result<(), ServiceError> {
 }
 
 /// Unset members are left out of the answers of `IoT` Core.
-fn without_nulls(value: Value) -> Value {
+pub(super) fn without_nulls(value: Value) -> Value {
     match value {
         Value::Object(members) => members
             .into_iter()
@@ -71,7 +77,7 @@ fn without_nulls(value: Value) -> Value {
 
 fn list<'a>(
     kind: &str,
-    items: impl Iterator<Item = &'a String>,
+    items: impl Iterator<Item = &'a Arc<str>>,
     input: &Input,
     member: &str,
     show: impl Fn(&str) -> Value,
@@ -80,8 +86,8 @@ fn list<'a>(
         items,
         input.page_size(PAGE_SIZE),
         input.text("nextToken"),
-        |name| (*name).clone(),
-        |name, after| name.as_str() > after,
+        |name| name.to_string(),
+        |name, after| ***name > *after,
     );
     let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
     let page: Vec<Value> = page.into_iter().map(|name| show(name)).collect();
@@ -96,12 +102,14 @@ impl Things {
         }
     }
 
-    pub(crate) fn thing_names(&self) -> Vec<&String> {
-        self.things.keys().collect()
+    /// Names of all things.
+    pub(crate) fn thing_names(&self) -> Vec<&str> {
+        self.things.keys().map(AsRef::as_ref).collect()
     }
 
-    pub(crate) fn groups_with_members(&self) -> BTreeMap<&String, &BTreeSet<String>> {
-        self.groups.iter().map(|(name, group)| (name, &group.members)).collect()
+    pub(crate) fn groups_with_members(&self) -> BTreeMap<&str, Vec<&str>> {
+        let members = self.groups.iter().map(|(name, group)| (name.as_ref(), group.members.iter().map(AsRef::as_ref)));
+        members.map(|(name, members)| (name, members.collect())).collect()
     }
 
     /// The same call again succeeds, one with another configuration doesn't: the documentation of `CreateThing`.
@@ -128,8 +136,9 @@ impl Things {
             type_name: input.get("thingTypeName").clone(),
             billing_group: input.get("billingGroupName").clone(),
             attributes,
+            groups: BTreeSet::new(),
         };
-        self.things.insert(name.to_owned(), thing);
+        self.things.insert(Arc::from(name), thing);
         Ok(Answer::ok(answer))
     }
 
@@ -148,15 +157,17 @@ impl Things {
         }))))
     }
 
-    /// Succeeds for a thing that doesn't exist, as the documentation of `DeleteThing` says.
-    pub(super) fn delete_thing(&mut self, input: &Input) -> Result<Answer, ServiceError> {
+    /// Takes a thing out of the registry, and says which groups it was in. Nothing when there is no such thing: `DeleteThing` succeeds then too.
+    pub(super) fn delete_thing(&mut self, input: &Input) -> Result<BTreeSet<Arc<str>>, ServiceError> {
         check_version(input)?;
         let name = input.required("thingName");
-        self.things.remove(name);
-        for group in self.groups.values_mut() {
-            group.members.remove(name);
+        let groups = self.things.remove(name).map(|thing| thing.groups).unwrap_or_default();
+        for group in &groups {
+            if let Some(group) = self.groups.get_mut(group) {
+                group.members.remove(name);
+            }
         }
-        Ok(Answer::ok(json!({})))
+        Ok(groups)
     }
 
     pub(super) fn list_things(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {

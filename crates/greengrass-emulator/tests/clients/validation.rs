@@ -220,9 +220,11 @@ fn things_and_groups_of_the_registry_obey_its_rules() {
         (Operation::AddThingToThingGroup, json!({"thingName": "a", "thingGroupName": "child"}), "ok"),
         (
             Operation::AddThingToThingGroup,
-            json!({"thingArn": scope.thing_arn("a"), "thingGroupArn": scope.thing_group_arn("g")}),
+            json!({"thingArn": scope.thing_arn("a"), "thingGroupArn": scope.thing_group_arn("child")}),
             "ok",
         ),
+        // One group of a hierarchy is the most for a thing.
+        (Operation::AddThingToThingGroup, json!({"thingName": "a", "thingGroupName": "g"}), "InvalidRequestException"),
         (Operation::AddThingToThingGroup, json!({"thingName": "a"}), "InvalidRequestException"),
         (
             Operation::AddThingToThingGroup,

@@ -1,17 +1,20 @@
 //! Thing groups and their members. Pure.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{ThingGroup, Things, check_version, invalid, list, not_found, without_nulls};
+use super::{Thing, ThingGroup, Things, check_version, invalid, list, not_found, without_nulls};
 use crate::{
     error::ServiceError,
     ids::{IdKind, Ids},
     scope::{Scope, Target},
     state::{Answer, Input, operations::epoch_seconds},
 };
+
+/// The groups that a thing can be in directly.
+const MOST_GROUPS: usize = 10;
 
 impl Things {
     pub(in crate::state) fn create_group(
@@ -40,24 +43,30 @@ impl Things {
         let answer = json!({"thingGroupName": name, "thingGroupArn": arn, "thingGroupId": id});
         let group = ThingGroup {
             id,
-            parent: parent.map(ToOwned::to_owned),
+            parent: parent.map(Arc::from),
+            children: BTreeSet::new(),
             properties: properties.clone(),
             created: now,
             members: BTreeSet::new(),
         };
-        self.groups.insert(name.to_owned(), group);
+        let name: Arc<str> = Arc::from(name);
+        if let Some(parent) = parent.and_then(|parent| self.groups.get_mut(parent)) {
+            parent.children.insert(Arc::clone(&name));
+        }
+        self.groups.insert(name, group);
         Ok(Answer::ok(answer))
     }
 
     pub(in crate::state) fn describe_group(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
         let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
-        let mut roots = Vec::new();
-        let mut above = group.parent.as_deref();
-        while let Some(parent) = above {
-            roots.insert(0, json!({"groupName": parent, "groupArn": scope.thing_group_arn(parent)}));
-            above = self.groups.get(parent).and_then(|group| group.parent.as_deref());
-        }
+        let above = self.with_ancestors(name);
+        let roots: Vec<Value> = above
+            .iter()
+            .skip(1)
+            .rev()
+            .map(|parent| json!({"groupName": &**parent, "groupArn": scope.thing_group_arn(parent)}))
+            .collect();
         Ok(Answer::ok(without_nulls(json!({
             "thingGroupName": name,
             "thingGroupId": group.id,
@@ -65,22 +74,66 @@ impl Things {
             "version": 1,
             "thingGroupProperties": group.properties,
             "thingGroupMetadata": {
-                "parentGroupName": group.parent,
+                "parentGroupName": group.parent.as_deref(),
                 "rootToParentThingGroups": roots,
                 "creationDate": epoch_seconds(group.created),
             },
         }))))
     }
 
-    /// Succeeds for a group that doesn't exist; one with child groups can't go.
-    pub(in crate::state) fn delete_group(&mut self, input: &Input) -> Result<Answer, ServiceError> {
+    /// Takes a group out of the registry, and says who was in it. Succeeds for a group that doesn't exist; one with child groups can't go.
+    pub(in crate::state) fn delete_group(&mut self, input: &Input) -> Result<BTreeSet<Arc<str>>, ServiceError> {
         check_version(input)?;
         let name = input.required("thingGroupName");
-        if self.groups.values().any(|group| group.parent.as_deref() == Some(name)) {
+        if self.groups.get(name).is_some_and(|group| !group.children.is_empty()) {
             return Err(invalid(format!("thing group {name} has child groups")));
         }
-        self.groups.remove(name);
-        Ok(Answer::ok(json!({})))
+        let Some(group) = self.groups.remove(name) else {
+            return Ok(BTreeSet::new());
+        };
+        if let Some(parent) = group.parent.and_then(|parent| self.groups.get_mut(&parent)) {
+            parent.children.remove(name);
+        }
+        for thing in &group.members {
+            if let Some(thing) = self.things.get_mut(thing) {
+                thing.groups.remove(name);
+            }
+        }
+        Ok(group.members)
+    }
+
+    /// A group and those above it, the nearest first.
+    pub(in crate::state) fn with_ancestors(&self, name: &str) -> Vec<Arc<str>> {
+        let mut groups: Vec<Arc<str>> = vec![Arc::from(name)];
+        let mut above = self.groups.get(name).and_then(|group| group.parent.clone());
+        while let Some(parent) = above {
+            above = self.groups.get(&parent).and_then(|group| group.parent.clone());
+            groups.push(parent);
+        }
+        groups
+    }
+
+    /// The things in a group and in the groups below it: a job for a group goes to all of them
+    /// (<https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html>).
+    pub(in crate::state) fn members(&self, name: &str) -> Vec<Arc<str>> {
+        let mut members = Vec::new();
+        let mut groups: Vec<&ThingGroup> = self.groups.get(name).into_iter().collect();
+        while let Some(group) = groups.pop() {
+            members.extend(group.members.iter().cloned());
+            groups.extend(group.children.iter().filter_map(|child| self.groups.get(child)));
+        }
+        members
+    }
+
+    /// Whether a thing is in a group or in one below it.
+    pub(in crate::state) fn is_member(&self, thing: &str, group: &str) -> bool {
+        self.things
+            .get(thing)
+            .is_some_and(|thing| thing.groups.iter().any(|own| self.with_ancestors(own).iter().any(|above| **above == *group)))
+    }
+
+    pub(in crate::state) fn group_id(&self, name: &str) -> Option<String> {
+        self.groups.get(name).map(|group| group.id.clone())
     }
 
     pub(in crate::state) fn list_groups(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
@@ -120,23 +173,49 @@ impl Things {
         Ok((of("thingName", "thingArn")?, of("thingGroupName", "thingGroupArn")?))
     }
 
+    /// Puts a thing into a group or takes it out. The thing and the group when that changed something.
     pub(in crate::state) fn change_membership(
         &mut self,
         scope: &Scope,
         input: &Input,
         member: bool,
-    ) -> Result<Answer, ServiceError> {
-        let (thing, group_name) = Self::membership(scope, input)?;
-        if !self.things.contains_key(thing) {
-            return Err(not_found("thing", thing));
+    ) -> Result<Option<(Arc<str>, Arc<str>)>, ServiceError> {
+        let (thing_name, group_name) = Self::membership(scope, input)?;
+        let Some((thing_name, thing)) = self.things.get_key_value(thing_name) else {
+            return Err(not_found("thing", thing_name));
+        };
+        let Some((group_name, _)) = self.groups.get_key_value(group_name) else {
+            return Err(not_found("thing group", group_name));
+        };
+        let (thing_name, group_name) = (Arc::clone(thing_name), Arc::clone(group_name));
+        if thing.groups.contains(&group_name) == member {
+            return Ok(None);
         }
-        let group = self.groups.get_mut(group_name).ok_or_else(|| not_found("thing group", group_name))?;
         if member {
-            group.members.insert(thing.to_owned());
-        } else {
-            group.members.remove(thing);
+            self.check_room(thing, &group_name)?;
         }
-        Ok(Answer::ok(json!({})))
+        if let (Some(thing), Some(group)) = (self.things.get_mut(&thing_name), self.groups.get_mut(&group_name)) {
+            if member {
+                group.members.insert(Arc::clone(&thing_name));
+                thing.groups.insert(Arc::clone(&group_name));
+            } else {
+                group.members.remove(&thing_name);
+                thing.groups.remove(&group_name);
+            }
+        }
+        Ok(Some((thing_name, group_name)))
+    }
+
+    /// "You cannot add a thing to more than 10 groups", nor "to more than one group in the same hierarchy": the developer guide on thing groups.
+    fn check_room(&self, thing: &Thing, group: &str) -> Result<(), ServiceError> {
+        if thing.groups.len() >= MOST_GROUPS {
+            return Err(invalid(format!("a thing can be in at most {MOST_GROUPS} thing groups")));
+        }
+        let root = |group: &str| self.with_ancestors(group).pop();
+        if let Some(other) = thing.groups.iter().find(|other| root(other) == root(group)) {
+            return Err(invalid(format!("the thing is in {other} already, which is in the same hierarchy as {group}")));
+        }
+        Ok(())
     }
 
     pub(in crate::state) fn list_members(&self, input: &Input) -> Result<Answer, ServiceError> {
@@ -147,13 +226,10 @@ impl Things {
 
     pub(in crate::state) fn list_groups_of(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let thing = input.required("thingName");
-        if !self.things.contains_key(thing) {
-            return Err(not_found("thing", thing));
-        }
-        let names = self.groups.iter().filter(|(_, group)| group.members.contains(thing)).map(|(name, _)| name);
+        let groups = &self.things.get(thing).ok_or_else(|| not_found("thing", thing))?.groups;
         list(
             &format!("groups of {thing}"),
-            names,
+            groups.iter(),
             input,
             "thingGroups",
             |name| json!({"groupName": name, "groupArn": scope.thing_group_arn(name)}),

@@ -1,0 +1,189 @@
+//! The configuration of one component on a device, as the nucleus keeps it: reset, then merge, the newer value wins. Pure.
+//!
+//! What the rules are comes from aws-greengrass-nucleus: `KernelConfigResolver` (reset, defaults, merge in this order; which pointers are skipped) and
+//! `Topics.updateFromMap` (keys without regard to case, maps deep, a change of type replaces, values with their time).
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value};
+
+/// The tree. A key is found by its lower-case form and shown as it was first written.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Configuration(Children);
+
+type Children = BTreeMap<String, (String, Node)>;
+
+#[derive(Debug, Clone, PartialEq)]
+enum Node {
+    Map(Children),
+    /// A value that is no map; lists are values.
+    Leaf {
+        value: Value,
+        /// Milliseconds since 1970: the creation of the deployment that set it.
+        time: i64,
+    },
+}
+
+/// A `reset` entry that is no JSON pointer: the nucleus can't parse it, and the deployment fails.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct NotAPointer(pub(crate) String);
+
+impl Configuration {
+    /// Applies the `configurationUpdate` of a deployment that was created at a time.
+    ///
+    /// Recipes are not known here, so there are no defaults between reset and merge.
+    pub(crate) fn update(
+        &mut self,
+        reset: &[String],
+        merge: Option<&Map<String, Value>>,
+        time: i64,
+    ) -> Result<(), NotAPointer> {
+        for pointer in reset {
+            if pointer.is_empty() {
+                self.0.clear();
+                // The nucleus looks at no further pointer then.
+                break;
+            }
+            let path = path(pointer)?;
+            if !path.iter().any(|segment| looks_like_an_index(segment)) {
+                remove(&mut self.0, &path);
+            }
+        }
+        if let Some(merge) = merge {
+            merge_into(&mut self.0, merge, time);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        shown(&self.0)
+    }
+}
+
+/// The segments of a JSON pointer (RFC 6901).
+fn path(pointer: &str) -> Result<Vec<String>, NotAPointer> {
+    let segments = pointer.strip_prefix('/').ok_or_else(|| NotAPointer(pointer.to_owned()))?;
+    Ok(segments.split('/').map(|segment| segment.replace("~1", "/").replace("~0", "~").to_lowercase()).collect())
+}
+
+/// What Jackson's `JsonPointer` takes for an array index: digits without leading zero that fit a Java `int`.
+fn looks_like_an_index(segment: &str) -> bool {
+    let digits = !segment.is_empty() && segment.bytes().all(|byte| byte.is_ascii_digit());
+    digits && (segment == "0" || !segment.starts_with('0')) && segment.parse::<i32>().is_ok()
+}
+
+fn remove(children: &mut Children, path: &[String]) {
+    match path {
+        [] => {}
+        [last] => {
+            children.remove(last);
+        }
+        [first, rest @ ..] => {
+            if let Some((_, Node::Map(below))) = children.get_mut(first) {
+                remove(below, rest);
+            }
+        }
+    }
+}
+
+fn merge_into(children: &mut Children, merge: &Map<String, Value>, time: i64) {
+    for (name, value) in merge {
+        let (_, node) = children
+            .entry(name.to_lowercase())
+            .or_insert_with(|| (name.clone(), Node::Leaf { value: Value::Null, time: i64::MIN }));
+        match (value, node) {
+            (Value::Object(members), Node::Map(below)) => merge_into(below, members, time),
+            (Value::Object(members), node @ Node::Leaf { .. }) => {
+                let mut below = Children::new();
+                merge_into(&mut below, members, time);
+                *node = Node::Map(below);
+            }
+            (value, node @ Node::Map(_)) => *node = Node::Leaf { value: value.clone(), time },
+            (value, Node::Leaf { value: old, time: since }) => {
+                if time >= *since {
+                    *old = value.clone();
+                    *since = time;
+                }
+            }
+        }
+    }
+}
+
+fn shown(children: &Children) -> Value {
+    let members = children.values().map(|(name, node)| {
+        let value = match node {
+            Node::Map(below) => shown(below),
+            Node::Leaf { value, .. } => value.clone(),
+        };
+        (name.clone(), value)
+    });
+    Value::Object(members.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// The configuration after updates, the n-th of time n unless it says so itself.
+    fn after(updates: &[(&[&str], Value)]) -> Value {
+        let mut configuration = Configuration::default();
+        for (time, (reset, merge)) in (1..).zip(updates) {
+            let reset: Vec<String> = reset.iter().map(ToString::to_string).collect();
+            configuration.update(&reset, merge.as_object(), time).unwrap();
+        }
+        configuration.to_json()
+    }
+
+    #[test]
+    fn maps_merge_deep_lists_are_replaced_whole_and_null_is_a_value() {
+        assert_eq!(
+            after(&[
+                (&[], json!({"a": {"b": 1, "c": [1, 2]}, "d": 1})),
+                (&[], json!({"a": {"c": [3], "e": {}}, "d": null})),
+            ]),
+            json!({"a": {"b": 1, "c": [3], "e": {}}, "d": null})
+        );
+    }
+
+    #[test]
+    fn a_key_that_is_merged_no_more_stays_until_it_is_reset() {
+        assert_eq!(after(&[(&[], json!({"a": 1, "b": 2})), (&[], json!({"a": 1}))]), json!({"a": 1, "b": 2}));
+        assert_eq!(after(&[(&[], json!({"a": 1, "b": 2})), (&["/b"], json!({"a": 1}))]), json!({"a": 1}));
+        assert_eq!(after(&[(&[], json!({"a": 1, "b": 2})), (&["", "x"], json!({"c": 1}))]), json!({"c": 1}));
+    }
+
+    #[test]
+    fn a_change_of_type_replaces_in_both_directions() {
+        let (map, value) = (json!({"a": {"b": 1}}), json!({"a": 1}));
+        assert_eq!(after(&[(&[], map.clone()), (&[], value.clone())]), value);
+        assert_eq!(after(&[(&[], value), (&[], map.clone())]), map);
+    }
+
+    #[test]
+    fn keys_are_found_without_regard_to_case_and_keep_the_first_spelling() {
+        assert_eq!(after(&[(&[], json!({"Port": 1})), (&[], json!({"PORT": 2}))]), json!({"Port": 2}));
+        assert_eq!(after(&[(&[], json!({"Port": 1})), (&["/pORT"], Value::Null)]), json!({}));
+    }
+
+    #[test]
+    fn escaped_pointers_are_followed_and_those_that_look_like_an_index_are_skipped() {
+        let all = json!({"a/b": {"m~n": 1}, "1": 1, "01": 1, "l": [1], "": 1, "12345678901": 1});
+        assert_eq!(
+            after(&[(&[], all), (&["/a~1b/m~0n", "/1", "/01", "/l/0", "/", "/12345678901", "/none/x"], Value::Null)]),
+            json!({"a/b": {}, "1": 1, "l": [1]})
+        );
+        assert!(Configuration::default().update(&["a".to_owned()], None, 1).is_err());
+    }
+
+    #[test]
+    fn an_older_deployment_does_not_override_a_newer_one() {
+        let mut configuration = Configuration::default();
+        let mut merge = |value: Value, time| configuration.update(&[], value.as_object(), time).unwrap();
+        merge(json!({"a": "new"}), 2);
+        merge(json!({"a": "old", "b": "old"}), 1);
+        merge(json!({"b": "same time"}), 1);
+        assert_eq!(configuration.to_json(), json!({"a": "new", "b": "same time"}));
+    }
+}

@@ -1,0 +1,161 @@
+//! A fleet becomes things, groups and devices; devices by hand. Pure.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Call, Input, Partition, ReadAt, State, devices::Profile};
+use crate::{
+    error::ServiceError,
+    fleet::{Fleet, FleetAccount, FleetDevices, FleetError},
+    operation::Operation,
+    scope::Scope,
+};
+
+/// What somebody does to a device.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(crate) struct DeviceChange {
+    /// Connects it or disconnects it; null leaves that to its behaviour again; absent changes nothing.
+    #[serde(default, deserialize_with = "given")]
+    pub(crate) online: Option<Option<bool>>,
+    /// Restarts it: it takes up anew what it worked on, with the behaviour that it has now.
+    #[serde(default)]
+    pub(crate) restart: bool,
+}
+
+#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<bool>>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(Some)
+}
+
+impl State {
+    /// Makes what a fleet names. How many devices there are in it.
+    pub(crate) fn add_fleet(&mut self, fleet: &Fleet, seed: u64, now: Timestamp) -> Result<u64, FleetError> {
+        fleet.check()?;
+        let mut count = 0;
+        for (index, account) in fleet.accounts.iter().enumerate() {
+            let scope = Scope::new(&account.account, &account.region);
+            self.add_groups(&scope, account, index, now)?;
+            for (place, devices) in account.devices.iter().enumerate() {
+                let field = format!("accounts[{index}].devices[{place}]");
+                count += self.add_devices(&scope, account, devices, seed, &field, now)?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn perform(
+        &mut self,
+        scope: &Scope,
+        operation: Operation,
+        request: &Value,
+        now: Timestamp,
+    ) -> Result<(), ServiceError> {
+        let Value::Object(input) = operation.input().read(request)? else {
+            return Ok(());
+        };
+        let call = Call { scope: scope.clone(), operation, input: Input(input) };
+        self.execute(&call, now, ReadAt::Now).map(|_| ())
+    }
+
+    fn add_groups(
+        &mut self,
+        scope: &Scope,
+        account: &FleetAccount,
+        index: usize,
+        now: Timestamp,
+    ) -> Result<(), FleetError> {
+        for (place, group) in account.groups.iter().enumerate() {
+            let request = json!({"thingGroupName": group.name, "parentGroupName": group.parent});
+            self.perform(scope, Operation::CreateThingGroup, &request, now).map_err(|error| FleetError::Field {
+                field: format!("accounts[{index}].groups[{place}]"),
+                problem: error.to_string(),
+            })?;
+        }
+        Ok(())
+    }
+
+    fn add_devices(
+        &mut self,
+        scope: &Scope,
+        account: &FleetAccount,
+        devices: &FleetDevices,
+        seed: u64,
+        field: &str,
+        now: Timestamp,
+    ) -> Result<u64, FleetError> {
+        let wrong = |field: String, problem: String| FleetError::Field { field, problem };
+        let nucleus = semver::Version::parse(&devices.nucleus)
+            .map_err(|error| wrong(format!("{field}.nucleus"), error.to_string()))?;
+        let mut behaviour = devices.behaviour.clone();
+        behaviour.rules.extend(account.rules.iter().cloned());
+        let profile = Arc::new(Profile { nucleus, lite: devices.lite, behaviour, seed });
+        let mut count = 0;
+        for name in devices.names() {
+            let partition = self.partition_mut(scope);
+            if !partition.things.exists(crate::scope::Target::Thing(&name)) {
+                let made = self.perform(scope, Operation::CreateThing, &json!({"thingName": name}), now);
+                made.map_err(|error| wrong(format!("{field}.name"), error.to_string()))?;
+            }
+            let name: Arc<str> = Arc::from(name);
+            self.partition_mut(scope).devices.set_up(&name, &profile, now);
+            for group in &devices.groups {
+                let request = json!({"thingName": &*name, "thingGroupName": group});
+                self.perform(scope, Operation::AddThingToThingGroup, &request, now)
+                    .map_err(|error| wrong(format!("{field}.groups"), error.to_string()))?;
+            }
+            self.partition_mut(scope).nudge(&name, now);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// The devices, with those alone that are in a group or in one below it.
+    pub(crate) fn devices(&self, group: Option<&str>, now: Timestamp) -> Vec<Value> {
+        let partitions = self.partitions.values();
+        partitions
+            .flat_map(|partition| {
+                let devices = partition.devices.all();
+                devices
+                    .filter(|device| group.is_none_or(|group| partition.things.is_member(&device.name, group)))
+                    .map(|device| device.summary(&partition.scope, now))
+            })
+            .collect()
+    }
+
+    /// A device whole; the same name may stand in several accounts and regions.
+    pub(crate) fn device(&self, name: &str, now: Timestamp) -> Vec<Value> {
+        let found = self.partitions.values().filter_map(|partition| {
+            let device = partition.devices.get(name)?;
+            Some(device.report(&partition.scope, &partition.jobs, now))
+        });
+        found.collect()
+    }
+
+    /// Changes the devices of a name. False when there is none.
+    pub(crate) fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> bool {
+        self.run_until(now);
+        let changed = self.partitions.values_mut().map(|partition| partition.change_device(name, change, now));
+        changed.fold(false, |any, changed| any || changed)
+    }
+}
+
+impl Partition {
+    fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> bool {
+        let DeviceChange { online, restart } = change;
+        let Some(device) = self.devices.get_mut(name) else {
+            return false;
+        };
+        if let Some(online) = online {
+            device.connect(online);
+        }
+        if restart {
+            device.restart();
+        }
+        let name = Arc::clone(&device.name);
+        self.nudge(&name, now);
+        true
+    }
+}

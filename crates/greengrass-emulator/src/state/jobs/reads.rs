@@ -1,0 +1,264 @@
+//! What calls show of jobs and executions. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Value, json};
+
+use super::{Execution, Job, Jobs, NAMESPACE};
+use crate::{
+    error::ServiceError,
+    job::{ExecutionCounts, ExecutionStatus, JobStatus},
+    scope::Scope,
+    state::{
+        Answer, Input,
+        operations::epoch_seconds,
+        paging::Paging,
+        things::{PAGE_SIZE, invalid, not_found, without_nulls},
+    },
+    switches::{JobNamespace, Switches},
+};
+
+impl Jobs {
+    /// A job that a call names.
+    pub(in crate::state) fn named(&self, id: &str) -> Result<&Job, ServiceError> {
+        self.get(id).ok_or_else(|| not_found("job", id))
+    }
+
+    /// Status and counts of every job, for people and tests.
+    pub(in crate::state) fn report(&self) -> Value {
+        let jobs = self.all().map(|job| {
+            let shown = json!({
+                "thingGroup": &*job.group,
+                "status": job.status,
+                "executions": job.counts(),
+                "rollingOut": !job.rollout.is_complete(),
+            });
+            (job.id.to_string(), shown)
+        });
+        Value::Object(jobs.collect())
+    }
+
+    pub(in crate::state) fn describe(
+        &self,
+        scope: &Scope,
+        input: &Input,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let job = self.named(input.required("jobId"))?;
+        Ok(Answer::ok(without_nulls(json!({"job": job.description(scope, switches, now)}))))
+    }
+
+    pub(in crate::state) fn list(
+        &self,
+        scope: &Scope,
+        input: &Input,
+        group_id: impl Fn(&str) -> Option<String>,
+        switches: &Switches,
+    ) -> Result<Answer, ServiceError> {
+        let namespace = in_namespace(input, switches);
+        let continuous = input.text("targetSelection").is_none_or(|selection| selection == "CONTINUOUS");
+        let status = input.text("status");
+        let group = input.text("thingGroupName");
+        let id = input.text("thingGroupId");
+        let passes = |job: &Job| {
+            namespace
+                && continuous
+                && status.is_none_or(|status| json!(job.status) == status)
+                && group.is_none_or(|group| *job.group == *group)
+                && id.is_none_or(|id| group_id(&job.group).as_deref() == Some(id))
+        };
+        // Newest first, as the console and the CLI's example show them.
+        let mut jobs: Vec<&Job> = self.all().filter(|job| passes(job)).collect();
+        jobs.sort_by_key(|job| std::cmp::Reverse(job.deployment));
+        let description = [namespace_of(input), status, group, id].map(Option::unwrap_or_default);
+        let page = Paging::of(&[&["jobs"], &description[..]].concat()).page(
+            jobs,
+            input.page_size(PAGE_SIZE),
+            input.text("nextToken"),
+            |job| job.deployment.to_string(),
+            |job, after| after.parse().is_ok_and(|after: u64| job.deployment < after),
+        );
+        let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
+        let page: Vec<Value> = page.into_iter().map(|job| job.summary(scope, group_id(&job.group))).collect();
+        Ok(Answer::ok(without_nulls(json!({"jobs": page, "nextToken": next}))))
+    }
+
+    pub(in crate::state) fn list_executions(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
+        let job = self.named(input.required("jobId"))?;
+        let status = input.text("status");
+        let executions = job.executions.iter().filter(|(_, execution)| has_status(execution, status));
+        let page = Paging::of(&["executions", &job.id, status.unwrap_or_default()]).page(
+            executions,
+            input.page_size(PAGE_SIZE),
+            input.text("nextToken"),
+            |(thing, _)| thing.to_string(),
+            |(thing, _), after| ***thing > *after,
+        );
+        let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
+        let page: Vec<Value> = page
+            .into_iter()
+            .map(|(thing, execution)| {
+                json!({"thingArn": scope.thing_arn(thing), "jobExecutionSummary": execution.summary()})
+            })
+            .collect();
+        Ok(Answer::ok(without_nulls(json!({"executionSummaries": page, "nextToken": next}))))
+    }
+
+    pub(in crate::state) fn list_executions_of(
+        &self,
+        input: &Input,
+        switches: &Switches,
+    ) -> Result<Answer, ServiceError> {
+        let thing = input.required("thingName");
+        let status = input.text("status");
+        let id = input.text("jobId");
+        let namespace = in_namespace(input, switches);
+        let mut executions: Vec<(&Job, &Execution)> = self
+            .all()
+            .filter(|job| namespace && id.is_none_or(|id| *job.id == *id))
+            .filter_map(|job| Some((job, job.executions.get(thing)?)))
+            .filter(|(_, execution)| has_status(execution, status))
+            .collect();
+        executions.sort_by_key(|(job, _)| std::cmp::Reverse(job.deployment));
+        let description = [thing, namespace_of(input).unwrap_or_default(), status.unwrap_or_default()];
+        let page = Paging::of(&[&["executions of"], &description[..]].concat()).page(
+            executions,
+            input.page_size(PAGE_SIZE),
+            input.text("nextToken"),
+            |(job, _)| job.deployment.to_string(),
+            |(job, _), after| after.parse().is_ok_and(|after: u64| job.deployment < after),
+        );
+        let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
+        let page: Vec<Value> = page
+            .into_iter()
+            .map(|(job, execution)| json!({"jobId": &*job.id, "jobExecutionSummary": execution.summary()}))
+            .collect();
+        Ok(Answer::ok(without_nulls(json!({"executionSummaries": page, "nextToken": next}))))
+    }
+
+    pub(in crate::state) fn describe_execution(
+        &self,
+        scope: &Scope,
+        input: &Input,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let thing = input.required("thingName");
+        let job = self.named(input.required("jobId"))?;
+        let number = input.get("executionNumber").as_u64();
+        let execution = job
+            .execution(thing)
+            .filter(|execution| number.is_none_or(|number| number == execution.number))
+            .ok_or_else(|| not_found("job execution of thing", thing))?;
+        let left = job
+            .time_out
+            .filter(|_| execution.status == ExecutionStatus::InProgress)
+            .and_then(|time_out| execution.started?.checked_add(time_out).ok())
+            .map(|end| end.duration_since(now).as_secs().max(0));
+        Ok(Answer::ok(without_nulls(json!({"execution": {
+            "jobId": &*job.id,
+            "status": execution.status,
+            "forceCanceled": execution.forced.then_some(true),
+            "statusDetails": execution.details.as_ref().map(|details| json!({"detailsMap": **details})),
+            "thingArn": scope.thing_arn(thing),
+            "queuedAt": epoch_seconds(execution.queued),
+            "startedAt": execution.started.map(epoch_seconds),
+            "lastUpdatedAt": epoch_seconds(execution.updated),
+            "executionNumber": execution.number,
+            "versionNumber": execution.version,
+            "approximateSecondsBeforeTimedOut": left,
+        }}))))
+    }
+}
+
+fn namespace_of(input: &Input) -> Option<&str> {
+    input.text("namespaceId")
+}
+
+/// Whether a call that names a namespace, or none, is about Greengrass's jobs.
+pub(in crate::state) fn in_namespace(input: &Input, switches: &Switches) -> bool {
+    namespace_of(input).map_or(switches.job_namespace == JobNamespace::Optional, |namespace| namespace == NAMESPACE)
+}
+
+fn has_status(execution: &Execution, status: Option<&str>) -> bool {
+    status.is_none_or(|status| json!(execution.status) == status)
+}
+
+impl Execution {
+    fn summary(&self) -> Value {
+        json!({
+            "status": self.status,
+            "queuedAt": epoch_seconds(self.queued),
+            "startedAt": self.started.map(epoch_seconds),
+            "lastUpdatedAt": epoch_seconds(self.updated),
+            "executionNumber": self.number,
+            "retryAttempt": 0,
+        })
+    }
+}
+
+impl Job {
+    /// The counts as a call sees them: all zero for a while after the creation.
+    fn visible_counts(&self, switches: &Switches, now: Timestamp) -> ExecutionCounts {
+        let delay = SignedDuration::from_millis(i64::try_from(switches.job_counts_delay_ms).unwrap_or(i64::MAX));
+        if now.duration_since(self.created) < delay { ExecutionCounts::default() } else { self.counts }
+    }
+
+    fn description(&self, scope: &Scope, switches: &Switches, now: Timestamp) -> Value {
+        let counts = self.visible_counts(switches, now);
+        let configuration = |name: &str| {
+            // An empty one is as good as none: AWS's own CLI example sends it.
+            let part = self.configuration.get(name).cloned().map(without_nulls);
+            part.filter(|part| part.as_object().is_some_and(|members| !members.is_empty()))
+        };
+        let targets = [scope.thing_group_arn(&self.group)];
+        json!({
+            "jobArn": scope.job_arn(&self.id),
+            "jobId": &*self.id,
+            "targetSelection": "CONTINUOUS",
+            "status": self.status,
+            "forceCanceled": self.end.forced.then_some(true),
+            "reasonCode": self.end.reason_code,
+            "comment": self.end.comment,
+            "targets": targets,
+            "jobExecutionsRolloutConfig": configuration("jobExecutionsRolloutConfig"),
+            "abortConfig": configuration("abortConfig"),
+            "timeoutConfig": configuration("timeoutConfig"),
+            "createdAt": epoch_seconds(self.created),
+            "lastUpdatedAt": epoch_seconds(self.updated),
+            "completedAt": self.ended.map(epoch_seconds),
+            "jobProcessDetails": {
+                // "This value will be null after the job execution has finished rolling out to all the target devices."
+                "processingTargets": (!self.rollout.is_complete()).then_some(targets),
+                "numberOfCanceledThings": counts.canceled,
+                "numberOfSucceededThings": counts.succeeded,
+                "numberOfFailedThings": counts.failed,
+                "numberOfRejectedThings": counts.rejected,
+                "numberOfQueuedThings": counts.queued,
+                "numberOfInProgressThings": counts.in_progress,
+                "numberOfRemovedThings": counts.removed,
+                "numberOfTimedOutThings": counts.timed_out,
+            },
+            "namespaceId": NAMESPACE,
+            "isConcurrent": self.is_concurrent(),
+        })
+    }
+
+    /// "Will be true when a job is rolling out new job executions or canceling previously created executions": API reference, `JobSummary`.
+    fn is_concurrent(&self) -> bool {
+        self.status == JobStatus::InProgress && !self.rollout.is_complete()
+    }
+
+    fn summary(&self, scope: &Scope, group_id: Option<String>) -> Value {
+        json!({
+            "jobArn": scope.job_arn(&self.id),
+            "jobId": &*self.id,
+            "thingGroupId": group_id,
+            "targetSelection": "CONTINUOUS",
+            "status": self.status,
+            "createdAt": epoch_seconds(self.created),
+            "lastUpdatedAt": epoch_seconds(self.updated),
+            "completedAt": self.ended.map(epoch_seconds),
+            "isConcurrent": self.is_concurrent(),
+        })
+    }
+}

@@ -1,0 +1,354 @@
+//! What happens by itself as time passes, and what calls set in motion: rollouts, devices at work, time-outs, deletions. Pure.
+//!
+//! Nothing runs in the background. Every call first lets happen what was due before it, in order and at its own time, so that hours pass in
+//! milliseconds and a run can be repeated.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Partition,
+    agenda::Due,
+    devices::{Run, RunEnd, Work, failure::DeviceReport},
+    document::Document,
+    jobs::End,
+};
+use crate::{
+    behaviour::Outcome,
+    deployment::DeploymentStatus,
+    job::ExecutionStatus,
+    scope::Target,
+    switches::{AbortedDeployment, RolloutQueues, Switches},
+};
+
+/// A rollout hands out executions once a second.
+const ROLLOUT_STEP: SignedDuration = SignedDuration::from_secs(1);
+
+/// What DescribeJob says of a job that an abort criterion stopped. The service's own words are not public.
+const ABORTED: &str = "ABORT_CRITERIA_MET";
+
+impl Partition {
+    /// Lets everything happen that was due by now.
+    pub(crate) fn run_until(&mut self, now: Timestamp, switches: &Switches) {
+        while let Some((at, due)) = self.agenda.next(now) {
+            match due {
+                Due::RollOut { job } => self.roll_out(&job, at),
+                Due::Wake { device } => self.work(&device, at),
+                Due::Report { device, run } => self.device_reports(&device, run, at, switches),
+                Due::TimeOut { job, thing, number } => self.time_out(&job, &thing, number, at, switches),
+                Due::Deleted { job } => self.jobs.remove(&job),
+            }
+        }
+    }
+
+    /// A deployment was made: its job begins to roll out, or its document goes to the thing's shadow.
+    pub(super) fn announce(&mut self, number: u64, switches: &Switches, now: Timestamp) {
+        let Some((document, configuration)) = self.deployments.to_announce(number) else {
+            return;
+        };
+        let target = Arc::clone(&document.target_arn);
+        match Target::of(&target) {
+            Some(Target::ThingGroup(group)) => {
+                let members = self.things.members(group);
+                let id = document.job_id.as_deref().unwrap_or_default();
+                let at_once = switches.rollout_queues == RolloutQueues::AtOnce;
+                let queued = if at_once { members.clone() } else { Vec::new() };
+                let job = self.jobs.create(id, number, group, &configuration, members, now);
+                if let Some(made) = self.jobs.get_mut(&job) {
+                    queued.iter().for_each(|thing| made.queue(thing, now));
+                }
+                self.agenda.note(now, Due::RollOut { job });
+            }
+            Some(Target::Thing(thing)) => {
+                let thing: Arc<str> = Arc::from(thing);
+                self.shadows.ask(&thing, &document, now);
+                self.tell(&thing, Work::Shadow(number), &document, now);
+            }
+            None => {}
+        }
+    }
+
+    /// A newer revision has taken the place of a deployment: its job ends. In a shadow the new document simply replaces the old one.
+    pub(super) fn supersede(&mut self, number: u64, now: Timestamp) {
+        if let Some(job) = self.deployments.document(number).and_then(|document| document.job_id.clone()) {
+            self.jobs.cancel(&job, End::default(), now);
+        }
+    }
+
+    /// A deployment was cancelled: devices that don't have it won't get it.
+    pub(super) fn withdraw(&mut self, number: u64, end: End, now: Timestamp) {
+        let Some(document) = self.deployments.document(number) else {
+            return;
+        };
+        if let Some(job) = &document.job_id {
+            self.jobs.cancel(job, end, now);
+        } else if let Some(Target::Thing(thing)) = Target::of(&document.target_arn) {
+            self.shadows.cancel(thing, now);
+        }
+    }
+
+    fn roll_out(&mut self, id: &Arc<str>, at: Timestamp) {
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let told = job.rollout.next_second(job.counts().succeeded);
+        let complete = job.rollout.is_complete();
+        for thing in told {
+            self.hand_out(id, &thing, at);
+        }
+        if !complete && let Ok(next) = at.checked_add(ROLLOUT_STEP) {
+            self.agenda.note(next, Due::RollOut { job: Arc::clone(id) });
+        }
+    }
+
+    /// The thing gets an execution of the job, unless it has one that is open, and its device is told.
+    fn hand_out(&mut self, id: &Arc<str>, thing: &Arc<str>, at: Timestamp) {
+        let open = self.jobs.open(id, thing).is_some();
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        if !open {
+            job.queue(thing, at);
+        }
+        if let Some(document) = self.deployments.document(job.deployment) {
+            self.tell(thing, Work::Job(Arc::clone(id)), &document, at);
+        }
+    }
+
+    fn tell(&mut self, thing: &Arc<str>, work: Work, document: &Arc<Document>, at: Timestamp) {
+        if let Some(device) = self.devices.get_mut(thing) {
+            // The lite nucleus doesn't look at the shadow: aws-greengrass-lite, ggdeploymentd.
+            if device.is_lite() && matches!(work, Work::Shadow(_)) {
+                return;
+            }
+            device.tell(work);
+            device.note(document, ExecutionStatus::Queued, None, at);
+            self.agenda.note(at, Due::Wake { device: Arc::clone(thing) });
+        }
+    }
+
+    /// A device that has its hands free and a connection takes up the next thing to do.
+    fn work(&mut self, name: &Arc<str>, at: Timestamp) {
+        while let Some(device) = self.devices.get_mut(name) {
+            match device.online_from(at) {
+                Some(online) if online <= at => {}
+                Some(later) => return self.agenda.note(later, Due::Wake { device: Arc::clone(name) }),
+                None => return,
+            }
+            let Some(work) = device.next_work() else {
+                return;
+            };
+            if let Some(document) = self.taken_up(name, &work, at) {
+                return self.begin(name, work, &document, at);
+            }
+        }
+    }
+
+    /// The document of a piece of work that is still to be done; the service learns that the device has begun.
+    fn taken_up(&mut self, name: &Arc<str>, work: &Work, at: Timestamp) -> Option<Arc<Document>> {
+        match work {
+            Work::Job(id) => {
+                // A restarted device finds its execution in progress, and takes it up again.
+                let begun = self.jobs.open(id, name)?.status == ExecutionStatus::InProgress;
+                let job = self.jobs.get_mut(id)?;
+                let number = job.deployment;
+                if !begun && let Some((end, execution)) = job.start(name, at) {
+                    let time_out = Due::TimeOut { job: Arc::clone(id), thing: Arc::clone(name), number: execution };
+                    self.agenda.note(end, time_out);
+                }
+                self.deployments.document(number)
+            }
+            Work::Shadow(number) => {
+                self.deployments.is_active(*number).then(|| self.deployments.document(*number)).flatten()
+            }
+        }
+    }
+
+    fn begin(&mut self, name: &Arc<str>, work: Work, document: &Arc<Document>, at: Timestamp) {
+        let to_thing = matches!(work, Work::Shadow(_));
+        let Some(device) = self.devices.get_mut(name) else {
+            return;
+        };
+        // The device asks which groups it is in: what it has left asks for nothing any more.
+        let things = &self.things;
+        device.software_mut().leave(|booked| match Target::of(&booked.target_arn) {
+            Some(Target::ThingGroup(group)) => things.is_member(name, group),
+            Some(Target::Thing(_)) | None => true,
+        });
+        let ends = device.begin(work, document, at);
+        device.note(document, ExecutionStatus::InProgress, None, at);
+        let run = device.running().map_or(0, |run| run.number);
+        if to_thing {
+            let version = device.core_version();
+            self.shadows.report(name, document, ExecutionStatus::InProgress, None, &version, at);
+        }
+        if let Some(end) = ends {
+            self.agenda.note(end, Due::Report { device: Arc::clone(name), run });
+        }
+    }
+
+    /// A device is done. Without a connection it keeps its report until it has one.
+    fn device_reports(&mut self, name: &Arc<str>, run: u64, at: Timestamp, switches: &Switches) {
+        let Some(device) = self.devices.get_mut(name) else {
+            return;
+        };
+        if device.running().is_none_or(|running| running.number != run) {
+            return;
+        }
+        match device.online_from(at) {
+            Some(online) if online <= at => {}
+            Some(later) => return self.agenda.note(later, Due::Report { device: Arc::clone(name), run }),
+            // Looked at again when somebody connects it.
+            None => return,
+        }
+        let Some(run) = device.put_down() else {
+            return;
+        };
+        let report = finish(device, &run, at, switches);
+        device.note(&run.document, report.status, Some(report.clone()), at);
+        device.report_health(report.detailed == "FAILED_UNABLE_TO_ROLLBACK", at);
+        let version = device.core_version();
+        match &run.work {
+            Work::Job(id) => {
+                if let Some(job) = self.jobs.get_mut(id) {
+                    job.report(name, report.status, report.details(), at);
+                }
+                self.abort_if_too_bad(id, switches, at);
+            }
+            Work::Shadow(number) => {
+                self.shadows.report(name, &run.document, report.status, Some(&report), &version, at);
+                let status = match report.status {
+                    ExecutionStatus::Succeeded => DeploymentStatus::Completed,
+                    _ => DeploymentStatus::Failed,
+                };
+                if self.deployments.is_active(*number) {
+                    self.deployments.set_status(*number, status, at);
+                }
+            }
+        }
+        self.work(name, at);
+    }
+
+    fn time_out(&mut self, id: &Arc<str>, thing: &str, number: u64, at: Timestamp, switches: &Switches) {
+        let Some(job) = self.jobs.get_mut(id) else {
+            return;
+        };
+        let is_same = |job: &super::jobs::Job| {
+            let execution = job.execution(thing);
+            execution.is_some_and(|found| found.number == number && found.status == ExecutionStatus::InProgress)
+        };
+        if is_same(job) {
+            job.close(thing, ExecutionStatus::TimedOut, at);
+            self.abort_if_too_bad(id, switches, at);
+        }
+    }
+
+    fn abort_if_too_bad(&mut self, id: &Arc<str>, switches: &Switches, at: Timestamp) {
+        let Some(job) = self.jobs.get(id).filter(|job| job.must_abort()) else {
+            return;
+        };
+        let number = job.deployment;
+        let end = End {
+            reason_code: Some(ABORTED.to_owned()),
+            comment: Some("Abort criteria of the job are met".to_owned()),
+            forced: false,
+        };
+        self.jobs.cancel(id, end, at);
+        let status = match switches.aborted_deployment {
+            AbortedDeployment::Canceled => DeploymentStatus::Canceled,
+            AbortedDeployment::Failed => DeploymentStatus::Failed,
+        };
+        self.deployments.set_status(number, status, at);
+    }
+
+    /// A thing joined a group: at once, whatever the rollout's rate, it gets the newest deployment of the group and of those above it.
+    pub(super) fn joined(&mut self, thing: &Arc<str>, group: &str, now: Timestamp) {
+        for group in self.things.with_ancestors(group) {
+            for job in self.jobs.live(&group) {
+                let awaited = self.jobs.get(&job).is_some_and(|job| job.rollout.awaits(thing));
+                if !awaited && self.jobs.open(&job, thing).is_none() {
+                    self.hand_out(&job, thing, now);
+                }
+            }
+        }
+    }
+
+    /// A thing left these groups: one, and those above it. Executions that have ended stay.
+    pub(super) fn left(&mut self, thing: &str, groups: &[Arc<str>], now: Timestamp) {
+        for id in groups.iter().flat_map(|group| self.jobs.live(group)).collect::<Vec<_>>() {
+            if let Some(job) = self.jobs.get_mut(&id) {
+                job.rollout.leave_out(thing);
+                job.close(thing, ExecutionStatus::Removed, now);
+            }
+        }
+    }
+
+    /// A thing is no more. Its core device stays known, as in the service until DeleteCoreDevice, but nothing reaches it.
+    pub(super) fn forget_thing(&mut self, thing: &str, groups: &BTreeSet<Arc<str>>, now: Timestamp) {
+        for group in groups {
+            let groups = self.things.with_ancestors(group);
+            self.left(thing, &groups, now);
+        }
+        self.shadows.remove(thing);
+    }
+
+    /// Somebody has changed a device: it looks anew at what there is to do and to report.
+    pub(super) fn nudge(&mut self, name: &Arc<str>, now: Timestamp) {
+        if let Some(run) = self.devices.get(name).and_then(|device| device.running())
+            && let Some(end) = run.ends
+        {
+            let run = run.number;
+            self.agenda.note(end.max(now), Due::Report { device: Arc::clone(name), run });
+        }
+        self.agenda.note(now, Due::Wake { device: Arc::clone(name) });
+    }
+}
+
+/// What a run does to the device, and what the device says of it.
+fn finish(device: &mut super::devices::Device, run: &Run, at: Timestamp, switches: &Switches) -> DeviceReport {
+    let document = &run.document;
+    let (outcome, component) = match &run.end {
+        RunEnd::Refused(report) => return report.clone(),
+        RunEnd::Scripted { outcome, component } => (*outcome, component),
+    };
+    let name = Arc::clone(&device.name);
+    let version = || document.components.get(component).map_or("", |component| component.version.as_str());
+    // Whatever comes of it, versions are resolved and artifacts fetched before anything changes.
+    match outcome {
+        Outcome::Reject => return DeviceReport::rejected(),
+        Outcome::NoSuchVersion => {
+            let constraint = format!("{} requires ={}", document.root.label(&name), version());
+            return DeviceReport::no_version(component, &[constraint]);
+        }
+        Outcome::Succeed
+        | Outcome::ComponentBroken
+        | Outcome::UnableToRollback
+        | Outcome::ArtifactDenied
+        | Outcome::Hang => {}
+    }
+    if let Some(objection) = device.software().objection(document, &name) {
+        return objection;
+    }
+    match outcome {
+        Outcome::ArtifactDenied => DeviceReport::artifact_denied(component, version()),
+        Outcome::ComponentBroken => {
+            if !document.rolls_back {
+                device.software_mut().apply(document, at, switches.removed_component_configuration);
+                device.software_mut().leave_broken(component, version(), at);
+            }
+            DeviceReport::component_broken(component, document.rolls_back)
+        }
+        Outcome::UnableToRollback => {
+            device.software_mut().leave_broken(component, version(), at);
+            DeviceReport::unable_to_roll_back(component)
+        }
+        Outcome::Succeed | Outcome::Hang | Outcome::Reject | Outcome::NoSuchVersion => {
+            device.software_mut().apply(document, at, switches.removed_component_configuration);
+            if let Some(Target::ThingGroup(_)) = Target::of(&document.target_arn) {
+                device.serve(Arc::clone(&document.target_arn));
+            }
+            DeviceReport::success()
+        }
+    }
+}
