@@ -1,6 +1,6 @@
-//! The admin interface under `/_emulator/`: ledger, faults, switches, state, clock. JSON in, JSON out; unsigned. No I/O of its own.
+//! The admin interface under `/_emulator/`: operations, ledger, faults, switches, state, clock. JSON in, JSON out; unsigned. No I/O of its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -9,8 +9,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
-    deployment::DeploymentStatus, emulator::Emulator, fault::FaultRule, ledger::CallRecord,
-    operation::query_parameters, process::json_response,
+    deployment::DeploymentStatus,
+    emulator::Emulator,
+    fault::FaultRule,
+    ledger::CallRecord,
+    operation::{Operation, query_parameters},
+    process::json_response,
 };
 
 const PREFIX: &str = "/_emulator/";
@@ -91,6 +95,13 @@ impl Emulator {
     fn administered(&self, method: &str, path: &[&str], query: &str, body: &[u8]) -> Shown {
         match (method, path) {
             ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
+            ("GET", ["operations"]) => {
+                let mut operations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+                for operation in Operation::all() {
+                    operations.entry(operation.service().signing_name()).or_default().push(operation.name());
+                }
+                shown(&operations)
+            }
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();

@@ -19,6 +19,15 @@ async fn admin(emulator: &Emulator, method: &str, path: &str, body: &Value) -> (
 }
 
 #[tokio::test]
+async fn the_operations_are_listed_by_service() {
+    let (status, operations) = admin(&Emulator::default(), "GET", "/_emulator/operations", &Value::Null).await;
+    assert_eq!(status, 200);
+    for (service, operation) in [("greengrass", "CreateDeployment"), ("iot", "ListThingsInThingGroup")] {
+        assert!(operations[service].as_array().unwrap().contains(&json!(operation)), "{operations}");
+    }
+}
+
+#[tokio::test]
 async fn the_ledger_is_read_filtered_and_cleared_over_http() {
     let world = World::new();
     let advance = json!({"advanceMilliseconds": 1});
