@@ -2,7 +2,7 @@
 
 mod iot;
 
-use iot::{ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, MEMBERSHIP, NAME};
+use iot::{ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, NAME, REMOVE_FROM_GROUP};
 
 use crate::{
     operation::Operation,
@@ -182,7 +182,8 @@ const CREATE_DEPLOYMENT: Shape = Shape::Structure(&[
 const PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 100 });
 const REGISTRY_PAGE: Member = optional("maxResults", &Shape::Integer { min: 1, max: 250 });
 
-const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: 0, max: i64::MAX });
+const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: i64::MIN, max: i64::MAX });
+const RECURSIVE: Member = optional("recursive", &Shape::Boolean);
 const NEXT_TOKEN: Member = optional("nextToken", &text(0, ANY));
 
 /// A structure as a constant of its own.
@@ -224,19 +225,27 @@ impl Operation {
                 optional("attributeName", &ATTRIBUTE_NAME),
                 optional("attributeValue", &ATTRIBUTE_VALUE),
                 optional("thingTypeName", &NAME),
+                optional("usePrefixAttributeValue", &Shape::Boolean),
             ],
             Self::ListThingGroupsForThing => {
                 input![required("thingName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
             }
-            Self::AddThingToThingGroup | Self::RemoveThingFromThingGroup => &MEMBERSHIP,
+            Self::AddThingToThingGroup => &ADD_TO_GROUP,
+            Self::RemoveThingFromThingGroup => &REMOVE_FROM_GROUP,
             Self::CreateThingGroup => &CREATE_THING_GROUP,
             Self::DescribeThingGroup => input![required("thingGroupName", &NAME)],
             Self::DeleteThingGroup => input![required("thingGroupName", &NAME), EXPECTED_VERSION],
             Self::ListThingGroups => {
-                input![REGISTRY_PAGE, NEXT_TOKEN, optional("parentGroup", &NAME), optional("namePrefixFilter", &NAME),]
+                input![
+                    REGISTRY_PAGE,
+                    NEXT_TOKEN,
+                    optional("parentGroup", &NAME),
+                    optional("namePrefixFilter", &NAME),
+                    RECURSIVE,
+                ]
             }
             Self::ListThingsInThingGroup => {
-                input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
+                input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN, RECURSIVE,]
             }
         }
     }

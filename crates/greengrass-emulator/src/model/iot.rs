@@ -1,7 +1,7 @@
 //! The inputs of the registry of `IoT` Core: model `iot/2015-05-28`. Pure.
 
-use super::{ANY, TAG_KEY};
-use crate::shape::{Pattern, Shape, optional, required, text};
+use super::ANY;
+use crate::shape::{Member, Pattern, Shape, optional, required, text};
 
 pub(super) const NAME: Shape = Shape::String {
     min: 1,
@@ -32,6 +32,32 @@ const ATTRIBUTES: Shape = Shape::Structure(&[
     optional("merge", &Shape::Boolean),
 ]);
 
+/// The classes of the patterns are read as Java has them: `\p{Graph}` is ASCII alone, and `\p{L}` is not
+/// (<https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html>).
+const DESCRIPTION: Shape = Shape::String {
+    min: 0,
+    max: 2028,
+    pattern: Some(Pattern {
+        text: r"[\p{Graph}\x20]*",
+        matches: |text| text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' '),
+    }),
+};
+
+const TAG_KEY: Shape = Shape::String {
+    min: 1,
+    max: 128,
+    pattern: Some(Pattern {
+        text: r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$",
+        matches: |text| {
+            text.chars().all(|character| {
+                character.is_alphanumeric()
+                    || (character.is_whitespace() && !character.is_control())
+                    || "_.:/=+-@".contains(character)
+            })
+        },
+    }),
+};
+
 fn of_attribute(text: &str, others: &[u8]) -> bool {
     text.bytes().all(|byte| byte.is_ascii_alphanumeric() || others.contains(&byte))
 }
@@ -49,7 +75,7 @@ pub(super) const CREATE_THING_GROUP: Shape = Shape::Structure(&[
     optional(
         "thingGroupProperties",
         &Shape::Structure(&[
-            optional("thingGroupDescription", &text(0, 2028)),
+            optional("thingGroupDescription", &DESCRIPTION),
             optional("attributePayload", &ATTRIBUTES),
         ]),
     ),
@@ -63,10 +89,12 @@ pub(super) const CREATE_THING_GROUP: Shape = Shape::Structure(&[
     ),
 ]);
 
-pub(super) const MEMBERSHIP: Shape = Shape::Structure(&[
-    optional("thingGroupName", &NAME),
-    optional("thingGroupArn", &text(0, ANY)),
-    optional("thingName", &NAME),
-    optional("thingArn", &text(0, ANY)),
-    optional("overrideDynamicGroups", &Shape::Boolean),
-]);
+const GROUP: Member = optional("thingGroupName", &NAME);
+const GROUP_ARN: Member = optional("thingGroupArn", &text(0, ANY));
+const THING: Member = optional("thingName", &NAME);
+const THING_ARN: Member = optional("thingArn", &text(0, ANY));
+
+pub(super) const ADD_TO_GROUP: Shape =
+    Shape::Structure(&[GROUP, GROUP_ARN, THING, THING_ARN, optional("overrideDynamicGroups", &Shape::Boolean)]);
+
+pub(super) const REMOVE_FROM_GROUP: Shape = Shape::Structure(&[GROUP, GROUP_ARN, THING, THING_ARN]);

@@ -16,6 +16,7 @@ mod http;
 mod lifecycle;
 mod program;
 mod reads;
+mod registry;
 mod support;
 mod switches;
 mod validation;

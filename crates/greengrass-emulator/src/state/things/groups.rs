@@ -52,12 +52,9 @@ impl Things {
     pub(in crate::state) fn describe_group(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
         let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
-        let mut roots = Vec::new();
-        let mut above = group.parent.as_deref();
-        while let Some(parent) = above {
-            roots.insert(0, json!({"groupName": parent, "groupArn": scope.thing_group_arn(parent)}));
-            above = self.groups.get(parent).and_then(|group| group.parent.as_deref());
-        }
+        let mut roots: Vec<Value> =
+            self.above(name).map(|name| json!({"groupName": name, "groupArn": scope.thing_group_arn(name)})).collect();
+        roots.reverse();
         Ok(Answer::ok(without_nulls(json!({
             "thingGroupName": name,
             "thingGroupId": group.id,
@@ -72,6 +69,12 @@ impl Things {
         }))))
     }
 
+    /// The groups above a group, the nearest first. A parent exists before its children, so that no group is above itself.
+    fn above<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a str> {
+        let parent = |name: &str| self.groups.get(name)?.parent.as_deref();
+        std::iter::successors(parent(name), move |name| parent(name))
+    }
+
     /// Succeeds for a group that doesn't exist; one with child groups can't go.
     pub(in crate::state) fn delete_group(&mut self, input: &Input) -> Result<Answer, ServiceError> {
         check_version(input)?;
@@ -83,6 +86,8 @@ impl Things {
         Ok(Answer::ok(json!({})))
     }
 
+    /// Only the direct children of a parent, or all below it when `recursive` says so:
+    /// <https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html>. Without a parent all groups, or those at the top when it is false.
     pub(in crate::state) fn list_groups(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let parent = input.text("parentGroup");
         let prefix = input.text("namePrefixFilter").unwrap_or_default();
@@ -91,10 +96,17 @@ impl Things {
         {
             return Err(not_found("thing group", parent));
         }
+        let recursive = input.get("recursive").as_bool();
+        let passes = |name: &str, group: &ThingGroup| match (parent, recursive) {
+            (Some(parent), Some(true)) => self.above(name).any(|above| above == parent),
+            (Some(_), _) => group.parent.as_deref() == parent,
+            (None, Some(false)) => group.parent.is_none(),
+            (None, _) => true,
+        };
         let names = self
             .groups
             .iter()
-            .filter(|(name, group)| name.starts_with(prefix) && (parent.is_none() || group.parent.as_deref() == parent))
+            .filter(|(name, group)| name.starts_with(prefix) && passes(name, group))
             .map(|(name, _)| name);
         list(
             "groups",
@@ -141,8 +153,14 @@ impl Things {
 
     pub(in crate::state) fn list_members(&self, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
-        let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
-        list(&format!("members {name}"), group.members.iter(), input, "things", |name| Value::from(name))
+        if !self.groups.contains_key(name) {
+            return Err(not_found("thing group", name));
+        }
+        let recursive = input.get("recursive").as_bool() == Some(true);
+        let passes = |group: &str| group == name || (recursive && self.above(group).any(|above| above == name));
+        let groups = self.groups.iter().filter(|(group, _)| passes(group));
+        let members: BTreeSet<&String> = groups.flat_map(|(_, group)| &group.members).collect();
+        list(&format!("members {name}"), members.into_iter(), input, "things", |name| Value::from(name))
     }
 
     pub(in crate::state) fn list_groups_of(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
