@@ -11,6 +11,7 @@
 mod admin;
 mod aws_cli;
 mod boto3;
+mod contract;
 mod faults;
 mod http;
 mod lifecycle;
