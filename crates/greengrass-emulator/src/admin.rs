@@ -1,7 +1,7 @@
-//! The admin interface under `/_emulator/`: ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out; unsigned. No I/O of
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out; unsigned. No I/O of
 //! its own.
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -15,7 +15,7 @@ use crate::{
     fault::FaultRule,
     fleet::Fleet,
     ledger::CallRecord,
-    operation::{percent_decoded, query_parameters},
+    operation::{Operation, percent_decoded, query_parameters},
     process::json_response,
 };
 
@@ -138,6 +138,13 @@ impl Emulator {
     fn administered(&self, method: &str, path: &[&str], query: &str, body: &[u8]) -> Shown {
         match (method, path) {
             ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
+            ("GET", ["operations"]) => {
+                let mut operations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+                for operation in Operation::all() {
+                    operations.entry(operation.service().signing_name()).or_default().push(operation.name());
+                }
+                shown(&operations)
+            }
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();

@@ -120,7 +120,9 @@ impl Takes {
     fn problem(&self) -> Option<&'static str> {
         let sound = |number: f64| number.is_finite() && (0.0..=LONGEST).contains(&number);
         match *self {
-            Self::Fixed { seconds } if !sound(seconds) => Some("takes.seconds must be 0 or more, and at most ten years"),
+            Self::Fixed { seconds } if !sound(seconds) => {
+                Some("takes.seconds must be 0 or more, and at most ten years")
+            }
             Self::LogNormal { median_seconds, .. } if !sound(median_seconds) || median_seconds == 0.0 => {
                 Some("takes.medianSeconds must be above 0, and at most ten years")
             }
@@ -190,7 +192,8 @@ mod tests {
         assert!(problem(r#"{"rules": [{"share": 2, "outcome": "hang"}]}"#).contains("rules[0].share"));
         assert!(problem(r#"{"rules": [{"version": "1.0.0", "outcome": "hang"}]}"#).contains("component"));
         assert!(
-            problem(r#"{"availability": {"turns": {"onlineSeconds": 0, "offlineSeconds": 1}}}"#).contains("onlineSeconds")
+            problem(r#"{"availability": {"turns": {"onlineSeconds": 0, "offlineSeconds": 1}}}"#)
+                .contains("onlineSeconds")
         );
     }
 }

@@ -109,9 +109,10 @@ impl Fleet {
     /// What is wrong with it, as far as it can be seen without the emulator's state.
     pub(crate) fn check(&self) -> Result<(), FleetError> {
         for (index, account) in self.accounts.iter().enumerate() {
-            account
-                .check()
-                .map_err(|(field, problem)| FleetError::Field { field: format!("accounts[{index}].{field}"), problem })?;
+            account.check().map_err(|(field, problem)| FleetError::Field {
+                field: format!("accounts[{index}].{field}"),
+                problem,
+            })?;
         }
         Ok(())
     }
@@ -169,7 +170,9 @@ impl FleetDevices {
             .saturating_sub(1);
         match self.number_digits() {
             None => return Err(problem("name", "must have the #s of its number in one place")),
-            Some(0) if self.count > 1 => return Err(problem("name", "needs #s for the number of more than one device")),
+            Some(0) if self.count > 1 => {
+                return Err(problem("name", "needs #s for the number of more than one device"));
+            }
             Some(0) => {}
             Some(digits) if last.to_string().len() > digits => {
                 return Err(problem("name", format!("has too few #s for the number {last}")));
@@ -217,7 +220,8 @@ mod tests {
 
     #[test]
     fn names_are_numbered_where_the_signs_stand() {
-        let names = |text: &str| -> Vec<String> { Fleet::from_yaml(text).unwrap().accounts[0].devices[0].names().collect() };
+        let names =
+            |text: &str| -> Vec<String> { Fleet::from_yaml(text).unwrap().accounts[0].devices[0].names().collect() };
         assert_eq!(names(&devices("press-##-a", 3)), ["press-01-a", "press-02-a", "press-03-a"]);
         assert_eq!(names(&devices("core", 1)), ["core"]);
         assert_eq!(names(&devices("core-#", 0)), Vec::<String>::new());

@@ -3,8 +3,8 @@
 mod iot;
 
 use iot::{
-    ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, EXECUTION_STATUS, FORCE, GROUP_ID, JOB_COMMENT, JOB_ID,
-    JOB_REASON, JOB_STATUS, MEMBERSHIP, NAME, NAMESPACE_ID, SHADOW_NAME, TARGET_SELECTION,
+    ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, EXECUTION_STATUS, FORCE, GROUP_ID,
+    JOB_COMMENT, JOB_ID, JOB_REASON, JOB_STATUS, NAME, NAMESPACE_ID, REMOVE_FROM_GROUP, SHADOW_NAME, TARGET_SELECTION,
 };
 
 use crate::{
@@ -191,7 +191,8 @@ const CORE_DEVICE: Member = required("coreDeviceThingName", &DEVICE_NAME);
 
 const RUNTIME: Shape = text(1, 255);
 
-const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: 0, max: i64::MAX });
+const EXPECTED_VERSION: Member = optional("expectedVersion", &Shape::Integer { min: i64::MIN, max: i64::MAX });
+const RECURSIVE: Member = optional("recursive", &Shape::Boolean);
 const NEXT_TOKEN: Member = optional("nextToken", &text(0, ANY));
 
 /// A structure as a constant of its own.
@@ -245,19 +246,27 @@ impl Operation {
                 optional("attributeName", &ATTRIBUTE_NAME),
                 optional("attributeValue", &ATTRIBUTE_VALUE),
                 optional("thingTypeName", &NAME),
+                optional("usePrefixAttributeValue", &Shape::Boolean),
             ],
             Self::ListThingGroupsForThing => {
                 input![required("thingName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
             }
-            Self::AddThingToThingGroup | Self::RemoveThingFromThingGroup => &MEMBERSHIP,
+            Self::AddThingToThingGroup => &ADD_TO_GROUP,
+            Self::RemoveThingFromThingGroup => &REMOVE_FROM_GROUP,
             Self::CreateThingGroup => &CREATE_THING_GROUP,
             Self::DescribeThingGroup => input![required("thingGroupName", &NAME)],
             Self::DeleteThingGroup => input![required("thingGroupName", &NAME), EXPECTED_VERSION],
             Self::ListThingGroups => {
-                input![REGISTRY_PAGE, NEXT_TOKEN, optional("parentGroup", &NAME), optional("namePrefixFilter", &NAME),]
+                input![
+                    REGISTRY_PAGE,
+                    NEXT_TOKEN,
+                    optional("parentGroup", &NAME),
+                    optional("namePrefixFilter", &NAME),
+                    RECURSIVE,
+                ]
             }
             Self::ListThingsInThingGroup => {
-                input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
+                input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN, RECURSIVE,]
             }
             Self::DescribeJob => input![required("jobId", &JOB_ID), optional("beforeSubstitution", &Shape::Boolean)],
             Self::ListJobs => input![

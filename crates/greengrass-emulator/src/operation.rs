@@ -119,6 +119,13 @@ operations! {
         ListNamedShadowsForThing "GET" "/api/things/shadow/ListNamedShadowsForThing/{thingName}",;
 }
 
+impl Operation {
+    /// Every operation, in the order of the table.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        IMPLEMENTED.iter().map(|(_, _, operation)| *operation)
+    }
+}
+
 /// Known by name only, so that the answer can say which operation is missing.
 const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("POST", "/greengrass/v2/createComponentVersion", "CreateComponentVersion"),
@@ -127,7 +134,7 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("DELETE", "/greengrass/v2/components/{arn}", "DeleteComponent"),
     ("GET", "/greengrass/v2/components/{arn}/metadata", "DescribeComponent"),
     ("GET", "/greengrass/v2/components/{arn}/versions", "ListComponentVersions"),
-    ("GET", "/greengrass/v2/components/{arn}/artifacts/{artifactName}", "GetComponentVersionArtifact"),
+    ("GET", "/greengrass/v2/components/{arn}/artifacts/{artifactName+}", "GetComponentVersionArtifact"),
     ("POST", "/greengrass/v2/resolveComponentCandidates", "ResolveComponentCandidates"),
     ("DELETE", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "DeleteCoreDevice"),
     (
@@ -156,6 +163,22 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("PATCH", "/thing-groups/{thingGroupName}", "UpdateThingGroup"),
     ("PUT", "/thing-groups/updateThingGroupsForThing", "UpdateThingGroupsForThing"),
     ("POST", "/dynamic-thing-groups/{thingGroupName}", "CreateDynamicThingGroup"),
+    ("POST", "/jobs/{jobId}/targets", "AssociateTargetsWithJob"),
+    ("PUT", "/things/{thingName}/principals", "AttachThingPrincipal"),
+    ("PUT", "/things/{thingName}/jobs/{jobId}/cancel", "CancelJobExecution"),
+    ("PUT", "/job-templates/{jobTemplateId}", "CreateJobTemplate"),
+    ("DELETE", "/dynamic-thing-groups/{thingGroupName}", "DeleteDynamicThingGroup"),
+    ("DELETE", "/things/{thingName}/jobs/{jobId}/executionNumber/{executionNumber}", "DeleteJobExecution"),
+    ("DELETE", "/job-templates/{jobTemplateId}", "DeleteJobTemplate"),
+    ("GET", "/job-templates/{jobTemplateId}", "DescribeJobTemplate"),
+    ("DELETE", "/things/{thingName}/principals", "DetachThingPrincipal"),
+    ("GET", "/jobs/{jobId}/job-document", "GetJobDocument"),
+    ("POST", "/things/{thingName}/connectivity-data", "GetThingConnectivityData"),
+    ("GET", "/job-templates", "ListJobTemplates"),
+    ("GET", "/things/{thingName}/principals", "ListThingPrincipals"),
+    ("GET", "/things/{thingName}/principals-v2", "ListThingPrincipalsV2"),
+    ("POST", "/things", "RegisterThing"),
+    ("PATCH", "/dynamic-thing-groups/{thingGroupName}", "UpdateDynamicThingGroup"),
 ];
 
 /// The operation of a request and the parameters in its path.
@@ -192,6 +215,12 @@ fn matches(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, S
         if let Some(name) = expected.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) {
             if segment.is_empty() {
                 return None;
+            }
+            // A greedy label takes the rest of the path with its slashes.
+            if let Some(name) = name.strip_suffix('+') {
+                let rest: Vec<&str> = std::iter::once(segment).chain(segments).collect();
+                parameters.insert(name, percent_decoded(&rest.join("/"), false)?);
+                return Some(parameters);
             }
             parameters.insert(name, percent_decoded(segment, false)?);
         } else if expected != segment {

@@ -1,12 +1,13 @@
 //! What a request asks for: operation, parameters and caller, or the error that it gets. Pure.
 
 use http::request::Parts;
-use serde_json::{Map, Number, Value};
+use serde_json::{Map, Value};
 
 use crate::{
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
     scope::Scope,
+    shape::Shape,
     signature::Signature,
     state::{Call, Input},
 };
@@ -23,12 +24,6 @@ pub(crate) struct Request {
     pub(crate) parameters: Value,
     pub(crate) call: Result<Call, ServiceError>,
 }
-
-/// Query parameters that the models declare as numbers.
-const NUMBERS: &[&str] = &["maxResults", "expectedVersion", "executionNumber", "pageSize"];
-
-/// Query parameters that the models declare as booleans.
-const BOOLEANS: &[&str] = &["force", "beforeSubstitution", "recursive"];
 
 impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
@@ -113,13 +108,14 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
         None => problem = Some(cannot_parse("the query is no UTF-8".to_owned())),
         Some(pairs) => {
             for (name, value) in pairs {
-                if name == "tagKeys" {
-                    if let Value::Array(keys) = parameters.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
-                        keys.push(Value::from(value));
+                let shape = route.operation.input().member(&name);
+                if matches!(shape, Some(Shape::List { .. })) {
+                    if let Value::Array(items) = parameters.entry(name).or_insert_with(|| Value::Array(Vec::new())) {
+                        items.push(Value::from(value));
                     }
                     continue;
                 }
-                parameters.insert(name.clone(), of_query(&name, value));
+                parameters.insert(name, of_query(shape, value));
             }
         }
     }
@@ -129,11 +125,14 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
     (Value::Object(parameters), problem)
 }
 
-/// A query parameter as the type that the models declare; a text when it doesn't look like one.
-fn of_query(name: &str, value: String) -> Value {
-    let number = value.parse::<Number>().ok().filter(|_| NUMBERS.contains(&name)).map(Value::from);
-    let boolean = value.parse::<bool>().ok().filter(|_| BOOLEANS.contains(&name)).map(Value::from);
-    number.or(boolean).unwrap_or_else(|| Value::from(value))
+/// What is no number or boolean where the model wants one stays text, which the shape then refuses.
+fn of_query(shape: Option<&Shape>, text: String) -> Value {
+    let typed = match shape {
+        Some(Shape::Integer { .. }) => text.parse().ok().map(Value::Number),
+        Some(Shape::Boolean) => text.parse().ok().map(Value::Bool),
+        _ => None,
+    };
+    typed.unwrap_or(Value::String(text))
 }
 
 #[cfg(test)]
@@ -167,6 +166,8 @@ mod tests {
         );
         let request = read("GET", "/greengrass/v2/deployments?maxResults=3&nextToken=7", "");
         assert_eq!(request.parameters, json!({"maxResults": 3, "nextToken": "7"}));
+        let request = read("GET", "/thing-groups?recursive=false&parentGroup=true", "");
+        assert_eq!(request.parameters, json!({"recursive": false, "parentGroup": "true"}));
     }
 
     #[test]

@@ -65,6 +65,14 @@ pub(crate) const fn text(min: usize, max: usize) -> Shape {
 }
 
 impl Shape {
+    /// The shape of a structure's member.
+    pub(crate) fn member(&self, name: &str) -> Option<&'static Self> {
+        match self {
+            Self::Structure(members) => members.iter().find(|member| member.name == name).map(|member| member.shape),
+            _ => None,
+        }
+    }
+
     /// The value with every unset member of its structures as null, and nothing that the model doesn't know; or everything that is wrong with it.
     pub(crate) fn read(&self, value: &Value) -> Result<Value, ServiceError> {
         let mut errors = Vec::new();

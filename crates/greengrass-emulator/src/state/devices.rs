@@ -163,7 +163,8 @@ impl Device {
             (Some(true), _) | (None, Availability::Always) => Some(at),
             (Some(false), _) | (None, Availability::Never) => None,
             (None, Availability::Turns { online_seconds, offline_seconds }) => {
-                let (online, turn) = (i64::from(online_seconds), i64::from(online_seconds) + i64::from(offline_seconds));
+                let (online, turn) =
+                    (i64::from(online_seconds), i64::from(online_seconds) + i64::from(offline_seconds));
                 let (share, _) = chance::drawn(self.profile.seed, &[&self.name, "turn"]);
                 let phase = SignedDuration::try_from_secs_f64(share * f64::from(online_seconds)).unwrap_or_default();
                 let position = (at.duration_since(self.since) + phase).as_millis().rem_euclid(i128::from(turn) * 1000);
@@ -272,7 +273,8 @@ impl Device {
         report: Option<DeviceReport>,
         at: Timestamp,
     ) {
-        let newer = self.effective.get(&document.target_arn).is_some_and(|known| known.document.number > document.number);
+        let newer =
+            self.effective.get(&document.target_arn).is_some_and(|known| known.document.number > document.number);
         if !newer {
             let effective = Effective { document: Arc::clone(document), status, report, modified: at };
             self.effective.insert(Arc::clone(&document.target_arn), effective);
@@ -310,7 +312,8 @@ mod tests {
     fn a_device_is_online_in_turns_and_a_hand_on_the_plug_overrides_that() {
         let at = |second| Timestamp::from_second(second).unwrap();
         let mut device = device(Availability::Turns { online_seconds: 60, offline_seconds: 40 });
-        let online: Vec<i64> = (0..1000).filter(|second| device.online_from(at(*second)) == Some(at(*second))).collect();
+        let online: Vec<i64> =
+            (0..1000).filter(|second| device.online_from(at(*second)) == Some(at(*second))).collect();
         assert!((590..=610).contains(&online.len()), "{}", online.len());
         for second in 0..200 {
             let from = device.online_from(at(second)).unwrap();

@@ -104,7 +104,7 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::CancelJob => partition.cancel_job(input, now),
         Operation::DeleteJob => partition.delete_job(input, switches, now),
         Operation::GetThingShadow => shadows.get(input),
-        Operation::ListNamedShadowsForThing => Ok(shadows.list(input, now)),
+        Operation::ListNamedShadowsForThing => shadows.list(input, now),
     }
 }
 

@@ -7,7 +7,12 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Answer, Input, devices::failure::DeviceReport, document::Document, things::not_found};
+use super::{
+    Answer, Input,
+    devices::failure::DeviceReport,
+    document::Document,
+    things::{invalid, not_found},
+};
 use crate::{error::ServiceError, job::ExecutionStatus};
 
 /// The name of the shadow.
@@ -135,8 +140,12 @@ impl Shadows {
     }
 
     /// ListNamedShadowsForThing.
-    pub(in crate::state) fn list(&self, input: &Input, now: Timestamp) -> Answer {
+    pub(in crate::state) fn list(&self, input: &Input, now: Timestamp) -> Result<Answer, ServiceError> {
+        // There is one shadow at the most, so that no page has a next one.
+        if input.text("nextToken").is_some() {
+            return Err(invalid("invalid nextToken"));
+        }
         let names: Vec<&str> = self.0.get(input.required("thingName")).map(|_| NAME).into_iter().collect();
-        Answer::ok(json!({"results": names, "timestamp": now.as_second()}))
+        Ok(Answer::ok(json!({"results": names, "timestamp": now.as_second()})))
     }
 }

@@ -174,10 +174,10 @@ impl Things {
         let attribute = input.text("attributeName");
         let value = input.text("attributeValue");
         let type_name = input.text("thingTypeName");
+        let is_prefix = input.get("usePrefixAttributeValue").as_bool() == Some(true);
+        let fits = |found: &str| value.is_none_or(|value| found == value || (is_prefix && found.starts_with(value)));
         let passes = |thing: &Thing| {
-            let found = attribute.and_then(|name| thing.attributes.get(name)?.as_str());
-            (attribute.is_none() || found.is_some())
-                && (attribute.is_none() || value.is_none() || found == value)
+            attribute.is_none_or(|name| thing.attributes.get(name).and_then(Value::as_str).is_some_and(fits))
                 && (type_name.is_none() || thing.type_name.as_str() == type_name)
         };
         let names = self.things.iter().filter(|(_, thing)| passes(thing)).map(|(name, _)| name);

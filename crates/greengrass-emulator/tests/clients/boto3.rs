@@ -4,7 +4,7 @@ use crate::program::Program;
 
 #[test]
 fn boto3_drives_groups_things_and_subdeployments() {
-    let program = Program::start(&[]);
+    let program = Program::start(&["--quota", "greengrass=unlimited", "--switch", "jobDeletionMs=0"]);
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/lifecycle.py");
     let output = program.client("python3").arg(script).output().unwrap();
     let error = String::from_utf8_lossy(&output.stderr);

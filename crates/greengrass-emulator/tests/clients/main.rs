@@ -11,11 +11,13 @@
 mod admin;
 mod aws_cli;
 mod boto3;
+mod contract;
 mod faults;
 mod http;
 mod lifecycle;
 mod program;
 mod reads;
+mod registry;
 mod support;
 mod switches;
 mod validation;

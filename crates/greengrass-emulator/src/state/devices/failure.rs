@@ -66,8 +66,7 @@ impl DeviceReport {
 
     /// No version of a component satisfies everybody who asks for one, or the version doesn't exist. The constraints read `thinggroup/G requires =1.0.1`.
     pub(crate) fn no_version(component: &str, constraints: &[String]) -> Self {
-        let stack =
-            ["DEPLOYMENT_FAILURE", "NO_AVAILABLE_COMPONENT_VERSION", "COMPONENT_VERSION_REQUIREMENTS_NOT_MET"];
+        let stack = ["DEPLOYMENT_FAILURE", "NO_AVAILABLE_COMPONENT_VERSION", "COMPONENT_VERSION_REQUIREMENTS_NOT_MET"];
         let cause = format!(
             "No local or cloud component version satisfies the requirements. Check whether the version constraints conflict and that the component \
              exists in your AWS account with a version that matches the version constraints. If the version constraints conflict, revise deployments \

@@ -11,7 +11,8 @@ use crate::{
     job::ExecutionStatus,
     scope::{Scope, Target},
     state::{
-        Answer, Input, jobs::Jobs, operations::epoch_seconds, operations::PAGE_SIZE as DEPLOYMENTS_PAGE_SIZE, paging::Paging,
+        Answer, Input, jobs::Jobs, operations::PAGE_SIZE as DEPLOYMENTS_PAGE_SIZE, operations::epoch_seconds,
+        paging::Paging,
     },
 };
 
@@ -22,10 +23,8 @@ impl Devices {
     /// The core device that a call names.
     fn named(&self, input: &Input) -> Result<&Device, ServiceError> {
         let name = input.required("coreDeviceThingName");
-        self.get(name).ok_or_else(|| ServiceError::ResourceNotFound {
-            resource_id: name.to_owned(),
-            resource_type: "coreDevice",
-        })
+        self.get(name)
+            .ok_or_else(|| ServiceError::ResourceNotFound { resource_id: name.to_owned(), resource_type: "coreDevice" })
     }
 
     pub(in crate::state) fn describe(&self, input: &Input) -> Result<Answer, ServiceError> {
@@ -181,10 +180,7 @@ impl Device {
             .iter()
             .map(|(name, component)| {
                 let state = if component.broken { "BROKEN" } else { "RUNNING" };
-                (
-                    Arc::clone(name),
-                    shown(name, &component.version, state, component.changed, Some(&component.source)),
-                )
+                (Arc::clone(name), shown(name, &component.version, state, component.changed, Some(&component.source)))
             })
             .collect();
         let nucleus = self.nucleus_name();

@@ -201,7 +201,9 @@ mod tests {
         let other = document(&group("b"), 2, &version("2.0.0"));
         let report = software.objection(&other, "core").unwrap();
         assert!(
-            report.cause.ends_with("Component x version constraints: thinggroup/a requires =1.0.0, thinggroup/b requires =2.0.0."),
+            report.cause.ends_with(
+                "Component x version constraints: thinggroup/a requires =1.0.0, thinggroup/b requires =2.0.0."
+            ),
             "{}",
             report.cause
         );

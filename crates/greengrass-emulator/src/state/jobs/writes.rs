@@ -27,7 +27,8 @@ impl Partition {
     ) -> Result<Answer, ServiceError> {
         let document = self.deployments.document(number);
         let id = document.as_ref().and_then(|document| document.job_id.as_ref());
-        if let Some(id) = id.filter(|id| self.jobs.get(id).is_some_and(|job| job.status != JobStatus::DeletionInProgress))
+        if let Some(id) =
+            id.filter(|id| self.jobs.get(id).is_some_and(|job| job.status != JobStatus::DeletionInProgress))
         {
             if self.jobs.being_deleted() >= MOST_DELETIONS {
                 return Err(ServiceError::TooManyDeletions);
@@ -50,7 +51,8 @@ impl Partition {
         let job = self.jobs.named(input.required("jobId"))?;
         if job.status != JobStatus::InProgress {
             let status = json!(job.status);
-            let message = format!("job {} in status {} cannot be canceled", job.id, status.as_str().unwrap_or_default());
+            let message =
+                format!("job {} in status {} cannot be canceled", job.id, status.as_str().unwrap_or_default());
             return Err(ServiceError::iot(IotErrorCode::InvalidRequest, message));
         }
         let (id, number) = (Arc::clone(&job.id), job.deployment);

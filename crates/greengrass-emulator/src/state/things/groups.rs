@@ -60,13 +60,11 @@ impl Things {
     pub(in crate::state) fn describe_group(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
         let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
-        let above = self.with_ancestors(name);
-        let roots: Vec<Value> = above
-            .iter()
-            .skip(1)
-            .rev()
-            .map(|parent| json!({"groupName": &**parent, "groupArn": scope.thing_group_arn(parent)}))
+        let mut roots: Vec<Value> = self
+            .above(name)
+            .map(|name| json!({"groupName": &**name, "groupArn": scope.thing_group_arn(name)}))
             .collect();
+        roots.reverse();
         Ok(Answer::ok(without_nulls(json!({
             "thingGroupName": name,
             "thingGroupId": group.id,
@@ -104,13 +102,13 @@ impl Things {
 
     /// A group and those above it, the nearest first.
     pub(in crate::state) fn with_ancestors(&self, name: &str) -> Vec<Arc<str>> {
-        let mut groups: Vec<Arc<str>> = vec![Arc::from(name)];
-        let mut above = self.groups.get(name).and_then(|group| group.parent.clone());
-        while let Some(parent) = above {
-            above = self.groups.get(&parent).and_then(|group| group.parent.clone());
-            groups.push(parent);
-        }
-        groups
+        std::iter::once(Arc::from(name)).chain(self.above(name).cloned()).collect()
+    }
+
+    /// The groups above a group, the nearest first. A parent exists before its children, so that no group is above itself.
+    fn above<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Arc<str>> {
+        let parent = |name: &str| self.groups.get(name)?.parent.as_ref();
+        std::iter::successors(parent(name), move |name| parent(name))
     }
 
     /// The things in a group and in the groups below it: a job for a group goes to all of them
@@ -127,15 +125,17 @@ impl Things {
 
     /// Whether a thing is in a group or in one below it.
     pub(in crate::state) fn is_member(&self, thing: &str, group: &str) -> bool {
-        self.things
-            .get(thing)
-            .is_some_and(|thing| thing.groups.iter().any(|own| self.with_ancestors(own).iter().any(|above| **above == *group)))
+        self.things.get(thing).is_some_and(|thing| {
+            thing.groups.iter().any(|own| self.with_ancestors(own).iter().any(|above| **above == *group))
+        })
     }
 
     pub(in crate::state) fn group_id(&self, name: &str) -> Option<String> {
         self.groups.get(name).map(|group| group.id.clone())
     }
 
+    /// Only the direct children of a parent, or all below it when `recursive` says so:
+    /// <https://docs.aws.amazon.com/iot/latest/developerguide/thing-groups.html>. Without a parent all groups, or those at the top when it is false.
     pub(in crate::state) fn list_groups(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {
         let parent = input.text("parentGroup");
         let prefix = input.text("namePrefixFilter").unwrap_or_default();
@@ -144,10 +144,17 @@ impl Things {
         {
             return Err(not_found("thing group", parent));
         }
+        let recursive = input.get("recursive").as_bool();
+        let passes = |name: &str, group: &ThingGroup| match (parent, recursive) {
+            (Some(parent), Some(true)) => self.above(name).any(|above| **above == *parent),
+            (Some(_), _) => group.parent.as_deref() == parent,
+            (None, Some(false)) => group.parent.is_none(),
+            (None, _) => true,
+        };
         let names = self
             .groups
             .iter()
-            .filter(|(name, group)| name.starts_with(prefix) && (parent.is_none() || group.parent.as_deref() == parent))
+            .filter(|(name, group)| name.starts_with(prefix) && passes(name, group))
             .map(|(name, _)| name);
         list(
             "groups",
@@ -221,7 +228,9 @@ impl Things {
     pub(in crate::state) fn list_members(&self, input: &Input) -> Result<Answer, ServiceError> {
         let name = input.required("thingGroupName");
         let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
-        list(&format!("members {name}"), group.members.iter(), input, "things", |name| Value::from(name))
+        let recursive = input.get("recursive").as_bool().unwrap_or_default();
+        let members = if recursive { self.members(name).into_iter().collect() } else { group.members.clone() };
+        list(&format!("members {name} {recursive}"), members.iter(), input, "things", |name| Value::from(name))
     }
 
     pub(in crate::state) fn list_groups_of(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {

@@ -1,0 +1,124 @@
+"""A small world, and for every operation a request that is right in it."""
+
+from typing import Callable, NamedTuple, Optional
+
+# Names that the variants of a name use, so that a right name also names something.
+NAMES = ("g", "g" * 128, "a:b_c-D9")
+
+
+class World:
+    def __init__(self, callers, admin):
+        self.greengrass, self.iot = callers["greengrass"], callers["iot"]
+        self.count = 0
+        self.thing, self.group = "core", "canary"
+        self.parent_arn = self.did(self.iot, "CreateThingGroup", thingGroupName="fleet")["thingGroupArn"]
+        self.group_arn = self.did(self.iot, "CreateThingGroup", thingGroupName=self.group)["thingGroupArn"]
+        for name in NAMES:
+            self.did(self.iot, "CreateThingGroup", thingGroupName=name)
+        for name in (self.thing, *NAMES):
+            arn = self.did(self.iot, "CreateThing", thingName=name)["thingArn"]
+            self.did(self.iot, "AddThingToThingGroup", thingName=name, thingGroupName=self.group)
+            self.did(self.iot, "AddThingToThingGroup", thingName=self.thing, thingGroupName=name if name in NAMES else "fleet")
+            self.did(self.greengrass, "CreateDeployment", targetArn=arn)
+        device = {"name": self.thing, "behaviour": {"takes": {"seconds": 0}}}
+        admin("/_emulator/fleet", {"accounts": [{"account": "123456789012", "region": "eu-west-1", "devices": [device]}]})
+        components = {"com.example.Hello": {"componentVersion": "1.0.0"}}
+        deployed = self.did(self.greengrass, "CreateDeployment", targetArn=self.parent_arn, components=components)
+        self.job = deployed["iotJobId"]
+
+    @staticmethod
+    def did(caller, operation, **request):
+        answer = caller.call(operation, request)
+        assert answer.code is None, (operation, request, str(answer))
+        return answer.parsed
+
+    def fresh(self):
+        self.count += 1
+        return f"fresh-{self.count}"
+
+    def deployment(self):
+        return self.did(self.greengrass, "CreateDeployment", targetArn=self.group_arn)
+
+    def deployment_arn(self):
+        return f"arn:aws:greengrass:eu-west-1:123456789012:deployments:{self.deployment()['deploymentId']}"
+
+    def cancelled(self):
+        deployment = self.deployment()["deploymentId"]
+        self.did(self.greengrass, "CancelDeployment", deploymentId=deployment)
+        return deployment
+
+    def lone_group(self):
+        """A group without children; and those of NAMES lose what variants have put below them."""
+        for page in self.iot.client.get_paginator("list_thing_groups").paginate(namePrefixFilter="fresh-"):
+            for group in page["thingGroups"]:
+                self.did(self.iot, "DeleteThingGroup", thingGroupName=group["groupName"])
+        return self.did(self.iot, "CreateThingGroup", thingGroupName=self.fresh())["thingGroupName"]
+
+    def samples(self):
+        """By the names of shapes: what a variant of another member needs to succeed."""
+        return {"TargetARN": self.group_arn, "ThingGroupARN": self.parent_arn}
+
+
+class Base(NamedTuple):
+    """`found` says that the world has what the request names; elsewhere a ResourceNotFoundException is an answer too. A list has
+    `rows` or more. `read` is the operation that shows what this one has made, and the member that both name it by."""
+
+    request: Callable
+    found: bool = True
+    rows: int = 0
+    read: Optional[tuple] = None
+
+
+def membership(world):
+    return {"thingName": world.thing, "thingGroupName": world.group}
+
+
+def core_device(world):
+    return {"coreDeviceThingName": world.thing}
+
+
+# By the emulator's names of the services. An operation that the emulator doesn't list is not called.
+BASES = {
+    "greengrass": {
+        "CreateDeployment": Base(lambda world: {"targetArn": world.group_arn}, read=("GetDeployment", "deploymentId")),
+        "ListDeployments": Base(lambda world: {}, rows=5),
+        "GetDeployment": Base(lambda world: {"deploymentId": world.deployment()["deploymentId"]}),
+        "CancelDeployment": Base(lambda world: {"deploymentId": world.deployment()["deploymentId"]}),
+        "DeleteDeployment": Base(lambda world: {"deploymentId": world.cancelled()}),
+        "TagResource": Base(lambda world: {"resourceArn": world.deployment_arn(), "tags": {"a": "b"}}),
+        "UntagResource": Base(lambda world: {"resourceArn": world.deployment_arn(), "tagKeys": ["a"]}),
+        "ListTagsForResource": Base(lambda world: {"resourceArn": world.deployment_arn()}),
+        "ListEffectiveDeployments": Base(core_device, rows=2),
+        "ListCoreDevices": Base(lambda world: {}, rows=1),
+        "GetCoreDevice": Base(core_device),
+        "ListInstalledComponents": Base(core_device, rows=2),
+    },
+    "iot": {
+        "CreateThing": Base(lambda world: {"thingName": world.fresh()}, read=("DescribeThing", "thingName")),
+        "DescribeThing": Base(lambda world: {"thingName": world.thing}),
+        "DeleteThing": Base(lambda world: {"thingName": world.fresh()}),
+        "ListThings": Base(lambda world: {}, rows=4),
+        "ListThingGroupsForThing": Base(lambda world: {"thingName": world.thing}, rows=4),
+        "AddThingToThingGroup": Base(membership),
+        "RemoveThingFromThingGroup": Base(membership),
+        "CreateThingGroup": Base(lambda world: {"thingGroupName": world.fresh()}, read=("DescribeThingGroup", "thingGroupName")),
+        "DescribeThingGroup": Base(lambda world: {"thingGroupName": world.group}),
+        "DeleteThingGroup": Base(lambda world: {"thingGroupName": world.lone_group()}),
+        "ListThingGroups": Base(lambda world: {}, rows=5),
+        "ListThingsInThingGroup": Base(lambda world: {"thingGroupName": world.group}, rows=3),
+        "ListJobs": Base(lambda world: {}, rows=2),
+        "DescribeJob": Base(lambda world: {"jobId": world.job}),
+        "CancelJob": Base(lambda world: {"jobId": world.deployment()["iotJobId"]}),
+        "DeleteJob": Base(lambda world: {"jobId": world.deployment()["iotJobId"], "force": True}),
+        "ListJobExecutionsForJob": Base(lambda world: {"jobId": world.job}, rows=1),
+        "ListJobExecutionsForThing": Base(lambda world: {"thingName": world.thing}, rows=2),
+        "DescribeJobExecution": Base(lambda world: {"jobId": world.job, "thingName": world.thing}),
+    },
+    "iotdata": {
+        "GetThingShadow": Base(
+            lambda world: {"thingName": world.thing, "shadowName": "AWSManagedGreengrassV2Deployment"}
+        ),
+        "ListNamedShadowsForThing": Base(lambda world: {"thingName": world.thing}),
+    },
+    "sts": {"GetCallerIdentity": Base(lambda world: {})},
+}
