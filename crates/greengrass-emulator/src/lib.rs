@@ -16,6 +16,7 @@ mod ids;
 mod ledger;
 mod model;
 mod operation;
+mod percent;
 mod process;
 mod request;
 mod scope;

@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use data_encoding::HEXUPPER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
-use crate::error::ServiceError;
+use crate::{error::ServiceError, percent};
 
 /// An emulated service, by the name that it is signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -166,7 +165,7 @@ fn matches(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, S
             if segment.is_empty() {
                 return None;
             }
-            parameters.insert(name, percent_decoded(segment, false)?);
+            parameters.insert(name, String::from_utf8(percent::decoded(segment)).ok()?);
         } else if expected != segment {
             return None;
         }
@@ -181,29 +180,14 @@ pub(crate) fn query_parameters(query: &str) -> Option<Vec<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((percent_decoded(name, true)?, percent_decoded(value, true)?))
+            Some((form_decoded(name)?, form_decoded(value)?))
         })
         .collect()
 }
 
-/// A `%` that is not followed by two hexadecimal digits stands for itself.
-fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| tail.split_at_checked(2))
-            .flatten()
-            .and_then(|(digits, tail)| Some((HEXUPPER_PERMISSIVE.decode(digits).ok()?, tail)));
-        if let Some((byte, tail)) = escaped {
-            bytes.extend(byte);
-            rest = tail;
-        } else {
-            bytes.push(if plus_is_space && *first == b'+' { b' ' } else { *first });
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// As a form is encoded: a plus is a space.
+fn form_decoded(text: &str) -> Option<String> {
+    String::from_utf8(percent::decoded(&text.replace('+', " "))).ok()
 }
 
 #[cfg(test)]
