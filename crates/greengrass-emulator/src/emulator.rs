@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    access_keys::{AccessKey, AccessKeys},
     clock::{Clock, TokioClock},
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
@@ -25,7 +26,7 @@ use crate::{
     switches::Switches,
 };
 
-/// The account of callers whose access key id isn't one: the number that AWS's own documentation uses.
+/// The account of callers whose access key id is `test`: the number that AWS's own documentation uses.
 pub const DEFAULT_ACCOUNT: &str = "123456789012";
 
 /// AWS `IoT` Greengrass V2, and the part of `IoT` Core that its deployments need. Clones share everything.
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     pub(crate) state: State,
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultRules,
+    /// Shared with the calls that are being read: hashing a large body is not done under the lock.
+    pub(crate) access_keys: Arc<AccessKeys>,
 }
 
 /// Settings of an [`Emulator`].
@@ -56,11 +59,18 @@ pub struct EmulatorBuilder {
     seed: u64,
     default_account: String,
     switches: Switches,
+    access_keys: AccessKeys,
 }
 
 impl Default for EmulatorBuilder {
     fn default() -> Self {
-        Self { clock: None, seed: 0, default_account: DEFAULT_ACCOUNT.to_owned(), switches: Switches::default() }
+        Self {
+            clock: None,
+            seed: 0,
+            default_account: DEFAULT_ACCOUNT.to_owned(),
+            switches: Switches::default(),
+            access_keys: AccessKeys::default(),
+        }
     }
 }
 
@@ -86,10 +96,18 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The account of callers whose access key id isn't twelve digits; by default [`DEFAULT_ACCOUNT`].
+    /// The account of the access key `test`, and with [`Signatures::Anything`](crate::Signatures::Anything) that of all keys that nobody knows; by default
+    /// [`DEFAULT_ACCOUNT`].
     #[must_use]
     pub fn default_account(mut self, account: impl Into<String>) -> Self {
         self.default_account = account.into();
+        self
+    }
+
+    /// An access key that the emulator knows besides those of [`AccessKey`]'s two conventions; in place of one with the same id.
+    #[must_use]
+    pub fn access_key(mut self, key: AccessKey) -> Self {
+        self.access_keys.add(key);
         self
     }
 
@@ -107,6 +125,7 @@ impl EmulatorBuilder {
             state: State::new(self.seed, self.switches),
             ledger: Ledger::default(),
             faults: FaultRules::default(),
+            access_keys: Arc::new(self.access_keys),
         };
         Emulator {
             inner: Arc::new(Inner {
@@ -213,7 +232,18 @@ impl Emulator {
         self.core().state.switches = switches;
     }
 
-    /// Forgets all state, the ledger and the fault rules. Switches, clock and the sequence of ids stay.
+    /// Makes an access key known, in place of one with the same id.
+    pub fn add_access_key(&self, key: AccessKey) {
+        Arc::make_mut(&mut self.core().access_keys).add(key);
+    }
+
+    /// Forgets an access key that was added. False when there is none with this id.
+    #[must_use = "false means that there is no such key"]
+    pub fn remove_access_key(&self, id: &str) -> bool {
+        Arc::make_mut(&mut self.core().access_keys).remove(id)
+    }
+
+    /// Forgets all state, the ledger and the fault rules. Switches, access keys, clock and the sequence of ids stay.
     pub fn reset(&self) {
         let mut core = self.core();
         core.state.clear();

@@ -100,12 +100,18 @@ pub enum ServiceError {
         /// Which part.
         message: String,
     },
-    /// The credential scope of the signature is of another service.
+    /// The signature is not one of this request, for this service, at this time.
     #[error("InvalidSignatureException: {message}")]
     InvalidSignature {
-        /// What was expected.
+        /// What is wrong with it.
         message: String,
     },
+    /// Nobody knows the access key, or the session token is not its own.
+    #[error("UnrecognizedClientException")]
+    UnrecognizedClient,
+    /// The temporary access key has come to its end.
+    #[error("ExpiredTokenException")]
+    ExpiredToken,
     /// No operation has this method and path.
     #[error("UnknownOperationException: {what}")]
     UnknownOperation {
@@ -200,6 +206,8 @@ impl ServiceError {
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::IncompleteSignature { .. } => "IncompleteSignatureException",
             Self::InvalidSignature { .. } => "InvalidSignatureException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
+            Self::ExpiredToken => "ExpiredTokenException",
             Self::UnknownOperation { .. } => "UnknownOperationException",
             Self::NotImplemented { .. } => "NotImplementedException",
             Self::RequestTooLarge => "RequestEntityTooLargeException",
@@ -215,6 +223,8 @@ impl ServiceError {
             Self::MissingAuthenticationToken
             | Self::IncompleteSignature { .. }
             | Self::InvalidSignature { .. }
+            | Self::UnrecognizedClient
+            | Self::ExpiredToken
             | Self::AccessDenied { .. } => 403,
             Self::ResourceNotFound { .. } | Self::UnknownOperation { .. } => 404,
             Self::Conflict { .. } | Self::AlreadyExists { .. } => 409,
@@ -275,6 +285,8 @@ impl ServiceError {
                 "resourceArn": resource_arn,
             }),
             Self::MissingAuthenticationToken => json!({"message": "Missing Authentication Token"}),
+            Self::UnrecognizedClient => json!({"message": "The security token included in the request is invalid."}),
+            Self::ExpiredToken => json!({"message": "The security token included in the request is expired"}),
             Self::UnknownOperation { what } => json!({
                 "message": format!("{what} is no operation of the services that greengrass-emulator knows"),
             }),

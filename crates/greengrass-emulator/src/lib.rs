@@ -4,6 +4,7 @@
 //! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
 //! Every call is entered in a ledger, faults are scripted by rules, and what AWS does but nobody documents is a [switch](Switches).
 
+mod access_keys;
 mod admin;
 mod clock;
 mod deployment;
@@ -26,6 +27,7 @@ mod signature;
 mod state;
 mod switches;
 
+pub use access_keys::{AccessKey, AccessKeyError};
 pub use clock::{Clock, ManualClock, TokioClock};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
@@ -39,5 +41,5 @@ pub use process::ConnectionDropped;
 pub use scope::Scope;
 pub use switches::{
     Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, ListOrder, PlainList,
-    RevisionsAfterDelete, SwitchError, Switches, TokenReuse, VersionRanges,
+    RevisionsAfterDelete, Signatures, SwitchError, Switches, TokenReuse, VersionRanges,
 };

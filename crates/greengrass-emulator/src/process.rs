@@ -1,6 +1,6 @@
 //! A call from its arrival to its answer: ledger, faults, state. Waits on tokio's clock where a fault says so; no other I/O.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -9,6 +9,7 @@ use serde_json::Value;
 use tracing::{debug, info};
 
 use crate::{
+    clock::machine_time,
     emulator::{Core, Emulator},
     error::ServiceError,
     fault::{DelayAt, FaultAction, Staleness},
@@ -17,6 +18,7 @@ use crate::{
     ledger::CallRecord,
     operation::Service,
     request::Request,
+    signature::Gate,
     state::{Answer, Call, ReadAt},
 };
 
@@ -63,7 +65,19 @@ impl Emulator {
     /// Notes the arrival of a call and what befalls it.
     fn enter(&self, request: http::Request<Bytes>) -> Entered {
         let (parts, body) = request.into_parts();
-        let request = Request::read(&parts, &body, &self.inner.default_account);
+        let request = {
+            let core = self.core();
+            let (access_keys, signatures) = (Arc::clone(&core.access_keys), core.state.switches.signatures);
+            drop(core);
+            let gate = Gate {
+                signatures,
+                access_keys: &access_keys,
+                default_account: &self.inner.default_account,
+                now: self.now(),
+                machine_time: machine_time(),
+            };
+            Request::read(&parts, &body, &gate)
+        };
         let mut core = self.core();
         // Read under the lock: times in the ledger never go back.
         let time = self.now();

@@ -7,7 +7,7 @@ use crate::{
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
     scope::Scope,
-    signature::Signature,
+    signature::{Gate, Signature},
     state::{Call, Input},
 };
 
@@ -28,9 +28,10 @@ pub(crate) struct Request {
 const NUMBERS: &[&str] = &["maxResults", "expectedVersion"];
 
 impl Request {
-    pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
-        let signature = Signature::of(&parts.headers, default_account);
-        let scope = signature.as_ref().ok().map(|signature| signature.scope.clone());
+    pub(crate) fn read(parts: &Parts, body: &[u8], gate: &Gate<'_>) -> Self {
+        let signature = Signature::of(&parts.headers);
+        let scope = signature.as_ref().ok().and_then(|signature| gate.claimed(signature)).map(|caller| caller.scope);
+        let admit = |service| signature.and_then(|signature| gate.admit(&signature, service, parts, body));
         let path = parts.uri.path();
         let route = match Route::find(parts.method.as_str(), path) {
             Ok(route) => route,
@@ -46,14 +47,13 @@ impl Request {
                     name,
                     parameters: Value::Object(Map::new()),
                     // Who isn't signed learns nothing about operations.
-                    call: signature.and(Err(error)),
+                    call: admit(None).and(Err(error)),
                 };
             }
         };
         let operation = route.operation;
         let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
-        let call = signature.and_then(|signature| {
-            signature.check_service(operation.service())?;
+        let call = admit(Some(operation.service())).and_then(|caller| {
             if let Some(problem) = problem {
                 return Err(of_service(operation, problem));
             }
@@ -61,7 +61,7 @@ impl Request {
             let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
                 return Err(cannot_parse("the request is no JSON object".to_owned()));
             };
-            Ok(Call { scope: signature.scope, operation, input: Input(input) })
+            Ok(Call { scope: caller.scope, operation, input: Input(input) })
         });
         Self {
             scope,
@@ -129,9 +129,11 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::{access_keys::AccessKeys, switches::Signatures};
 
     fn read(method: &str, uri: &str, body: &str) -> Request {
         let (parts, ()) = http::Request::builder()
@@ -145,7 +147,14 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts();
-        Request::read(&parts, body.as_bytes(), "123456789012")
+        let gate = Gate {
+            signatures: Signatures::Anything,
+            access_keys: &AccessKeys::default(),
+            default_account: "123456789012",
+            now: Timestamp::UNIX_EPOCH,
+            machine_time: Timestamp::UNIX_EPOCH,
+        };
+        Request::read(&parts, body.as_bytes(), &gate)
     }
 
     #[test]

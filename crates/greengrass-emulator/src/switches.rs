@@ -36,6 +36,8 @@ pub struct Switches {
     pub get_visibility_delay_ms: u64,
     /// For how many milliseconds `ListDeployments` doesn't show a new deployment. What it did to others shows at once.
     pub list_visibility_delay_ms: u64,
+    /// Whether signatures are verified. The service does; a client that can't sign properly needs the alternative.
+    pub signatures: Signatures,
 }
 
 macro_rules! positions {
@@ -117,6 +119,13 @@ positions! {
         ShowsSubdeployments,
         /// It shows only deployments without parent.
         HidesSubdeployments,
+    }
+    /// Positions of [`Switches::signatures`].
+    Signatures {
+        /// As AWS does: only what the owner of a known access key signed is accepted.
+        Verified,
+        /// Every well-formed `Authorization` header is. An access key id that isn't known is of the default account.
+        Anything,
     }
     /// Positions of [`Switches::list_order`].
     ListOrder {

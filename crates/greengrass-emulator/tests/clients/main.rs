@@ -8,6 +8,7 @@
     reason = "a test that can't go on says where, and a table of cases is as long as it is"
 )]
 
+mod access_keys;
 mod admin;
 mod aws_cli;
 mod boto3;
