@@ -20,8 +20,8 @@ use crate::{
     http_client::EmulatorHttpClient,
     ledger::{CallRecord, Ledger},
     operation::Operation,
-    request::of_service,
     scope::Scope,
+    signature::Principal,
     state::{Call, Input, ReadAt, State},
     switches::Switches,
 };
@@ -302,16 +302,16 @@ impl Emulator {
     }
 
     /// Does an operation directly: validated as a call is, but without signature, faults and ledger. The parameters of path, query and body are in one
-    /// JSON object.
+    /// JSON object; an answer in XML is its text.
     pub fn perform(&self, scope: &Scope, operation: Operation, request: &Value) -> Result<Value, ServiceError> {
-        let input = operation.input().read(request);
-        let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
-            return Err(ServiceError::validation("the request is no JSON object"));
+        let of_service = |error: ServiceError| error.of_service(operation.service());
+        let Value::Object(input) = operation.input().read(request).map_err(of_service)? else {
+            return Err(of_service(ServiceError::validation("the request is no JSON object")));
         };
-        let call = Call { scope: scope.clone(), operation, input: Input(input) };
+        let call = Call { scope: scope.clone(), principal: Principal::User, operation, input: Input(input) };
         let now = self.now();
-        let answer = self.core().state.execute(&call, now, ReadAt::Now)?;
-        Ok(answer.body.unwrap_or(Value::Null))
+        let answer = self.core().state.execute(&call, now, ReadAt::Now).map_err(of_service)?;
+        Ok(answer.body.into_value())
     }
 }
 

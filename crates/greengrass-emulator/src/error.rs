@@ -1,7 +1,11 @@
 //! The errors that the services answer with: code, status, body and headers. Pure.
 
+mod of_service;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use of_service::StsErrorCode;
 
 use crate::operation::Service;
 
@@ -80,6 +84,14 @@ pub enum ServiceError {
     Iot {
         /// Which one.
         code: IotErrorCode,
+        /// What a person reads.
+        message: String,
+    },
+    /// An error of AWS STS, whose errors have a message and nothing else.
+    #[error("{code}: {message}", code = .code.name())]
+    Sts {
+        /// Which one.
+        code: StsErrorCode,
         /// What a person reads.
         message: String,
     },
@@ -191,7 +203,7 @@ impl ServiceError {
         Self::Iot { code, message: message.into() }
     }
 
-    /// The name that stands in the `x-amzn-ErrorType` header.
+    /// The name that stands in the `x-amzn-ErrorType` header, or in the XML.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -200,8 +212,12 @@ impl ServiceError {
             Self::Conflict { .. } => "ConflictException",
             Self::RequestAlreadyInProgress => "RequestAlreadyInProgressException",
             Self::AccessDenied { .. } => "AccessDeniedException",
-            Self::Throttling { .. } => "ThrottlingException",
+            Self::Throttling { service, .. } => match service {
+                Service::Greengrass | Service::Iot | Service::IotData => "ThrottlingException",
+                Service::Sts => "Throttling",
+            },
             Self::Iot { code, .. } => code.name(),
+            Self::Sts { code, .. } => code.name(),
             Self::AlreadyExists { .. } => "ResourceAlreadyExistsException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::IncompleteSignature { .. } => "IncompleteSignatureException",
@@ -231,10 +247,11 @@ impl ServiceError {
             Self::RequestTooLarge => 413,
             // IoT Core's model gives its ThrottlingException status 400.
             Self::Throttling { service, .. } => match service {
-                Service::Greengrass => 429,
-                Service::Iot => 400,
+                Service::Greengrass | Service::IotData => 429,
+                Service::Iot | Service::Sts => 400,
             },
             Self::Iot { code, .. } => code.status(),
+            Self::Sts { code, .. } => code.status(),
             // Not one of those that SDKs retry.
             Self::NotImplemented { .. } => 501,
             Self::Scripted { status, .. } => *status,
@@ -249,7 +266,12 @@ impl ServiceError {
         }
     }
 
-    /// The JSON body.
+    /// What a person reads.
+    pub(crate) fn message(&self) -> String {
+        self.body().get("message").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// The JSON body, with a `message` always.
     #[must_use]
     pub fn body(&self) -> Value {
         match self {
@@ -269,6 +291,7 @@ impl ServiceError {
             }
             Self::AccessDenied { message }
             | Self::Iot { message, .. }
+            | Self::Sts { message, .. }
             | Self::Scripted { message, .. }
             | Self::IncompleteSignature { message }
             | Self::InvalidSignature { message } => json!({"message": message}),
@@ -278,7 +301,9 @@ impl ServiceError {
                 "quotaCode": "greengrass-control-plane-rate",
                 "serviceCode": "greengrass",
             }),
-            Self::Throttling { service: Service::Iot, .. } => json!({"message": "Rate exceeded"}),
+            Self::Throttling { service: Service::Iot | Service::IotData | Service::Sts, .. } => {
+                json!({"message": "Rate exceeded"})
+            }
             Self::AlreadyExists { resource_id, resource_arn } => json!({
                 "message": format!("{resource_arn} already exists with a different configuration"),
                 "resourceId": resource_id,

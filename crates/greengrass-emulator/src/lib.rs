@@ -1,4 +1,4 @@
-//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, and the things and thing groups that they are for.
+//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, the things and thing groups that they are for, and who calls.
 //!
 //! A pure state machine, keyed by account and region, under the services' own wire format. It runs inside a test as the HTTP client of the AWS SDK
 //! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
@@ -19,6 +19,7 @@ mod model;
 mod operation;
 mod percent;
 mod process;
+mod query;
 mod request;
 mod scope;
 mod server;
@@ -26,12 +27,13 @@ mod shape;
 mod signature;
 mod state;
 mod switches;
+mod xml;
 
 pub use access_keys::{AccessKey, AccessKeyError};
 pub use clock::{Clock, ManualClock, TokioClock};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
-pub use error::{FieldError, IotErrorCode, ServiceError, ValidationReason};
+pub use error::{FieldError, IotErrorCode, ServiceError, StsErrorCode, ValidationReason};
 pub use fault::{DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Staleness};
 pub use fault_rules::ActiveFault;
 pub use http_client::EmulatorHttpClient;

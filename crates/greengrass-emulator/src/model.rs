@@ -238,6 +238,7 @@ impl Operation {
             Self::ListThingsInThingGroup => {
                 input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN,]
             }
+            Self::GetCallerIdentity => &Shape::Structure(&[]),
         }
     }
 }

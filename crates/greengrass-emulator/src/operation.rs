@@ -1,5 +1,5 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
-//! `greengrassv2/2020-11-30` and `iot/2015-05-28`. Pure.
+//! `greengrassv2/2020-11-30` and `iot/2015-05-28`, and STS's by their names. Pure.
 
 use std::collections::BTreeMap;
 
@@ -15,6 +15,19 @@ pub enum Service {
     Greengrass,
     /// AWS `IoT` Core.
     Iot,
+    /// The data plane of AWS `IoT` Core.
+    IotData,
+    /// AWS Security Token Service.
+    Sts,
+}
+
+/// How a service is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Method and path name the operation; JSON.
+    RestJson,
+    /// A form names the operation; the answer is XML.
+    Query,
 }
 
 impl Service {
@@ -24,6 +37,15 @@ impl Service {
         match self {
             Self::Greengrass => "greengrass",
             Self::Iot => "iot",
+            Self::IotData => "iotdata",
+            Self::Sts => "sts",
+        }
+    }
+
+    pub(crate) const fn protocol(self) -> Protocol {
+        match self {
+            Self::Greengrass | Self::Iot | Self::IotData => Protocol::RestJson,
+            Self::Sts => Protocol::Query,
         }
     }
 }
@@ -78,6 +100,16 @@ operations! {
         DeleteThingGroup "DELETE" "/thing-groups/{thingGroupName}",
         ListThingGroups "GET" "/thing-groups",
         ListThingsInThingGroup "GET" "/thing-groups/{thingGroupName}/things",;
+    Sts:
+        GetCallerIdentity "POST" "/",;
+}
+
+impl Operation {
+    /// The operation of the query protocol that an `Action` names.
+    pub(crate) fn of_action(action: &str) -> Option<Self> {
+        let mut operations = IMPLEMENTED.iter().map(|(_, _, operation)| *operation);
+        operations.find(|operation| operation.service().protocol() == Protocol::Query && operation.name() == action)
+    }
 }
 
 /// Known by name only, so that the answer can say which operation is missing.
@@ -138,10 +170,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Finds the operation of a method and a (still percent-encoded) path.
+    /// Finds the operation that a method and a (still percent-encoded) path name.
     pub(crate) fn find(method: &str, path: &str) -> Result<Self, ServiceError> {
         for (operation_method, pattern, operation) in IMPLEMENTED {
             if *operation_method == method
+                && operation.service().protocol() == Protocol::RestJson
                 && let Some(path_parameters) = matches(pattern, path)
             {
                 return Ok(Self { operation: *operation, path_parameters });
@@ -195,9 +228,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_implemented_operation_is_found_by_its_own_path() {
+    fn every_implemented_operation_is_found_by_its_own_path_or_name() {
         for (method, path, operation) in IMPLEMENTED {
-            assert_eq!(Route::find(method, path).unwrap().operation, *operation);
+            let found = match operation.service().protocol() {
+                Protocol::RestJson => Route::find(method, path).ok().map(|route| route.operation),
+                Protocol::Query => Operation::of_action(operation.name()),
+            };
+            assert_eq!(found, Some(*operation));
         }
     }
 

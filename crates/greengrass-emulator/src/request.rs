@@ -6,8 +6,9 @@ use serde_json::{Map, Number, Value};
 use crate::{
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
+    query,
     scope::Scope,
-    signature::{Gate, Signature},
+    signature::{Caller, Gate, Signature},
     state::{Call, Input},
 };
 
@@ -24,6 +25,18 @@ pub(crate) struct Request {
     pub(crate) call: Result<Call, ServiceError>,
 }
 
+/// What a request asks for, whoever sent it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) service: Option<Service>,
+    pub(crate) operation: Result<Operation, ServiceError>,
+    /// The operation's name, or method and path.
+    pub(crate) name: String,
+    pub(crate) parameters: Value,
+    /// Why the parameters can't all be read.
+    pub(crate) problem: Option<ServiceError>,
+}
+
 /// Query parameters that the models declare as numbers.
 const NUMBERS: &[&str] = &["maxResults", "expectedVersion"];
 
@@ -31,61 +44,46 @@ impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], gate: &Gate<'_>) -> Self {
         let signature = Signature::of(&parts.headers);
         let scope = signature.as_ref().ok().and_then(|signature| gate.claimed(signature)).map(|caller| caller.scope);
-        let admit = |service| signature.and_then(|signature| gate.admit(&signature, service, parts, body));
-        let path = parts.uri.path();
-        let route = match Route::find(parts.method.as_str(), path) {
-            Ok(route) => route,
-            Err(error) => {
-                let name = match &error {
-                    ServiceError::NotImplemented { operation } => (*operation).to_owned(),
-                    _ => format!("{} {path}", parts.method),
-                };
-                return Self {
-                    scope,
-                    service: None,
-                    operation: None,
-                    name,
-                    parameters: Value::Object(Map::new()),
-                    // Who isn't signed learns nothing about operations.
-                    call: admit(None).and(Err(error)),
-                };
-            }
-        };
-        let operation = route.operation;
-        let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
-        let call = admit(Some(operation.service())).and_then(|caller| {
-            if let Some(problem) = problem {
-                return Err(of_service(operation, problem));
-            }
-            let input = operation.input().read(&parameters);
-            let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
+        let asked = query::asked(parts, body).unwrap_or_else(|| asked(parts, body));
+        let Asked { service, operation, name, parameters, problem } = asked;
+        let known = operation.as_ref().ok().copied();
+        let admitted = signature.and_then(|signature| gate.admit(&signature, service, parts, body));
+        // Who isn't signed learns nothing about operations.
+        let call = admitted.and_then(|Caller { scope, principal }| {
+            let operation = operation?;
+            problem.map_or(Ok(()), Err)?;
+            let Value::Object(input) = operation.input().read(&parameters)? else {
                 return Err(cannot_parse("the request is no JSON object".to_owned()));
             };
-            Ok(Call { scope: caller.scope, operation, input: Input(input) })
+            Ok(Call { scope, principal, operation, input: Input(input) })
         });
-        Self {
-            scope,
-            service: Some(operation.service()),
-            operation: Some(operation),
-            name: operation.name().to_owned(),
-            parameters,
-            call,
+        Self { scope, service, operation: known, name, parameters, call }
+    }
+}
+
+/// What a request of the REST protocol asks for.
+fn asked(parts: &Parts, body: &[u8]) -> Asked {
+    let path = parts.uri.path();
+    match Route::find(parts.method.as_str(), path) {
+        Ok(route) => {
+            let operation = route.operation;
+            let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
+            let name = operation.name().to_owned();
+            Asked { service: Some(operation.service()), operation: Ok(operation), name, parameters, problem }
+        }
+        Err(error) => {
+            let name = match &error {
+                ServiceError::NotImplemented { operation } => (*operation).to_owned(),
+                _ => format!("{} {path}", parts.method),
+            };
+            let parameters = Value::Object(Map::new());
+            Asked { service: None, operation: Err(error), name, parameters, problem: None }
         }
     }
 }
 
 fn cannot_parse(message: String) -> ServiceError {
     ServiceError::Validation { message, reason: ValidationReason::CannotParse, fields: Vec::new() }
-}
-
-/// `IoT` Core has no `ValidationException`.
-pub(crate) fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
-    match (operation.service(), error) {
-        (Service::Iot, ServiceError::Validation { message, .. }) => {
-            ServiceError::iot(crate::error::IotErrorCode::InvalidRequest, message)
-        }
-        (_, error) => error,
-    }
 }
 
 /// The parameters, as far as they can be read, and what prevents more.

@@ -13,7 +13,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-pub(crate) use verify::Gate;
+pub(crate) use verify::{Caller, Gate, Principal};
 
 use crate::error::ServiceError;
 

@@ -4,8 +4,9 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, Input, Partition, ReadAt, State,
+    Answer, Body, Call, Input, Partition, ReadAt, State,
     deployments::{Row, Version, View},
+    identity::get_caller_identity,
     paging::Paging,
 };
 use crate::{
@@ -43,7 +44,7 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         }
         Operation::DeleteDeployment => {
             deployments.delete(id, write_view, switches, now)?;
-            Ok(Answer { status: 204, body: None })
+            Ok(Answer { status: 204, body: Body::Empty })
         }
         Operation::TagResource => partition.tag(input, write_view, now),
         Operation::UntagResource => partition.untag(input, write_view, now),
@@ -60,6 +61,7 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::DeleteThingGroup => things.delete_group(input),
         Operation::ListThingGroups => things.list_groups(scope, input),
         Operation::ListThingsInThingGroup => things.list_members(input),
+        Operation::GetCallerIdentity => Ok(get_caller_identity(scope, call.principal)),
     }
 }
 

@@ -17,6 +17,7 @@ mod http;
 mod lifecycle;
 mod program;
 mod reads;
+mod sts;
 mod support;
 mod switches;
 mod validation;
