@@ -86,7 +86,7 @@ impl World {
             ("KUBECONFIG", self.kubeconfig.to_str().unwrap()),
             ("AWS_ENDPOINT_URL", &self.endpoint),
             ("AWS_ACCESS_KEY_ID", ACCOUNT),
-            ("AWS_SECRET_ACCESS_KEY", "of-no-use-elsewhere"),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
         ]);
         settings.extend(environment.iter().copied());
         self.operator = Some(Operator::start(&settings, &self.namespace, self.folder.path()));

@@ -15,7 +15,7 @@ use crate::{
     fault::FaultRule,
     fleet::Fleet,
     ledger::CallRecord,
-    operation::{Operation, percent_decoded, query_parameters},
+    operation::{Operation, query_parameters, text_of},
     process::json_response,
 };
 
@@ -96,7 +96,7 @@ fn filters<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<Stri
 
 /// A name in a path.
 fn named(segment: &str) -> Result<String, (u16, String)> {
-    percent_decoded(segment, false).ok_or_else(|| bad_request("the name is no UTF-8"))
+    text_of(segment).ok_or_else(|| bad_request("the name is no UTF-8"))
 }
 
 fn no_device(name: &str) -> (u16, String) {

@@ -38,10 +38,15 @@ impl TokioClock {
 
     /// A clock that shows the machine's time of day now and runs on from there.
     #[must_use]
-    #[expect(clippy::disallowed_methods, reason = "the one place where the machine's time of day is read")]
     pub fn from_wall_clock() -> Self {
-        Self::starting_at(Timestamp::now())
+        Self::starting_at(machine_time())
     }
+}
+
+/// The machine's time of day, whatever the emulator's clock says.
+#[expect(clippy::disallowed_methods, reason = "the one place where the machine's time of day is read")]
+pub(crate) fn machine_time() -> Timestamp {
+    Timestamp::now()
 }
 
 impl Clock for TokioClock {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
+    access_keys::{AccessKey, AccessKeys},
     clock::{Clock, TokioClock},
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
@@ -22,13 +23,13 @@ use crate::{
     ledger::{CallRecord, Ledger},
     operation::Operation,
     quotas::{Meter, Quotas},
-    request::of_service,
     scope::Scope,
+    signature::Principal,
     state::{Call, DeviceChange, Input, ReadAt, State},
     switches::Switches,
 };
 
-/// The account of callers whose access key id isn't one: the number that AWS's own documentation uses.
+/// The account of callers whose access key id is `test`: the number that AWS's own documentation uses.
 pub const DEFAULT_ACCOUNT: &str = "123456789012";
 
 /// AWS `IoT` Greengrass V2, and the part of `IoT` Core that its deployments need. Clones share everything.
@@ -52,6 +53,8 @@ pub(crate) struct Core {
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultRules,
     pub(crate) meter: Meter,
+    /// Shared with the calls that are being read: hashing a large body is not done under the lock.
+    pub(crate) access_keys: Arc<AccessKeys>,
 }
 
 /// Settings of an [`Emulator`].
@@ -62,6 +65,7 @@ pub struct EmulatorBuilder {
     default_account: String,
     switches: Switches,
     quotas: Quotas,
+    access_keys: AccessKeys,
 }
 
 impl Default for EmulatorBuilder {
@@ -72,6 +76,7 @@ impl Default for EmulatorBuilder {
             default_account: DEFAULT_ACCOUNT.to_owned(),
             switches: Switches::default(),
             quotas: Quotas::default(),
+            access_keys: AccessKeys::default(),
         }
     }
 }
@@ -98,10 +103,18 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The account of callers whose access key id isn't twelve digits; by default [`DEFAULT_ACCOUNT`].
+    /// The account of the access key `test`, and with [`Signatures::Anything`](crate::Signatures::Anything) that of all keys that nobody knows; by default
+    /// [`DEFAULT_ACCOUNT`].
     #[must_use]
     pub fn default_account(mut self, account: impl Into<String>) -> Self {
         self.default_account = account.into();
+        self
+    }
+
+    /// An access key that the emulator knows besides those of [`AccessKey`]'s two conventions; in place of one with the same id.
+    #[must_use]
+    pub fn access_key(mut self, key: AccessKey) -> Self {
+        self.access_keys.add(key);
         self
     }
 
@@ -127,6 +140,7 @@ impl EmulatorBuilder {
             ledger: Ledger::default(),
             faults: FaultRules::default(),
             meter: Meter::new(self.quotas),
+            access_keys: Arc::new(self.access_keys),
         };
         Emulator {
             inner: Arc::new(Inner {
@@ -254,7 +268,18 @@ impl Emulator {
         self.core().meter.quotas = quotas;
     }
 
-    /// Forgets all state, the ledger and the fault rules. Switches, clock and the sequence of ids stay.
+    /// Makes an access key known, in place of one with the same id.
+    pub fn add_access_key(&self, key: AccessKey) {
+        Arc::make_mut(&mut self.core().access_keys).add(key);
+    }
+
+    /// Forgets an access key that was added. False when there is none with this id.
+    #[must_use = "false means that there is no such key"]
+    pub fn remove_access_key(&self, id: &str) -> bool {
+        Arc::make_mut(&mut self.core().access_keys).remove(id)
+    }
+
+    /// Forgets all state, the ledger and the fault rules. Switches, quotas, access keys, clock and the sequence of ids stay.
     pub fn reset(&self) {
         let mut core = self.core();
         core.state.clear();
@@ -366,17 +391,17 @@ impl Emulator {
     }
 
     /// Does an operation directly: validated as a call is, but without signature, faults and ledger. The parameters of path, query and body are in one
-    /// JSON object.
+    /// JSON object; an answer in XML is its text.
     pub fn perform(&self, scope: &Scope, operation: Operation, request: &Value) -> Result<Value, ServiceError> {
-        let input = operation.input().read(request);
-        let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
-            return Err(ServiceError::validation("the request is no JSON object"));
+        let of_service = |error: ServiceError| error.of_service(operation.service());
+        let Value::Object(input) = operation.input().read(request).map_err(of_service)? else {
+            return Err(of_service(ServiceError::validation("the request is no JSON object")));
         };
-        let call = Call { scope: scope.clone(), operation, input: Input(input) };
+        let call = Call { scope: scope.clone(), principal: Principal::User, operation, input: Input(input) };
         let mut core = self.core();
         let now = self.now();
-        let answer = core.state.execute(&call, now, ReadAt::Now)?;
-        Ok(answer.body.unwrap_or(Value::Null))
+        let answer = core.state.execute(&call, now, ReadAt::Now).map_err(of_service)?;
+        Ok(answer.body.into_value())
     }
 }
 

@@ -1,7 +1,11 @@
 //! The errors that the services answer with: code, status, body and headers. Pure.
 
+mod of_service;
+
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
+
+pub use of_service::StsErrorCode;
 
 use crate::operation::Service;
 
@@ -87,6 +91,14 @@ pub enum ServiceError {
         /// What a person reads.
         message: String,
     },
+    /// An error of AWS STS, whose errors have a message and nothing else.
+    #[error("{code}: {message}", code = .code.name())]
+    Sts {
+        /// Which one.
+        code: StsErrorCode,
+        /// What a person reads.
+        message: String,
+    },
     /// `ResourceAlreadyExistsException` of `IoT` Core.
     #[error("ResourceAlreadyExistsException: {resource_arn}")]
     AlreadyExists {
@@ -104,13 +116,16 @@ pub enum ServiceError {
         /// Which part.
         message: String,
     },
-    /// The credential scope of the signature is of another service.
+    /// The signature is not one of this request, for this service, at this time.
     #[error("InvalidSignatureException: {message}")]
     InvalidSignature {
-        /// What was expected.
+        /// What is wrong with it.
         message: String,
     },
-    /// The caller's temporary credentials are no longer valid.
+    /// Nobody knows the access key, or the session token is not its own.
+    #[error("UnrecognizedClientException")]
+    UnrecognizedClient,
+    /// The temporary access key has come to its end.
     #[error("ExpiredTokenException")]
     ExpiredToken,
     /// No operation has this method and path.
@@ -199,7 +214,7 @@ impl ServiceError {
         Self::Iot { code, message: message.into() }
     }
 
-    /// The name that stands in the `x-amzn-ErrorType` header.
+    /// The name that stands in the `x-amzn-ErrorType` header, or in the XML.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -208,12 +223,18 @@ impl ServiceError {
             Self::Conflict { .. } => "ConflictException",
             Self::RequestAlreadyInProgress => "RequestAlreadyInProgressException",
             Self::AccessDenied { .. } => "AccessDeniedException",
-            Self::Throttling { .. } | Self::TooManyDeletions => "ThrottlingException",
+            Self::Throttling { service, .. } => match service {
+                Service::Greengrass | Service::Iot | Service::IotData => "ThrottlingException",
+                Service::Sts => "Throttling",
+            },
+            Self::TooManyDeletions => "ThrottlingException",
             Self::Iot { code, .. } => code.name(),
+            Self::Sts { code, .. } => code.name(),
             Self::AlreadyExists { .. } => "ResourceAlreadyExistsException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::IncompleteSignature { .. } => "IncompleteSignatureException",
             Self::InvalidSignature { .. } => "InvalidSignatureException",
+            Self::UnrecognizedClient => "UnrecognizedClientException",
             Self::ExpiredToken => "ExpiredTokenException",
             Self::UnknownOperation { .. } => "UnknownOperationException",
             Self::NotImplemented { .. } => "NotImplementedException",
@@ -230,6 +251,7 @@ impl ServiceError {
             Self::MissingAuthenticationToken
             | Self::IncompleteSignature { .. }
             | Self::InvalidSignature { .. }
+            | Self::UnrecognizedClient
             | Self::ExpiredToken
             | Self::AccessDenied { .. } => 403,
             Self::ResourceNotFound { .. } | Self::UnknownOperation { .. } => 404,
@@ -238,10 +260,11 @@ impl ServiceError {
             // IoT Core's model gives its ThrottlingException status 400.
             Self::Throttling { service, .. } => match service {
                 Service::Greengrass | Service::IotData => 429,
-                Service::Iot => 400,
+                Service::Iot | Service::Sts => 400,
             },
             Self::TooManyDeletions => 429,
             Self::Iot { code, .. } => code.status(),
+            Self::Sts { code, .. } => code.status(),
             // Not one of those that SDKs retry.
             Self::NotImplemented { .. } => 501,
             Self::Scripted { status, .. } => *status,
@@ -256,7 +279,12 @@ impl ServiceError {
         }
     }
 
-    /// The JSON body.
+    /// What a person reads.
+    pub(crate) fn message(&self) -> String {
+        self.body().get("message").and_then(Value::as_str).unwrap_or_default().to_owned()
+    }
+
+    /// The JSON body, with a `message` always.
     #[must_use]
     pub fn body(&self) -> Value {
         match self {
@@ -276,6 +304,7 @@ impl ServiceError {
             }
             Self::AccessDenied { message }
             | Self::Iot { message, .. }
+            | Self::Sts { message, .. }
             | Self::Scripted { message, .. }
             | Self::IncompleteSignature { message }
             | Self::InvalidSignature { message } => json!({"message": message}),
@@ -285,7 +314,9 @@ impl ServiceError {
                 "quotaCode": "greengrass-control-plane-rate",
                 "serviceCode": "greengrass",
             }),
-            Self::Throttling { service: Service::Iot | Service::IotData, .. } => json!({"message": "Rate exceeded"}),
+            Self::Throttling { service: Service::Iot | Service::IotData | Service::Sts, .. } => {
+                json!({"message": "Rate exceeded"})
+            }
             Self::TooManyDeletions => json!({
                 "message": "Exceeded the AWS IoT Jobs service quota for the number of jobs with status DELETION_IN_PROGRESS. Please check number of \
                             jobs currently being deleted, wait at least one minute, and try again.",
@@ -297,6 +328,7 @@ impl ServiceError {
                 "resourceArn": resource_arn,
             }),
             Self::MissingAuthenticationToken => json!({"message": "Missing Authentication Token"}),
+            Self::UnrecognizedClient => json!({"message": "The security token included in the request is invalid."}),
             Self::ExpiredToken => json!({"message": "The security token included in the request is expired"}),
             Self::UnknownOperation { what } => json!({
                 "message": format!("{what} is no operation of the services that greengrass-emulator knows"),

@@ -14,9 +14,9 @@ pub struct CallRecord {
     pub sequence: u64,
     /// When it arrived.
     pub time: Timestamp,
-    /// The caller's account; null when the request wasn't signed.
+    /// The caller's account; null when the request wasn't signed with an access key that the emulator knows.
     pub account: Option<String>,
-    /// The region of the signature; null when the request wasn't signed.
+    /// The region of the signature; null when the account is.
     pub region: Option<String>,
     /// The service; null when no operation fits.
     pub service: Option<Service>,

@@ -1,9 +1,10 @@
-//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, and the things and thing groups that they are for.
+//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, the things and thing groups that they are for, and who calls.
 //!
 //! A pure state machine, keyed by account and region, under the services' own wire format. It runs inside a test as the HTTP client of the AWS SDK
 //! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
 //! Every call is entered in a ledger, faults are scripted by rules, and what AWS does but nobody documents is a [switch](Switches).
 
+mod access_keys;
 mod admin;
 mod behaviour;
 mod clock;
@@ -19,7 +20,9 @@ mod job;
 mod ledger;
 mod model;
 mod operation;
+mod percent;
 mod process;
+mod query;
 mod quotas;
 mod request;
 mod scope;
@@ -28,12 +31,14 @@ mod shape;
 mod signature;
 mod state;
 mod switches;
+mod xml;
 
+pub use access_keys::{AccessKey, AccessKeyError};
 pub use behaviour::{Availability, Behaviour, Outcome, OutcomeRule, Takes};
 pub use clock::{Clock, ManualClock, TokioClock};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
-pub use error::{FieldError, IotErrorCode, ServiceError, ValidationReason};
+pub use error::{FieldError, IotErrorCode, ServiceError, StsErrorCode, ValidationReason};
 pub use fault::{DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Staleness};
 pub use fault_rules::ActiveFault;
 pub use fleet::{Fleet, FleetAccount, FleetDevices, FleetError, FleetGroup};
@@ -46,6 +51,6 @@ pub use quotas::{QuotaError, Quotas, Rate};
 pub use scope::Scope;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
-    ListOrder, PlainList, RemovedConfiguration, RevisionsAfterDelete, RolloutQueues, SwitchDescription, SwitchError,
-    Switches, TokenReuse, VersionRanges,
+    ListOrder, PlainList, RemovedConfiguration, RevisionsAfterDelete, RolloutQueues, Signatures, SwitchDescription,
+    SwitchError, Switches, TokenReuse, VersionRanges,
 };

@@ -4,7 +4,7 @@ use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
-use greengrass_emulator::{DEFAULT_ACCOUNT, Emulator, Fleet, ManualClock, Quotas, Switches};
+use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, ManualClock, Quotas, Switches};
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -17,9 +17,10 @@ const GRACE: Duration = Duration::from_secs(2);
 
 /// AWS IoT Greengrass V2 on one machine: deployments, jobs, things and simulated core devices, for tests and demonstrations.
 ///
-/// Point a client at it with AWS_ENDPOINT_URL. An access key id of twelve digits is the caller's account.
+/// Point a client at it with AWS_ENDPOINT_URL. An access key id of twelve digits is the caller's account, with the secret access key 'secret';
+/// the id 'test' with the secret 'test' is the default account. Signatures are verified unless --switch signatures=anything says otherwise.
 /// GET /_emulator/calls shows every call, GET /_emulator/devices/NAME what a device has.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "printed by --help")]
 struct Arguments {
@@ -27,9 +28,20 @@ struct Arguments {
     #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", default_value = "127.0.0.1:4566")]
     listen: SocketAddr,
 
-    /// Account of callers whose access key id is not twelve digits.
+    /// Account of the access key id 'test'.
     #[arg(long, env = "GREENGRASS_EMULATOR_ACCOUNT", default_value = DEFAULT_ACCOUNT, value_parser = account)]
     account: String,
+
+    /// An access key besides those that need no configuration. May be repeated; separated by commas in the variable.
+    #[arg(
+        long = "access-key",
+        env = "GREENGRASS_EMULATOR_ACCESS_KEYS",
+        value_name = "ID:SECRET:ACCOUNT",
+        value_delimiter = ',',
+        // --help would show the secrets.
+        hide_env_values = true
+    )]
+    access_keys: Vec<String>,
 
     /// What generated ids follow from: the same seed and the same calls give the same ids. Random when absent.
     #[arg(long, env = "GREENGRASS_EMULATOR_SEED")]
@@ -69,6 +81,11 @@ impl Arguments {
         self.switches.iter().try_fold(Switches::default(), |switches, flag| {
             switches.with_flag(flag).with_context(|| format!("--switch {flag}"))
         })
+    }
+
+    /// Parsed here and not by clap, which would repeat a wrong one with its secret.
+    fn access_keys(&self) -> anyhow::Result<Vec<AccessKey>> {
+        self.access_keys.iter().map(|key| key.parse().context("--access-key")).collect()
     }
 }
 
@@ -113,6 +130,9 @@ async fn main() -> anyhow::Result<()> {
         .quotas(arguments.quotas()?)
         .default_account(&arguments.account)
         .seed(arguments.seed.unwrap_or_else(random_seed));
+    for key in arguments.access_keys()? {
+        builder = builder.access_key(key);
+    }
     if let Some(start) = arguments.manual_clock {
         builder = builder.clock(ManualClock::starting_at(start));
     }

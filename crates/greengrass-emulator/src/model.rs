@@ -307,6 +307,7 @@ impl Operation {
                 NEXT_TOKEN,
                 optional("pageSize", &Shape::Integer { min: 1, max: 100 }),
             ],
+            Self::GetCallerIdentity => &Shape::Structure(&[]),
         }
     }
 }

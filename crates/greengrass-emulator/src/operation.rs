@@ -1,12 +1,11 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
-//! `greengrassv2/2020-11-30` and `iot/2015-05-28`. Pure.
+//! `greengrassv2/2020-11-30` and `iot/2015-05-28`, and STS's by their names. Pure.
 
 use std::collections::BTreeMap;
 
-use data_encoding::HEXUPPER_PERMISSIVE;
 use serde::{Deserialize, Serialize};
 
-use crate::error::ServiceError;
+use crate::{error::ServiceError, percent};
 
 /// An emulated service, by the name that it is signed with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -18,6 +17,17 @@ pub enum Service {
     Iot,
     /// The data plane of AWS `IoT` Core.
     IotData,
+    /// AWS Security Token Service.
+    Sts,
+}
+
+/// How a service is spoken to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Protocol {
+    /// Method and path name the operation; JSON.
+    RestJson,
+    /// A form names the operation; the answer is XML.
+    Query,
 }
 
 impl Service {
@@ -28,6 +38,14 @@ impl Service {
             Self::Greengrass => "greengrass",
             Self::Iot => "iot",
             Self::IotData => "iotdata",
+            Self::Sts => "sts",
+        }
+    }
+
+    pub(crate) const fn protocol(self) -> Protocol {
+        match self {
+            Self::Greengrass | Self::Iot | Self::IotData => Protocol::RestJson,
+            Self::Sts => Protocol::Query,
         }
     }
 }
@@ -117,12 +135,20 @@ operations! {
     IotData:
         GetThingShadow "GET" "/things/{thingName}/shadow",
         ListNamedShadowsForThing "GET" "/api/things/shadow/ListNamedShadowsForThing/{thingName}",;
+    Sts:
+        GetCallerIdentity "POST" "/",;
 }
 
 impl Operation {
     /// Every operation, in the order of the table.
     pub(crate) fn all() -> impl Iterator<Item = Self> {
         IMPLEMENTED.iter().map(|(_, _, operation)| *operation)
+    }
+
+    /// The operation of the query protocol that an `Action` names.
+    pub(crate) fn of_action(action: &str) -> Option<Self> {
+        let mut operations = IMPLEMENTED.iter().map(|(_, _, operation)| *operation);
+        operations.find(|operation| operation.service().protocol() == Protocol::Query && operation.name() == action)
     }
 }
 
@@ -189,10 +215,11 @@ pub(crate) struct Route {
 }
 
 impl Route {
-    /// Finds the operation of a method and a (still percent-encoded) path.
+    /// Finds the operation that a method and a (still percent-encoded) path name.
     pub(crate) fn find(method: &str, path: &str) -> Result<Self, ServiceError> {
         for (operation_method, pattern, operation) in IMPLEMENTED {
             if *operation_method == method
+                && operation.service().protocol() == Protocol::RestJson
                 && let Some(path_parameters) = matches(pattern, path)
             {
                 return Ok(Self { operation: *operation, path_parameters });
@@ -219,10 +246,10 @@ fn matches(pattern: &'static str, path: &str) -> Option<BTreeMap<&'static str, S
             // A greedy label takes the rest of the path with its slashes.
             if let Some(name) = name.strip_suffix('+') {
                 let rest: Vec<&str> = std::iter::once(segment).chain(segments).collect();
-                parameters.insert(name, percent_decoded(&rest.join("/"), false)?);
+                parameters.insert(name, text_of(&rest.join("/"))?);
                 return Some(parameters);
             }
-            parameters.insert(name, percent_decoded(segment, false)?);
+            parameters.insert(name, text_of(segment)?);
         } else if expected != segment {
             return None;
         }
@@ -237,29 +264,19 @@ pub(crate) fn query_parameters(query: &str) -> Option<Vec<(String, String)>> {
         .filter(|pair| !pair.is_empty())
         .map(|pair| {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            Some((percent_decoded(name, true)?, percent_decoded(value, true)?))
+            Some((form_decoded(name)?, form_decoded(value)?))
         })
         .collect()
 }
 
-/// A `%` that is not followed by two hexadecimal digits stands for itself.
-pub(crate) fn percent_decoded(text: &str, plus_is_space: bool) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let escaped = (*first == b'%')
-            .then(|| tail.split_at_checked(2))
-            .flatten()
-            .and_then(|(digits, tail)| Some((HEXUPPER_PERMISSIVE.decode(digits).ok()?, tail)));
-        if let Some((byte, tail)) = escaped {
-            bytes.extend(byte);
-            rest = tail;
-        } else {
-            bytes.push(if plus_is_space && *first == b'+' { b' ' } else { *first });
-            rest = tail;
-        }
-    }
-    String::from_utf8(bytes).ok()
+/// A part of a path.
+pub(crate) fn text_of(segment: &str) -> Option<String> {
+    String::from_utf8(percent::decoded(segment)).ok()
+}
+
+/// As a form is encoded: a plus is a space.
+fn form_decoded(text: &str) -> Option<String> {
+    String::from_utf8(percent::decoded(&text.replace('+', " "))).ok()
 }
 
 #[cfg(test)]
@@ -267,9 +284,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_implemented_operation_is_found_by_its_own_path() {
+    fn every_implemented_operation_is_found_by_its_own_path_or_name() {
         for (method, path, operation) in IMPLEMENTED {
-            assert_eq!(Route::find(method, path).unwrap().operation, *operation);
+            let found = match operation.service().protocol() {
+                Protocol::RestJson => Route::find(method, path).ok().map(|route| route.operation),
+                Protocol::Query => Operation::of_action(operation.name()),
+            };
+            assert_eq!(found, Some(*operation));
         }
     }
 

@@ -1,6 +1,6 @@
 //! A call from its arrival to its answer: ledger, faults, state. Waits on tokio's clock where a fault says so; no other I/O.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -9,15 +9,19 @@ use serde_json::Value;
 use tracing::{debug, info};
 
 use crate::{
+    clock::machine_time,
     emulator::{Core, Emulator},
     error::ServiceError,
     fault::{DelayAt, FaultAction, Staleness},
     fault_rules::Subject,
     ids::IdKind,
     ledger::CallRecord,
-    operation::Service,
+    operation::{Protocol, Service},
+    query,
     request::Request,
-    state::{Answer, Call, ReadAt},
+    signature::Gate,
+    state::{Answer, Body, Call, ReadAt},
+    xml::Element,
 };
 
 /// What a client gets.
@@ -65,7 +69,19 @@ impl Emulator {
     /// Notes the arrival of a call and what befalls it.
     fn enter(&self, request: http::Request<Bytes>) -> Entered {
         let (parts, body) = request.into_parts();
-        let request = Request::read(&parts, &body, &self.inner.default_account);
+        let request = {
+            let core = self.core();
+            let (access_keys, signatures) = (Arc::clone(&core.access_keys), core.state.switches.signatures);
+            drop(core);
+            let gate = Gate {
+                signatures,
+                access_keys: &access_keys,
+                default_account: &self.inner.default_account,
+                now: self.now(),
+                machine_time: machine_time(),
+            };
+            Request::read(&parts, &body, &gate)
+        };
         let mut core = self.core();
         // Read under the lock: times in the ledger never go back.
         let time = self.now();
@@ -196,15 +212,17 @@ impl Emulator {
     }
 
     fn reply(&self, entered: &Entered, result: Result<Answer, ServiceError>) -> Reply {
+        let result = result.map_err(|error| error.of_service(entered.service));
         let (status, error_code) = match &result {
             Ok(answer) => (answer.status, None),
             Err(error) => (error.status(), Some(error.code().to_owned())),
         };
-        let created = result
-            .as_ref()
-            .ok()
-            .and_then(|answer| answer.body.as_ref()?.get("deploymentId")?.as_str())
-            .map(ToOwned::to_owned);
+        let created = match &result {
+            Ok(Answer { body: Body::Json(body), .. }) => {
+                body.get("deploymentId").and_then(Value::as_str).map(ToOwned::to_owned)
+            }
+            Ok(Answer { body: Body::Empty | Body::Xml(_), .. }) | Err(_) => None,
+        };
         info!(request_id = entered.request_id, status, error_code, "answer");
         self.core().ledger.complete(entered.sequence, |call| {
             call.status = Some(status);
@@ -214,7 +232,7 @@ impl Emulator {
             }
         });
         self.inner.ledger_changed.notify_waiters();
-        Reply::Response(rendered(result, &entered.request_id))
+        Reply::Response(rendered(entered.service, result, &entered.request_id))
     }
 }
 
@@ -249,12 +267,17 @@ impl Core {
     }
 }
 
-fn rendered(result: Result<Answer, ServiceError>, request_id: &str) -> Response<Bytes> {
-    let (status, body) = match &result {
-        Ok(answer) => (answer.status, answer.body.clone()),
-        Err(error) => (error.status(), Some(error.body())),
+fn rendered(service: Service, result: Result<Answer, ServiceError>, request_id: &str) -> Response<Bytes> {
+    let protocol = service.protocol();
+    let mut response = match (&result, protocol) {
+        (Ok(Answer { status, body: Body::Empty }), _) => json_response(*status, None),
+        (Ok(Answer { status, body: Body::Json(body) }), _) => json_response(*status, Some(body)),
+        (Ok(Answer { status, body: Body::Xml(root) }), _) => {
+            xml_response(*status, &query::answered(root.clone(), request_id))
+        }
+        (Err(error), Protocol::RestJson) => json_response(error.status(), Some(&error.body())),
+        (Err(error), Protocol::Query) => xml_response(error.status(), &query::refused(error, request_id)),
     };
-    let mut response = json_response(status, body.as_ref());
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -263,7 +286,9 @@ fn rendered(result: Result<Answer, ServiceError>, request_id: &str) -> Response<
     };
     set("x-amzn-requestid", request_id);
     if let Err(error) = result {
-        set("x-amzn-errortype", error.code());
+        if protocol == Protocol::RestJson {
+            set("x-amzn-errortype", error.code());
+        }
         if let Some(seconds) = error.retry_after_seconds() {
             set("retry-after", &seconds.to_string());
         }
@@ -273,17 +298,28 @@ fn rendered(result: Result<Answer, ServiceError>, request_id: &str) -> Response<
 
 /// A response with a JSON body, or with none.
 pub(crate) fn json_response(status: u16, body: Option<&Value>) -> Response<Bytes> {
-    let bytes = body.map(|body| Bytes::from(body.to_string())).unwrap_or_default();
-    let mut response = Response::new(bytes);
+    body.map_or_else(
+        || of_status(status, Bytes::new()),
+        |body| of_type("application/json", of_status(status, Bytes::from(body.to_string()))),
+    )
+}
+
+fn xml_response(status: u16, root: &Element) -> Response<Bytes> {
+    of_type("text/xml", of_status(status, Bytes::from(root.to_string())))
+}
+
+fn of_status(status: u16, body: Bytes) -> Response<Bytes> {
+    let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    if body.is_some() {
-        let json = HeaderValue::from_static("application/json");
-        response.headers_mut().insert(header::CONTENT_TYPE, json);
-    }
+    response
+}
+
+fn of_type(content_type: &'static str, mut response: Response<Bytes>) -> Response<Bytes> {
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
 }
 
 /// The answer to a body that is larger than the server reads.
 pub(crate) fn too_large() -> Response<Bytes> {
-    rendered(Err(ServiceError::RequestTooLarge), "")
+    rendered(Service::Greengrass, Err(ServiceError::RequestTooLarge), "")
 }

@@ -97,7 +97,7 @@ impl Family {
         match operation.service() {
             Service::Greengrass => Some(Self::Greengrass),
             Service::Iot => operation.is_about_jobs().then_some(Self::Job(operation)),
-            Service::IotData => None,
+            Service::IotData | Service::Sts => None,
         }
     }
 }

@@ -6,9 +6,10 @@ use serde_json::{Map, Value};
 use crate::{
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
+    query,
     scope::Scope,
     shape::Shape,
-    signature::Signature,
+    signature::{Caller, Gate, Signature},
     state::{Call, Input},
 };
 
@@ -25,65 +26,62 @@ pub(crate) struct Request {
     pub(crate) call: Result<Call, ServiceError>,
 }
 
+/// What a request asks for, whoever sent it.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) service: Option<Service>,
+    pub(crate) operation: Result<Operation, ServiceError>,
+    /// The operation's name, or method and path.
+    pub(crate) name: String,
+    pub(crate) parameters: Value,
+    /// Why the parameters can't all be read.
+    pub(crate) problem: Option<ServiceError>,
+}
+
 impl Request {
-    pub(crate) fn read(parts: &Parts, body: &[u8], default_account: &str) -> Self {
-        let signature = Signature::of(&parts.headers, default_account);
-        let scope = signature.as_ref().ok().map(|signature| signature.scope.clone());
-        let path = parts.uri.path();
-        let route = match Route::find(parts.method.as_str(), path) {
-            Ok(route) => route,
-            Err(error) => {
-                let name = match &error {
-                    ServiceError::NotImplemented { operation } => (*operation).to_owned(),
-                    _ => format!("{} {path}", parts.method),
-                };
-                return Self {
-                    scope,
-                    service: None,
-                    operation: None,
-                    name,
-                    parameters: Value::Object(Map::new()),
-                    // Who isn't signed learns nothing about operations.
-                    call: signature.and(Err(error)),
-                };
-            }
-        };
-        let operation = route.operation;
-        let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
-        let call = signature.and_then(|signature| {
-            signature.check_service(operation.service())?;
-            if let Some(problem) = problem {
-                return Err(of_service(operation, problem));
-            }
-            let input = operation.input().read(&parameters);
-            let Value::Object(input) = input.map_err(|error| of_service(operation, error))? else {
+    pub(crate) fn read(parts: &Parts, body: &[u8], gate: &Gate<'_>) -> Self {
+        let signature = Signature::of(&parts.headers);
+        let scope = signature.as_ref().ok().and_then(|signature| gate.claimed(signature)).map(|caller| caller.scope);
+        let asked = query::asked(parts, body).unwrap_or_else(|| asked(parts, body));
+        let Asked { service, operation, name, parameters, problem } = asked;
+        let known = operation.as_ref().ok().copied();
+        let admitted = signature.and_then(|signature| gate.admit(&signature, service, parts, body));
+        // Who isn't signed learns nothing about operations.
+        let call = admitted.and_then(|Caller { scope, principal }| {
+            let operation = operation?;
+            problem.map_or(Ok(()), Err)?;
+            let Value::Object(input) = operation.input().read(&parameters)? else {
                 return Err(cannot_parse("the request is no JSON object".to_owned()));
             };
-            Ok(Call { scope: signature.scope, operation, input: Input(input) })
+            Ok(Call { scope, principal, operation, input: Input(input) })
         });
-        Self {
-            scope,
-            service: Some(operation.service()),
-            operation: Some(operation),
-            name: operation.name().to_owned(),
-            parameters,
-            call,
+        Self { scope, service, operation: known, name, parameters, call }
+    }
+}
+
+/// What a request of the REST protocol asks for.
+fn asked(parts: &Parts, body: &[u8]) -> Asked {
+    let path = parts.uri.path();
+    match Route::find(parts.method.as_str(), path) {
+        Ok(route) => {
+            let operation = route.operation;
+            let (parameters, problem) = parameters(route, parts.uri.query().unwrap_or_default(), body);
+            let name = operation.name().to_owned();
+            Asked { service: Some(operation.service()), operation: Ok(operation), name, parameters, problem }
+        }
+        Err(error) => {
+            let name = match &error {
+                ServiceError::NotImplemented { operation } => (*operation).to_owned(),
+                _ => format!("{} {path}", parts.method),
+            };
+            let parameters = Value::Object(Map::new());
+            Asked { service: None, operation: Err(error), name, parameters, problem: None }
         }
     }
 }
 
 fn cannot_parse(message: String) -> ServiceError {
     ServiceError::Validation { message, reason: ValidationReason::CannotParse, fields: Vec::new() }
-}
-
-/// `IoT` Core has no `ValidationException`.
-pub(crate) fn of_service(operation: Operation, error: ServiceError) -> ServiceError {
-    match (operation.service(), error) {
-        (Service::Iot | Service::IotData, ServiceError::Validation { message, .. }) => {
-            ServiceError::iot(crate::error::IotErrorCode::InvalidRequest, message)
-        }
-        (_, error) => error,
-    }
 }
 
 /// The parameters, as far as they can be read, and what prevents more.
@@ -137,9 +135,11 @@ fn of_query(shape: Option<&Shape>, text: String) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
     use serde_json::json;
 
     use super::*;
+    use crate::{access_keys::AccessKeys, switches::Signatures};
 
     fn read(method: &str, uri: &str, body: &str) -> Request {
         let (parts, ()) = http::Request::builder()
@@ -153,7 +153,14 @@ mod tests {
             .body(())
             .unwrap()
             .into_parts();
-        Request::read(&parts, body.as_bytes(), "123456789012")
+        let gate = Gate {
+            signatures: Signatures::Anything,
+            access_keys: &AccessKeys::default(),
+            default_account: "123456789012",
+            now: Timestamp::UNIX_EPOCH,
+            machine_time: Timestamp::UNIX_EPOCH,
+        };
+        Request::read(&parts, body.as_bytes(), &gate)
     }
 
     #[test]

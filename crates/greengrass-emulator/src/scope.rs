@@ -62,6 +62,16 @@ impl Scope {
         )
     }
 
+    /// The ARN of an IAM user.
+    pub(crate) fn user_arn(&self, name: &str) -> String {
+        format!("arn:{}:iam::{}:user/{name}", self.partition(), self.account)
+    }
+
+    /// The ARN of the session of a role.
+    pub(crate) fn session_arn(&self, role: &str, session: &str) -> String {
+        format!("arn:{}:sts::{}:assumed-role/{role}/{session}", self.partition(), self.account)
+    }
+
     /// The ARN by which a deployment is tagged, from the Service Authorization Reference of `greengrassv2`: `deployments:ID`, with a colon.
     #[must_use]
     pub fn deployment_arn(&self, id: &str) -> String {

@@ -100,6 +100,8 @@ switches! {
     plain_list: PlainList,
     /// The order of `ListDeployments`.
     list_order: ListOrder,
+    /// Whether signatures are verified. The service does; a client that can't sign properly needs the alternative.
+    signatures: Signatures,
     /// The status of a deployment whose rollout was stopped by an abort criterion.
     aborted_deployment: AbortedDeployment,
     /// Whether things have executions, QUEUED, before the rollout reaches them.
@@ -247,6 +249,13 @@ positions! {
         Forgotten,
         /// They keep it for the day when the component comes back.
         Kept,
+    }
+    /// Positions of [`Switches::signatures`].
+    Signatures {
+        /// As AWS does: only what the owner of a known access key signed is accepted.
+        Verified,
+        /// Every well-formed `Authorization` header is. An access key id that isn't known is of the default account.
+        Anything,
     }
     /// Positions of [`Switches::list_order`].
     ListOrder {

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Input, Partition,
+    Answer, Body, Input, Partition,
     deployments::{Content, Key, NewDeployment},
     document::{self, Document, Root},
     tags,
@@ -27,7 +27,7 @@ impl Partition {
         now: Timestamp,
     ) -> Result<Answer, ServiceError> {
         let Some(token) = input.text("clientToken") else {
-            return Ok(Answer { status: 201, body: Some(self.create_now(input, ids, switches, now)?) });
+            return Ok(Answer { status: 201, body: Body::Json(self.create_now(input, ids, switches, now)?) });
         };
         let mut parameters = input.0.clone();
         parameters.remove("clientToken");
@@ -40,7 +40,7 @@ impl Partition {
             self.tokens.remember(token, parameters, answer.clone(), now);
             answer
         };
-        Ok(Answer { status: 201, body: Some(answer) })
+        Ok(Answer { status: 201, body: Body::Json(answer) })
     }
 
     fn create_now(

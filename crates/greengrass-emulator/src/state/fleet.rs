@@ -11,6 +11,7 @@ use crate::{
     fleet::{Fleet, FleetAccount, FleetDevices, FleetError},
     operation::Operation,
     scope::Scope,
+    signature::Principal,
 };
 
 /// What somebody does to a device.
@@ -56,7 +57,7 @@ impl State {
         let Value::Object(input) = operation.input().read(request)? else {
             return Ok(());
         };
-        let call = Call { scope: scope.clone(), operation, input: Input(input) };
+        let call = Call { scope: scope.clone(), principal: Principal::User, operation, input: Input(input) };
         self.execute(&call, now, ReadAt::Now).map(|_| ())
     }
 

@@ -6,6 +6,7 @@ pub(crate) mod deployments;
 mod devices;
 mod document;
 mod fleet;
+mod identity;
 mod jobs;
 mod operations;
 mod paging;
@@ -29,7 +30,9 @@ use crate::{
     job::ExecutionCounts,
     operation::Operation,
     scope::Scope,
+    signature::Principal,
     switches::Switches,
+    xml::Element,
 };
 use agenda::Agenda;
 use deployments::{Deployments, View};
@@ -65,6 +68,7 @@ pub(crate) struct Partition {
 #[derive(Debug, Clone)]
 pub(crate) struct Call {
     pub(crate) scope: Scope,
+    pub(crate) principal: Principal,
     pub(crate) operation: Operation,
     pub(crate) input: Input,
 }
@@ -97,13 +101,31 @@ impl Input {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Answer {
     pub(crate) status: u16,
-    /// `None` for an answer without content.
-    pub(crate) body: Option<Value>,
+    pub(crate) body: Body,
+}
+
+/// What an answer holds, in the format of its service.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Body {
+    Empty,
+    Json(Value),
+    Xml(Element),
+}
+
+impl Body {
+    /// Null when there is none; the text of an answer in XML.
+    pub(crate) fn into_value(self) -> Value {
+        match self {
+            Self::Empty => Value::Null,
+            Self::Json(body) => body,
+            Self::Xml(root) => Value::from(root.to_string()),
+        }
+    }
 }
 
 impl Answer {
     pub(crate) const fn ok(body: Value) -> Self {
-        Self { status: 200, body: Some(body) }
+        Self { status: 200, body: Body::Json(body) }
     }
 }
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::{
     Answer, Call, Input, Partition, ReadAt, State,
     deployments::{Row, Version, View},
+    identity::get_caller_identity,
     jobs::End,
     paging::Paging,
     things::not_found,
@@ -105,6 +106,7 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::DeleteJob => partition.delete_job(input, switches, now),
         Operation::GetThingShadow => shadows.get(input),
         Operation::ListNamedShadowsForThing => shadows.list(input, now),
+        Operation::GetCallerIdentity => Ok(get_caller_identity(scope, call.principal)),
     }
 }
 

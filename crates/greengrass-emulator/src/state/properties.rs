@@ -12,6 +12,7 @@ use crate::{
     error::ServiceError,
     operation::Operation,
     scope::Scope,
+    signature::Principal,
     switches::Switches,
 };
 
@@ -68,9 +69,14 @@ impl Run {
     #[expect(clippy::unwrap_in_result, reason = "a test's own request")]
     fn call(&mut self, operation: Operation, request: &Value) -> Result<Value, ServiceError> {
         let input = operation.input().read(request).unwrap();
-        let call = Call { scope: self.scope.clone(), operation, input: Input(input.as_object().unwrap().clone()) };
+        let call = Call {
+            scope: self.scope.clone(),
+            principal: Principal::User,
+            operation,
+            input: Input(input.as_object().unwrap().clone()),
+        };
         let answer = self.state.execute(&call, self.now, ReadAt::Now)?;
-        Ok(answer.body.unwrap_or(Value::Null))
+        Ok(answer.body.into_value())
     }
 
     fn id(&self, index: usize) -> Option<String> {

@@ -31,6 +31,32 @@ impl Cli {
 }
 
 #[test]
+fn the_aws_cli_learns_who_calls_unless_it_signs_wrongly() {
+    let program = Program::start(&["--access-key", "AKIDEXAMPLE:of/the+cli:210987654321"]);
+    let identity = |id: &str, secret: &str| {
+        let mut command = program.client("aws");
+        command.env("AWS_ACCESS_KEY_ID", id).env("AWS_SECRET_ACCESS_KEY", secret);
+        let output = command.args(["sts", "get-caller-identity"]).output().unwrap();
+        let printed = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        if output.status.success() { Ok(serde_json::from_str::<Value>(&printed).unwrap()) } else { Err(printed) }
+    };
+    for (id, secret, account) in
+        [(ACCOUNT, "secret", ACCOUNT), ("test", "test", ACCOUNT), ("AKIDEXAMPLE", "of/the+cli", "210987654321")]
+    {
+        let answer = identity(id, secret).unwrap();
+        assert_eq!(answer["Account"], account);
+        assert_eq!(answer["Arn"], json!(format!("arn:aws:iam::{account}:user/emulator")));
+    }
+    let refused = identity(ACCOUNT, "wrong").unwrap_err();
+    assert!(
+        refused.contains("(SignatureDoesNotMatch)") && refused.contains("The request signature we calculated"),
+        "{refused}"
+    );
+    let unknown = identity("AKIDUNKNOWN", "secret").unwrap_err();
+    assert!(unknown.contains("(InvalidClientTokenId)"), "{unknown}");
+}
+
+#[test]
 fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
     let cli = Cli(Program::start(&["--seed", "1"]));
     let create_group = ["iot", "create-thing-group", "--thing-group-name"];

@@ -1,7 +1,7 @@
 //! The wire format, byte by byte.
 
 use axum::{body::Body, response::Response};
-use greengrass_emulator::{ConnectionDropped, Emulator, FaultAction, FaultRule, ManualClock};
+use greengrass_emulator::{ConnectionDropped, Emulator, FaultAction, FaultRule, ManualClock, Signatures, Switches};
 use http::Request;
 use http_body_util::BodyExt;
 use jiff::Timestamp;
@@ -18,6 +18,11 @@ fn signed(service: &str) -> String {
     format!(
         "AWS4-HMAC-SHA256 Credential={ACCOUNT}/20260101/{REGION}/{service}/aws4_request, SignedHeaders=host, Signature=00"
     )
+}
+
+/// These requests are written by hand, and nobody signs them.
+fn unverified() -> Switches {
+    Switches { signatures: Signatures::Anything, ..Switches::default() }
 }
 
 fn request(method: &str, path: &str, body: &Value) -> Request<Body> {
@@ -50,7 +55,7 @@ fn header<'a>(response: &'a Response, name: &str) -> &'a str {
 #[tokio::test]
 async fn answers_have_explicit_nulls_and_epoch_seconds() {
     let clock = ManualClock::starting_at(Timestamp::from_millisecond(1_621_884_415_241).unwrap());
-    let world = World::of(Emulator::builder().clock(clock).build());
+    let world = World::of(Emulator::builder().clock(clock).switches(unverified()).build());
     let thing = world.thing("core");
     let body = json!({"targetArn": thing, "components": {"c": {"componentVersion": "1.0.0"}}});
     let created = send(&world.emulator, request("POST", "/greengrass/v2/deployments", &body)).await;
@@ -90,7 +95,7 @@ async fn answers_have_explicit_nulls_and_epoch_seconds() {
 
 #[tokio::test]
 async fn an_error_names_its_type_in_a_header() {
-    let world = World::new();
+    let world = World::with(unverified());
     let missing = send(&world.emulator, request("GET", "/greengrass/v2/deployments/none", &Value::Null)).await;
     assert_eq!(missing.status(), 404);
     assert_eq!(header(&missing, "x-amzn-errortype"), "ResourceNotFoundException");
@@ -105,7 +110,7 @@ async fn an_error_names_its_type_in_a_header() {
 
 #[tokio::test]
 async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
-    let emulator = Emulator::default();
+    let emulator = Emulator::builder().switches(unverified()).build();
     let with = |authorization: Option<String>| {
         let mut request = request("GET", "/greengrass/v2/deployments", &Value::Null);
         request.headers_mut().remove("authorization");
@@ -127,7 +132,7 @@ async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
 
 #[tokio::test]
 async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
-    let emulator = Emulator::default();
+    let emulator = Emulator::builder().switches(unverified()).build();
     let missing = send(&emulator, request("GET", "/greengrass/v2/components", &Value::Null)).await;
     assert_eq!(missing.status(), 501);
     assert!(json_of(missing).await["message"].as_str().unwrap().contains("ListComponents"));
@@ -140,7 +145,7 @@ async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
 
 #[tokio::test]
 async fn a_body_beyond_twelve_mebibytes_is_refused() {
-    let emulator = Emulator::default();
+    let emulator = Emulator::builder().switches(unverified()).build();
     let mut large = request("POST", "/greengrass/v2/deployments", &Value::Null);
     *large.body_mut() = Body::from(vec![b' '; 12 * 1024 * 1024 + 1]);
     let response = send(&emulator, large).await;
@@ -150,7 +155,7 @@ async fn a_body_beyond_twelve_mebibytes_is_refused() {
 
 #[tokio::test]
 async fn a_reset_really_closes_the_connection_without_a_byte() {
-    let emulator = Emulator::default();
+    let emulator = Emulator::builder().switches(unverified()).build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let server = tokio::spawn({

@@ -7,7 +7,7 @@ import urllib.request
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import ConnectionError, HTTPClientError
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from botocore.validate import ParamValidator
 
 URL = os.environ["AWS_ENDPOINT_URL"]
@@ -166,6 +166,17 @@ refused(iot.exceptions.InvalidRequestException, iot.delete_thing_group, thingGro
 for name in ("canary", "fleet", "other"):
     iot.delete_thing_group(thingGroupName=name)
 iot.delete_thing(thingName="core-0")
+
+identity = checked(boto3.client("sts", config=config)).get_caller_identity()
+assert identity["Account"] == "123456789012" and identity["Arn"] == "arn:aws:iam::123456789012:user/emulator"
+for key, secret, code in (
+    ("123456789012", "wrong", "SignatureDoesNotMatch"),
+    ("AKIDEXAMPLE", "secret", "InvalidClientTokenId"),
+):
+    wrong = boto3.client("sts", config=config, aws_access_key_id=key, aws_secret_access_key=secret)
+    assert refused(ClientError, wrong.get_caller_identity)["Error"]["Code"] == code
+admin("POST", "/_emulator/faults", {"match": {"service": "sts"}, "action": {"type": "throttle"}})
+assert refused(ClientError, boto3.client("sts", config=config).get_caller_identity)["Error"]["Code"] == "Throttling"
 
 calls = admin("GET", "/_emulator/calls?operation=CreateDeployment")
 assert {call["account"] for call in calls} == {"123456789012"}

@@ -1,7 +1,7 @@
 //! Create, revise, cancel, delete, tags, subdeployments: through the Rust SDK.
 
 use aws_sdk_greengrassv2::{error::ProvideErrorMetadata, types::DeploymentStatus};
-use greengrass_emulator::{Emulator, ManualClock};
+use greengrass_emulator::{AccessKey, Emulator, ManualClock};
 use jiff::Timestamp;
 use serde_json::json;
 
@@ -151,8 +151,9 @@ async fn accounts_and_regions_are_strangers_to_each_other() {
         assert_eq!(create.code(), Some("ResourceNotFoundException"));
         assert!(client.list_deployments().send().await.unwrap().deployments().is_empty());
     }
-    let unknown_key = world.client_of("AKIDEXAMPLE", REGION);
-    unknown_key.get_deployment().deployment_id(&id).send().await.unwrap();
+    world.emulator.add_access_key(AccessKey::new("AKIDEXAMPLE", "secret", ACCOUNT).unwrap());
+    let same_account = world.client_of("AKIDEXAMPLE", REGION);
+    same_account.get_deployment().deployment_id(&id).send().await.unwrap();
 }
 
 #[tokio::test]

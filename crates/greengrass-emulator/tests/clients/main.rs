@@ -8,6 +8,7 @@
     reason = "a test that can't go on says where, and a table of cases is as long as it is"
 )]
 
+mod access_keys;
 mod admin;
 mod aws_cli;
 mod boto3;
@@ -18,6 +19,7 @@ mod lifecycle;
 mod program;
 mod reads;
 mod registry;
+mod sts;
 mod support;
 mod switches;
 mod validation;

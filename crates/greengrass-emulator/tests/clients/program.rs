@@ -107,10 +107,12 @@ fn a_wrong_argument_is_named() {
         (["--switch", "tokenReuse=maybe"], "tokenReuse=maybe"),
         (["--account", "12"], "twelve digits"),
         (["--listen", "nowhere"], "nowhere"),
+        (["--access-key", "AKID:hush:12"], "access key AKID is not twelve digits"),
+        (["--access-key", "AKID:hush"], "an access key has the form ID:SECRET:ACCOUNT"),
     ] {
         let output = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator")).args(arguments).output().unwrap();
         assert!(!output.status.success());
         let error = String::from_utf8(output.stderr).unwrap();
-        assert!(error.contains(expected), "{error}");
+        assert!(error.contains(expected) && !error.contains("hush"), "{error}");
     }
 }

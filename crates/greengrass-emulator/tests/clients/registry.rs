@@ -44,9 +44,7 @@ fn a_recursive_list_goes_below_the_children() {
     assert_eq!(things(json!({"thingGroupName": "middle"})), json!(["in-middle"]));
     assert_eq!(things(json!({"thingGroupName": "middle", "recursive": false})), json!(["in-middle"]));
     let all = json!({"thingGroupName": "root", "recursive": true});
-    assert_eq!(things(all.clone()), json!(["in-leaf", "in-middle", "in-root"]));
-    perform(&emulator, Operation::AddThingToThingGroup, &json!({"thingName": "in-leaf", "thingGroupName": "middle"}));
-    assert_eq!(things(all), json!(["in-leaf", "in-middle", "in-root"]), "in two groups, and there once");
+    assert_eq!(things(all), json!(["in-leaf", "in-middle", "in-root"]));
 }
 
 #[test]

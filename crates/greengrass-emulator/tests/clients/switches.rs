@@ -173,7 +173,7 @@ fn every_switch_has_a_test_here() {
     let Value::Object(switches) = serde_json::json!(Switches::default()) else {
         panic!("switches are an object");
     };
-    // The last four are in the tests of reads.
+    // The last four are in the tests of reads, signatures in those of access keys.
     let tested = [
         "boundToOtherParent",
         "cancelInactive",
@@ -181,6 +181,7 @@ fn every_switch_has_a_test_here() {
         "endedSubdeployment",
         "parentWithoutDeployment",
         "revisionsAfterDelete",
+        "signatures",
         "thingJobConfiguration",
         "tokenReuse",
         "versionRanges",

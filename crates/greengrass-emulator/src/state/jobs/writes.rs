@@ -10,7 +10,7 @@ use crate::{
     deployment::DeploymentStatus,
     error::{IotErrorCode, ServiceError},
     job::JobStatus,
-    state::{Answer, Input, Partition, agenda::Due, things::not_found},
+    state::{Answer, Body, Input, Partition, agenda::Due, things::not_found},
     switches::Switches,
 };
 
@@ -36,7 +36,7 @@ impl Partition {
             self.begin_deletion(id, switches, now);
         }
         self.deployments.delete(number, now);
-        Ok(Answer { status: 204, body: None })
+        Ok(Answer { status: 204, body: Body::Empty })
     }
 
     fn begin_deletion(&mut self, id: &Arc<str>, switches: &Switches, now: Timestamp) {
