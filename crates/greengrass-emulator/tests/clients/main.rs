@@ -19,6 +19,7 @@ mod lifecycle;
 mod program;
 mod reads;
 mod registry;
+mod rollouts;
 mod sts;
 mod support;
 mod switches;

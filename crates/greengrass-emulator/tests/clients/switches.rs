@@ -173,8 +173,14 @@ fn every_switch_has_a_test_here() {
     let Value::Object(switches) = serde_json::json!(Switches::default()) else {
         panic!("switches are an object");
     };
-    // The last four are in the tests of reads, signatures in those of access keys.
+    // Those of reads, access keys and rollouts are in the tests of these.
     let tested = [
+        "abortedDeployment",
+        "jobCountsDelayMs",
+        "jobDeletionMs",
+        "jobNamespace",
+        "removedComponentConfiguration",
+        "rolloutQueues",
         "boundToOtherParent",
         "cancelInactive",
         "deleteBeforeCancel",
