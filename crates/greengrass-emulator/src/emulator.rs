@@ -318,7 +318,6 @@ impl Emulator {
     }
 
     /// Makes what a fleet names, and says how many devices that are.
-    #[expect(clippy::must_use_candidate, reason = "the number is a courtesy")]
     pub fn add_fleet(&self, fleet: &Fleet) -> Result<u64, FleetError> {
         let mut core = self.core();
         let now = self.now();
@@ -364,7 +363,7 @@ impl Emulator {
         core.state.change_device(name, change, now)
     }
 
-    /// How the executions of a job stand, without the delay that DescribeJob has. `None` when there is no such job.
+    /// How the executions of a job stand, without the delay that `DescribeJob` has. `None` when there is no such job.
     #[must_use]
     pub fn execution_counts(&self, job_id: &str) -> Option<ExecutionCounts> {
         self.current().state.execution_counts(job_id)

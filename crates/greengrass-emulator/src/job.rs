@@ -47,7 +47,7 @@ impl ExecutionStatus {
     }
 }
 
-/// How many executions of a job are in which state: `jobProcessDetails` of DescribeJob.
+/// How many executions of a job are in which state: `jobProcessDetails` of `DescribeJob`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ExecutionCounts {

@@ -107,15 +107,16 @@ impl Arguments {
 
 /// The switches as `--help` lists them.
 fn switch_help() -> String {
-    let mut text = "Switches, for what AWS does but doesn't document. The first position is the default:\n".to_owned();
-    for switch in Switches::descriptions() {
+    let plain = |text: &str| text.replace('`', "");
+    let shown = Switches::descriptions().into_iter().flat_map(|switch| {
         let default = switch.milliseconds.map(|milliseconds| format!("={milliseconds}")).unwrap_or_default();
-        text += &format!("\n  {}{default}\n      {}\n", switch.name, switch.about.replace('`', ""));
-        for (position, about) in switch.positions {
-            text += &format!("      {position}: {}\n", about.replace('`', ""));
-        }
-    }
-    text
+        let heading = format!("\n  {}{default}\n      {}\n", switch.name, plain(&switch.about));
+        let positions = switch.positions.into_iter();
+        let positions = positions.map(move |(position, about)| format!("      {position}: {}\n", plain(&about)));
+        std::iter::once(heading).chain(positions)
+    });
+    let title = "Switches, for what AWS does but doesn't document. The first position is the default:\n".to_owned();
+    std::iter::once(title).chain(shown).collect()
 }
 
 #[tokio::main]

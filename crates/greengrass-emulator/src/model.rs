@@ -204,6 +204,7 @@ macro_rules! input {
 
 impl Operation {
     /// The shape of the operation's input: path, query and body members in one structure.
+    #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     pub(crate) const fn input(self) -> &'static Shape {
         match self {
             Self::CreateDeployment => &CREATE_DEPLOYMENT,

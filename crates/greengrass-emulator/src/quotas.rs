@@ -25,7 +25,7 @@ pub enum Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Quotas {
-    /// All operations of Greengrass together. Absent: 30 a second, 10 in cn-north-1 and AWS GovCloud
+    /// All operations of Greengrass together. Absent: 30 a second, 10 in cn-north-1 and AWS `GovCloud`
     /// (<https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html>).
     pub greengrass: Option<Rate>,
     /// Each operation of `IoT` Jobs for itself. Absent: 10 a second

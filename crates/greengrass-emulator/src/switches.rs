@@ -106,7 +106,7 @@ switches! {
     aborted_deployment: AbortedDeployment,
     /// Whether things have executions, QUEUED, before the rollout reaches them.
     rollout_queues: RolloutQueues,
-    /// Whether calls that can name a namespace must do so to find Greengrass's jobs: ListJobs, ListJobExecutionsForThing, DeleteJob.
+    /// Whether calls that can name a namespace must do so to find Greengrass's jobs: `ListJobs`, `ListJobExecutionsForThing`, `DeleteJob`.
     job_namespace: JobNamespace,
     /// What devices do with the configuration of a component that they remove.
     removed_component_configuration: RemovedConfiguration,

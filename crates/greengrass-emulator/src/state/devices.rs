@@ -52,9 +52,9 @@ pub(crate) struct Device {
     running: Option<Run>,
     runs: u64,
     software: Software,
-    /// The newest deployment of each target that it was told of, as ListEffectiveDeployments shows it.
+    /// The newest deployment of each target that it was told of, as `ListEffectiveDeployments` shows it.
     effective: BTreeMap<Arc<str>, Effective>,
-    /// The groups whose deployment it applied once: what ListCoreDevices filters by.
+    /// The groups whose deployment it applied once: what `ListCoreDevices` filters by.
     served: BTreeSet<Arc<str>>,
     status_changed: Timestamp,
     unhealthy: bool,

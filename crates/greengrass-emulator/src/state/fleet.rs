@@ -20,6 +20,7 @@ use crate::{
 pub(crate) struct DeviceChange {
     /// Connects it or disconnects it; null leaves that to its behaviour again; absent changes nothing.
     #[serde(default, deserialize_with = "given")]
+    #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
     pub(crate) online: Option<Option<bool>>,
     /// Restarts it: it takes up anew what it worked on, with the behaviour that it has now.
     #[serde(default)]
@@ -138,8 +139,11 @@ impl State {
     /// Changes the devices of a name. False when there is none.
     pub(crate) fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> bool {
         self.run_until(now);
-        let changed = self.partitions.values_mut().map(|partition| partition.change_device(name, change, now));
-        changed.fold(false, |any, changed| any || changed)
+        let mut changed = false;
+        for partition in self.partitions.values_mut() {
+            changed |= partition.change_device(name, change, now);
+        }
+        changed
     }
 }
 

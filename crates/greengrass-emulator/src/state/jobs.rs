@@ -49,7 +49,7 @@ pub(crate) struct Job {
     counts: ExecutionCounts,
 }
 
-/// Why a job ended, as DescribeJob tells it.
+/// Why a job ended, as `DescribeJob` tells it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct End {
     pub(crate) reason_code: Option<String>,

@@ -25,7 +25,7 @@ use crate::{
 /// A rollout hands out executions once a second.
 const ROLLOUT_STEP: SignedDuration = SignedDuration::from_secs(1);
 
-/// What DescribeJob says of a job that an abort criterion stopped. The service's own words are not public.
+/// What `DescribeJob` says of a job that an abort criterion stopped. The service's own words are not public.
 const ABORTED: &str = "ABORT_CRITERIA_MET";
 
 impl Partition {
@@ -56,7 +56,9 @@ impl Partition {
                 let queued = if at_once { members.clone() } else { Vec::new() };
                 let job = self.jobs.create(id, number, group, &configuration, members, now);
                 if let Some(made) = self.jobs.get_mut(&job) {
-                    queued.iter().for_each(|thing| made.queue(thing, now));
+                    for thing in &queued {
+                        made.queue(thing, now);
+                    }
                 }
                 self.agenda.note(now, Due::RollOut { job });
             }
@@ -284,7 +286,7 @@ impl Partition {
         }
     }
 
-    /// A thing is no more. Its core device stays known, as in the service until DeleteCoreDevice, but nothing reaches it.
+    /// A thing is no more. Its core device stays known, as in the service until `DeleteCoreDevice`, but nothing reaches it.
     pub(super) fn forget_thing(&mut self, thing: &str, groups: &BTreeSet<Arc<str>>, now: Timestamp) {
         for group in groups {
             let groups = self.things.with_ancestors(group);

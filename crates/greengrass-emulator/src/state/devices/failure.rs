@@ -125,7 +125,7 @@ impl DeviceReport {
         Self { status: ExecutionStatus::Rejected, detailed: "REJECTED", cause, stack, types: Vec::new() }
     }
 
-    /// `reason` of ListEffectiveDeployments.
+    /// `reason` of `ListEffectiveDeployments`.
     pub(crate) fn reason(&self) -> String {
         self.stack
             .last()

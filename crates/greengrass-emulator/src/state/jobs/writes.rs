@@ -14,7 +14,7 @@ use crate::{
     switches::Switches,
 };
 
-/// "Only 10 jobs may have status DELETION_IN_PROGRESS at the same time": API reference, `DeleteJob`.
+/// "Only 10 jobs may have status `DELETION_IN_PROGRESS` at the same time": API reference, `DeleteJob`.
 const MOST_DELETIONS: usize = 10;
 
 impl Partition {
@@ -46,7 +46,7 @@ impl Partition {
         self.agenda.note(end, Due::Deleted { job: Arc::clone(id) });
     }
 
-    /// CancelJob of a deployment's job: the deployment is cancelled with it, since its status is read from the job.
+    /// `CancelJob` of a deployment's job: the deployment is cancelled with it, since its status is read from the job.
     pub(in crate::state) fn cancel_job(&mut self, input: &Input, now: Timestamp) -> Result<Answer, ServiceError> {
         let job = self.jobs.named(input.required("jobId"))?;
         if job.status != JobStatus::InProgress {
@@ -63,7 +63,7 @@ impl Partition {
         Ok(Answer::ok(json!({"jobArn": self.scope.job_arn(&id), "jobId": &*id})))
     }
 
-    /// DeleteJob of a deployment's job. The deployment stays; one that was live is cancelled.
+    /// `DeleteJob` of a deployment's job. The deployment stays; one that was live is cancelled.
     pub(in crate::state) fn delete_job(
         &mut self,
         input: &Input,

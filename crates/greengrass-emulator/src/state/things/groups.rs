@@ -16,6 +16,9 @@ use crate::{
 /// The groups that a thing can be in directly.
 const MOST_GROUPS: usize = 10;
 
+/// A thing and a group.
+type Membership = (Arc<str>, Arc<str>);
+
 impl Things {
     pub(in crate::state) fn create_group(
         &mut self,
@@ -186,7 +189,7 @@ impl Things {
         scope: &Scope,
         input: &Input,
         member: bool,
-    ) -> Result<Option<(Arc<str>, Arc<str>)>, ServiceError> {
+    ) -> Result<Option<Membership>, ServiceError> {
         let (thing_name, group_name) = Self::membership(scope, input)?;
         let Some((thing_name, thing)) = self.things.get_key_value(thing_name) else {
             return Err(not_found("thing", thing_name));
