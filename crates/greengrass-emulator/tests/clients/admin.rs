@@ -11,7 +11,7 @@ use crate::{
     support::{ACCOUNT, REGION, World},
 };
 
-async fn admin(emulator: &Emulator, method: &str, path: &str, body: &Value) -> (u16, Value) {
+pub(crate) async fn admin(emulator: &Emulator, method: &str, path: &str, body: &Value) -> (u16, Value) {
     let body = if body.is_null() { String::new() } else { body.to_string() };
     let request = Request::builder().method(method).uri(path).body(Body::from(body)).unwrap();
     let response = send(emulator, request).await;

@@ -39,7 +39,19 @@ impl Program {
 
     /// A command whose AWS client talks to this program, whatever the surroundings say.
     pub(crate) fn client(&self, program: &str) -> Command {
-        let mut command = Command::new(clients().join(program));
+        self.with_surroundings(Command::new(clients().join(program)))
+    }
+
+    /// A shell in the root of the repository that finds these clients.
+    pub(crate) fn shell(&self) -> Command {
+        let mut command = self.with_surroundings(Command::new("bash"));
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        let path = std::env::join_paths(std::iter::once(clients().clone()).chain(std::env::split_paths(&path)));
+        command.env("PATH", path.unwrap()).current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
+        command
+    }
+
+    fn with_surroundings(&self, mut command: Command) -> Command {
         for name in ["AWS_PROFILE", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_CA_BUNDLE", "PYTHONPATH", "PYTHONHOME"] {
             command.env_remove(name);
         }

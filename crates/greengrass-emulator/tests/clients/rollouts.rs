@@ -71,11 +71,8 @@ fn executions_before_the_rollout_reaches_their_things() {
     for (rollout_queues, expected) in [(RolloutQueues::AsItGoes, 1), (RolloutQueues::AtOnce, 3)] {
         let (emulator, group) = devices(Switches { rollout_queues, ..Switches::default() });
         let slow = json!({"jobExecutionsRolloutConfig": {"maximumPerMinute": 1}});
-        let created = perform(
-            &emulator,
-            Operation::CreateDeployment,
-            &json!({"targetArn": group, "iotJobConfiguration": slow}),
-        );
+        let created =
+            perform(&emulator, Operation::CreateDeployment, &json!({"targetArn": group, "iotJobConfiguration": slow}));
         let counts = emulator.execution_counts(created["iotJobId"].as_str().unwrap()).unwrap();
         assert_eq!((counts.in_progress, counts.queued + counts.in_progress), (1, expected));
     }
