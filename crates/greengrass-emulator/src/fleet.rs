@@ -82,7 +82,7 @@ fn nucleus() -> String {
     DEFAULT_NUCLEUS.to_owned()
 }
 
-/// Why a fleet was refused. Nothing of it was made then.
+/// Why a fleet was refused. Where a thing or group refuses what it asks for, what stands before has been made.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FleetError {
     /// It is no YAML or JSON of the right form.

@@ -241,6 +241,12 @@ impl Deployments {
         row.and_then(|row| row.seen(View::now())).is_some_and(|version| version.status == DeploymentStatus::Active)
     }
 
+    /// The deployment of a target without parent that is live.
+    pub(crate) fn active_of(&self, target: &str) -> Option<u64> {
+        let key = Key { target: Arc::from(target), parent: None };
+        self.latest(&key, View::now()).map(|row| row.number).filter(|number| self.is_active(*number))
+    }
+
     /// A status that follows from what devices or jobs did.
     pub(crate) fn set_status(&mut self, number: u64, status: DeploymentStatus, at: Timestamp) {
         self.change(number, at, |version| version.status = status);

@@ -114,8 +114,9 @@ impl Devices {
         self.devices.values()
     }
 
-    /// A new device, or an old one with a new profile.
-    pub(crate) fn set_up(&mut self, name: &Arc<str>, profile: &Arc<Profile>, now: Timestamp) {
+    /// A new device, or an old one with a new profile. Whether it is new.
+    pub(crate) fn set_up(&mut self, name: &Arc<str>, profile: &Arc<Profile>, now: Timestamp) -> bool {
+        let is_new = !self.devices.contains_key(name);
         let device = self.devices.entry(Arc::clone(name)).or_insert_with(|| Device {
             name: Arc::clone(name),
             profile: Arc::clone(profile),
@@ -133,6 +134,7 @@ impl Devices {
         });
         device.profile = Arc::clone(profile);
         device.befallen.clear();
+        is_new
     }
 }
 

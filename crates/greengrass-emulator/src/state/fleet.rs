@@ -36,6 +36,8 @@ impl State {
     /// Makes what a fleet names. How many devices there are in it.
     pub(crate) fn add_fleet(&mut self, fleet: &Fleet, seed: u64, now: Timestamp) -> Result<u64, FleetError> {
         fleet.check()?;
+        // What was due before happens without the new devices.
+        self.run_until(now);
         let mut count = 0;
         for (index, account) in fleet.accounts.iter().enumerate() {
             let scope = Scope::new(&account.account, &account.region);
@@ -102,7 +104,10 @@ impl State {
                 made.map_err(|error| wrong(format!("{field}.name"), error.to_string()))?;
             }
             let name: Arc<str> = Arc::from(name);
-            self.partition_mut(scope).devices.set_up(&name, &profile, now);
+            let partition = self.partition_mut(scope);
+            if partition.devices.set_up(&name, &profile, now) {
+                partition.catch_up(&name, now);
+            }
             for group in &devices.groups {
                 let request = json!({"thingName": &*name, "thingGroupName": group});
                 self.perform(scope, Operation::AddThingToThingGroup, &request, now)

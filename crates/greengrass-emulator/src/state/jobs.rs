@@ -131,6 +131,13 @@ impl Jobs {
         self.get(job)?.executions.get(thing).filter(|execution| execution.status.is_open())
     }
 
+    /// The jobs whose execution waits on a thing, with the numbers of their deployments.
+    pub(crate) fn queued_on(&self, thing: &str) -> Vec<(u64, Arc<str>)> {
+        let waits =
+            |job: &&Job| job.executions.get(thing).is_some_and(|execution| execution.status == ExecutionStatus::Queued);
+        self.all().filter(waits).map(|job| (job.deployment, Arc::clone(&job.id))).collect()
+    }
+
     /// Ends a job: executions that wait are cancelled, and with force those in progress too. Nothing when it has ended already.
     pub(crate) fn cancel(&mut self, id: &str, end: End, at: Timestamp) {
         let Some(job) = self.jobs.get_mut(id).filter(|job| job.status == JobStatus::InProgress) else {

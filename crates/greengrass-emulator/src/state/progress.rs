@@ -130,6 +130,19 @@ impl Partition {
         }
     }
 
+    /// A new device asks what its thing was told before, the oldest first.
+    pub(super) fn catch_up(&mut self, thing: &Arc<str>, now: Timestamp) {
+        let jobs = self.jobs.queued_on(thing).into_iter().map(|(number, job)| (number, Work::Job(job)));
+        let shadow = self.deployments.active_of(&self.scope.thing_arn(thing));
+        let mut work: Vec<(u64, Work)> = jobs.chain(shadow.map(|number| (number, Work::Shadow(number)))).collect();
+        work.sort_unstable_by_key(|(number, _)| *number);
+        for (number, work) in work {
+            if let Some(document) = self.deployments.document(number) {
+                self.tell(thing, work, &document, now);
+            }
+        }
+    }
+
     /// A device that has its hands free and a connection takes up the next thing to do.
     fn work(&mut self, name: &Arc<str>, at: Timestamp) {
         while let Some(device) = self.devices.get_mut(name) {

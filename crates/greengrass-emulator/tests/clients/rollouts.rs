@@ -1,4 +1,4 @@
-//! Jobs and devices under both positions of what AWS does but nobody documents, through the library.
+//! Jobs and devices, through the library: under both positions of what AWS does but nobody documents, and what depends on the order of things.
 
 use std::time::Duration;
 
@@ -132,4 +132,46 @@ fn counts_of_a_new_job_and_a_job_that_is_being_deleted() {
     assert_eq!(describe().unwrap()["job"]["status"], "DELETION_IN_PROGRESS");
     emulator.advance(Duration::from_millis(1)).unwrap();
     assert_eq!(describe().unwrap_err().code(), "ResourceNotFoundException");
+}
+
+/// A thing may wait for a long time until its device is switched on for the first time.
+#[test]
+fn a_device_that_comes_after_the_deployments_takes_them_up_in_their_order() {
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let emulator = Emulator::builder().clock(clock).build();
+    let group = emulator.create_thing_group(ACCOUNT, REGION, "fleet").unwrap();
+    let thing = emulator.create_thing(ACCOUNT, REGION, "core").unwrap();
+    perform(&emulator, Operation::AddThingToThingGroup, &json!({"thingName": "core", "thingGroupName": "fleet"}));
+    let deploy = |target: &str| perform(&emulator, Operation::CreateDeployment, &json!({"targetArn": target}));
+    let (to_group, to_thing) = (deploy(&group), deploy(&thing));
+    emulator.advance(Duration::from_secs(90)).unwrap();
+    let job = to_group["iotJobId"].as_str().unwrap();
+
+    let fleet = json!({"accounts": [{"account": ACCOUNT, "region": REGION, "devices": [{"name": "core"}]}]});
+    emulator.add_fleet(&Fleet::from_yaml(&fleet.to_string()).unwrap()).unwrap();
+    let execution = || {
+        let request = json!({"jobId": job, "thingName": "core"});
+        perform(&emulator, Operation::DescribeJobExecution, &request)["execution"].clone()
+    };
+    assert_eq!((&execution()["status"], execution()["startedAt"].as_f64()), (&json!("IN_PROGRESS"), Some(90.0)));
+    let status = || json!(emulator.deployment(to_thing["deploymentId"].as_str().unwrap()).unwrap().deployment_status);
+    emulator.advance(Duration::from_secs(10)).unwrap();
+    assert_eq!((&execution()["status"], status()), (&json!("SUCCEEDED"), json!("ACTIVE")));
+    emulator.advance(Duration::from_secs(10)).unwrap();
+    assert_eq!(status(), "COMPLETED");
+}
+
+#[test]
+fn what_was_due_before_a_device_came_happened_without_it() {
+    let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+    let emulator = Emulator::builder().clock(clock).build();
+    let group = emulator.create_thing_group(ACCOUNT, REGION, "fleet").unwrap();
+    emulator.create_thing(ACCOUNT, REGION, "core").unwrap();
+    perform(&emulator, Operation::AddThingToThingGroup, &json!({"thingName": "core", "thingGroupName": "fleet"}));
+    let created = perform(&emulator, Operation::CreateDeployment, &json!({"targetArn": group}));
+    emulator.advance(Duration::from_mins(1)).unwrap();
+    let fleet = json!({"accounts": [{"account": ACCOUNT, "region": REGION, "devices": [{"name": "core"}]}]});
+    emulator.add_fleet(&Fleet::from_yaml(&fleet.to_string()).unwrap()).unwrap();
+    let counts = emulator.execution_counts(created["iotJobId"].as_str().unwrap()).unwrap();
+    assert_eq!((counts.in_progress, counts.succeeded), (1, 0), "it has had no time for more");
 }
