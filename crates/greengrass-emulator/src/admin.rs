@@ -1,7 +1,7 @@
 //! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out; unsigned. No I/O of
 //! its own.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use bytes::Bytes;
 use http::{Request, Response};
@@ -17,6 +17,7 @@ use crate::{
     ledger::CallRecord,
     operation::{Operation, query_parameters, text_of},
     process::json_response,
+    scope::Scope,
 };
 
 const PREFIX: &str = "/_emulator/";
@@ -52,8 +53,8 @@ impl CallFilter {
             match name.as_str() {
                 "operation" => filter.operation = Some(value),
                 "target" => filter.target = Some(value),
-                "since" => filter.since = Some(value.parse().map_err(bad_request)?),
-                "after" => filter.after = Some(value.parse().map_err(bad_request)?),
+                "since" => filter.since = Some(parsed(&name, &value)?),
+                "after" => filter.after = Some(parsed(&name, &value)?),
                 _ => {
                     return Err(bad_request(format!("{name}: the filters are operation, target, since and after")));
                 }
@@ -73,6 +74,11 @@ impl CallFilter {
 #[expect(clippy::needless_pass_by_value, reason = "as map_err hands it over")]
 fn bad_request<E: ToString>(problem: E) -> (u16, String) {
     (400, problem.to_string())
+}
+
+/// The value of a filter.
+fn parsed<T: FromStr<Err: ToString>>(name: &str, value: &str) -> Result<T, (u16, String)> {
+    value.parse().map_err(|error: T::Err| bad_request(format!("{name}: {}", error.to_string())))
 }
 
 fn read<'a, T: Deserialize<'a>>(body: &'a [u8]) -> Result<T, (u16, String)> {
@@ -99,6 +105,15 @@ fn named(segment: &str) -> Result<String, (u16, String)> {
     text_of(segment).ok_or_else(|| bad_request("the name is no UTF-8"))
 }
 
+/// Whether a scope passes the filters of a query.
+fn in_scope(query: &str) -> Result<impl Fn(&Scope) -> bool + use<>, (u16, String)> {
+    let [account, region] = filters(query, ["account", "region"])?;
+    Ok(move |scope: &Scope| {
+        account.as_ref().is_none_or(|account| *account == scope.account)
+            && region.as_ref().is_none_or(|region| *region == scope.region)
+    })
+}
+
 fn no_device(name: &str) -> (u16, String) {
     (404, format!("there is no core device {name}"))
 }
@@ -107,14 +122,7 @@ impl Emulator {
     /// A device whole. The same name may stand in several accounts and regions, which the filters tell apart.
     fn one_device(&self, segment: &str, query: &str) -> Shown {
         let name = named(segment)?;
-        let [account, region] = filters(query, ["account", "region"])?;
-        let passes = |device: &Value| {
-            let is = |member: &str, wanted: &Option<String>| {
-                wanted.as_deref().is_none_or(|wanted| device.get(member).and_then(Value::as_str) == Some(wanted))
-            };
-            is("account", &account) && is("region", &region)
-        };
-        let mut devices = self.devices_of_name(&name).into_iter().filter(passes);
+        let mut devices = self.devices_of_name(&name, in_scope(query)?).into_iter();
         let device = devices.next().ok_or_else(|| no_device(&name))?;
         if devices.next().is_some() {
             return Err((409, format!("{name} is in several accounts or regions: add ?account= and &region=")));
@@ -181,10 +189,11 @@ impl Emulator {
             ("GET", ["devices", name]) => self.one_device(name, query),
             ("POST", ["devices", name]) => {
                 let name = named(name)?;
-                if !self.change_device(&name, read(body)?) {
+                let passes = in_scope(query)?;
+                if !self.change_device(&name, read(body)?, &passes) {
                     return Err(no_device(&name));
                 }
-                shown(&self.devices_of_name(&name))
+                shown(&self.devices_of_name(&name, passes))
             }
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {

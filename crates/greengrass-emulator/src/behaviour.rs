@@ -60,7 +60,12 @@ pub enum Outcome {
 
 /// How long something takes.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(untagged, rename_all_fields = "camelCase", deny_unknown_fields)]
+#[serde(
+    untagged,
+    rename_all_fields = "camelCase",
+    deny_unknown_fields,
+    expecting = "takes is {seconds: …} or {medianSeconds: …, sigma: …}"
+)]
 pub enum Takes {
     /// Always the same, in seconds.
     Fixed {

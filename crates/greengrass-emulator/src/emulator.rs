@@ -334,33 +334,31 @@ impl Emulator {
     /// A core device with its components, their configuration, and its deployments. `None` when there is no such device.
     #[must_use]
     pub fn device(&self, account: &str, region: &str, name: &str) -> Option<Value> {
-        self.devices_of_name(name).into_iter().find(|device| {
-            let is = |member: &str, text: &str| device.get(member).and_then(Value::as_str) == Some(text);
-            is("account", account) && is("region", region)
-        })
+        let wanted = Scope::new(account, region);
+        self.devices_of_name(name, |scope| *scope == wanted).pop()
     }
 
-    pub(crate) fn devices_of_name(&self, name: &str) -> Vec<Value> {
+    pub(crate) fn devices_of_name(&self, name: &str, passes: impl Fn(&Scope) -> bool) -> Vec<Value> {
         let now = self.now();
-        self.current().state.device(name, now)
+        self.current().state.device(name, passes, now)
     }
 
     /// Connects or disconnects the devices of a name; `None` leaves that to their behaviour again. False when there is none.
     #[must_use = "false means that there is no such device"]
     pub fn connect_device(&self, name: &str, online: Option<bool>) -> bool {
-        self.change_device(name, DeviceChange { online: Some(online), restart: false })
+        self.change_device(name, DeviceChange { online: Some(online), restart: false }, |_| true)
     }
 
     /// Restarts the devices of a name: each takes up anew what it works on. False when there is none.
     #[must_use = "false means that there is no such device"]
     pub fn restart_device(&self, name: &str) -> bool {
-        self.change_device(name, DeviceChange { online: None, restart: true })
+        self.change_device(name, DeviceChange { online: None, restart: true }, |_| true)
     }
 
-    pub(crate) fn change_device(&self, name: &str, change: DeviceChange) -> bool {
+    pub(crate) fn change_device(&self, name: &str, change: DeviceChange, passes: impl Fn(&Scope) -> bool) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.change_device(name, change, now)
+        core.state.change_device(name, change, passes, now)
     }
 
     /// How the executions of a job stand, without the delay that `DescribeJob` has. `None` when there is no such job.

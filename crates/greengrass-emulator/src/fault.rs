@@ -1,6 +1,7 @@
 //! Faults: rules that say which calls fail, and how. Pure.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
+use serde_json::Value;
 
 use crate::operation::{Operation, Service};
 
@@ -23,7 +24,17 @@ pub struct FaultRule {
     #[serde(default)]
     pub lasts_milliseconds: Option<u64>,
     /// What happens.
+    #[serde(deserialize_with = "whole_action")]
     pub action: FaultAction,
+}
+
+/// Without this, serde would drop unknown members of an action that has none of its own: a `times` in the wrong place, for instance.
+fn whole_action<'de, D: Deserializer<'de>>(deserializer: D) -> Result<FaultAction, D::Error> {
+    let given = Value::deserialize(deserializer)?;
+    let action = FaultAction::deserialize(&given).map_err(D::Error::custom)?;
+    let known = serde_json::to_value(&action).map_err(D::Error::custom)?;
+    let unknown = given.as_object().and_then(|given| given.keys().find(|name| known.get(name.as_str()).is_none()));
+    unknown.map_or(Ok(action), |name| Err(D::Error::custom(format!("this action has no {name}"))))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "the default of an optional field")]

@@ -1,6 +1,11 @@
 //! The emulator as a program: command line, logs, signals. I/O.
 
-use std::{io::Write, net::SocketAddr, path::PathBuf, time::Duration};
+use std::{
+    io::{IsTerminal, Write},
+    net::SocketAddr,
+    path::PathBuf,
+    time::Duration,
+};
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
@@ -43,7 +48,7 @@ struct Arguments {
     )]
     access_keys: Vec<String>,
 
-    /// What generated ids follow from: the same seed and the same calls give the same ids. Random when absent.
+    /// What generated ids and the chances of devices follow from: the same seed and the same calls give the same run. Random when absent.
     #[arg(long, env = "GREENGRASS_EMULATOR_SEED")]
     seed: Option<u64>,
 
@@ -124,7 +129,8 @@ async fn main() -> anyhow::Result<()> {
     let matches = Arguments::command().after_long_help(switch_help()).get_matches();
     let arguments = Arguments::from_arg_matches(&matches)?;
     let filter = EnvFilter::try_new(&arguments.log).context("--log")?;
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    let colours = std::io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours).init();
 
     let mut builder = Emulator::builder()
         .switches(arguments.switches()?)

@@ -12,7 +12,7 @@ use crate::{
 
 /// So many calls a second are let through, with bursts of as many; or all.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", expecting = "a rate is a number above 0 or \"unlimited\"")]
 pub enum Rate {
     /// No limit.
     Unlimited,
@@ -51,7 +51,7 @@ pub enum QuotaError {
     #[error("{0:?} is not of the form NAME=RATE")]
     NoRate(String),
     /// There is no such quota, or it is neither a number above 0 nor `unlimited`.
-    #[error("a quota is greengrass or jobs, and a rate is a number above 0 or unlimited: {0}")]
+    #[error(transparent)]
     Unknown(#[from] serde_json::Error),
 }
 

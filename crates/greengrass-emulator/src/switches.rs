@@ -276,19 +276,33 @@ pub enum SwitchError {
     #[error("{0:?} is not of the form NAME=POSITION")]
     NoPosition(String),
     /// There is no such switch, or it has no such position.
-    #[error(transparent)]
-    Unknown(#[from] serde_json::Error),
+    #[error("{name}: {problem}")]
+    Unknown {
+        /// The switch.
+        name: String,
+        /// What is wrong with it.
+        problem: String,
+    },
 }
 
 impl Switches {
     /// These switches with those named in `change` in another position.
     pub fn with(&self, change: &Value) -> Result<Self, SwitchError> {
+        let change = change.as_object().ok_or(SwitchError::NotAnObject)?;
+        change.iter().try_fold(self.clone(), |switches, (name, position)| {
+            switches.with_one(name, position).map_err(|error| {
+                let problem = error.to_string();
+                SwitchError::Unknown { name: name.clone(), problem }
+            })
+        })
+    }
+
+    fn with_one(&self, name: &str, position: &Value) -> serde_json::Result<Self> {
         let mut all = serde_json::to_value(self)?;
-        let (Some(all_members), Some(change)) = (all.as_object_mut(), change.as_object()) else {
-            return Err(SwitchError::NotAnObject);
-        };
-        all_members.extend(change.clone());
-        Ok(serde_json::from_value(all)?)
+        if let Some(members) = all.as_object_mut() {
+            members.insert(name.to_owned(), position.clone());
+        }
+        serde_json::from_value(all)
     }
 
     /// These switches after one `NAME=POSITION`, as the command line has it.
@@ -344,7 +358,9 @@ mod tests {
     fn a_switch_or_position_that_does_not_exist_is_named() {
         let error = |change: Value| Switches::default().with(&change).unwrap_err().to_string();
         assert!(error(json!({"nonsense": 1})).contains("nonsense"));
-        assert!(error(json!({"tokenReuse": "maybe"})).contains("maybe"));
+        let position = error(json!({"tokenReuse": "maybe"}));
+        assert!(position.starts_with("tokenReuse: ") && position.contains("maybe"), "{position}");
+        assert!(error(json!({"jobDeletionMs": -1})).starts_with("jobDeletionMs: "));
         assert!(error(json!([])).contains("object"));
         assert!(Switches::default().with_flag("tokenReuse").is_err());
     }

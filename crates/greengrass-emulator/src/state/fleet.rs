@@ -133,8 +133,9 @@ impl State {
     }
 
     /// A device whole; the same name may stand in several accounts and regions.
-    pub(crate) fn device(&self, name: &str, now: Timestamp) -> Vec<Value> {
-        let found = self.partitions.values().filter_map(|partition| {
+    pub(crate) fn device(&self, name: &str, passes: impl Fn(&Scope) -> bool, now: Timestamp) -> Vec<Value> {
+        let partitions = self.partitions.values().filter(|partition| passes(&partition.scope));
+        let found = partitions.filter_map(|partition| {
             let device = partition.devices.get(name)?;
             Some(device.report(&partition.scope, &partition.jobs, now))
         });
@@ -142,10 +143,16 @@ impl State {
     }
 
     /// Changes the devices of a name. False when there is none.
-    pub(crate) fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> bool {
+    pub(crate) fn change_device(
+        &mut self,
+        name: &str,
+        change: DeviceChange,
+        passes: impl Fn(&Scope) -> bool,
+        now: Timestamp,
+    ) -> bool {
         self.run_until(now);
         let mut changed = false;
-        for partition in self.partitions.values_mut() {
+        for partition in self.partitions.values_mut().filter(|partition| passes(&partition.scope)) {
             changed |= partition.change_device(name, change, now);
         }
         changed

@@ -73,6 +73,8 @@ async fn faults_are_added_and_removed_over_http() {
     for wrong in [
         json!({"action": {"type": "error", "status": 200, "code": "X"}}),
         json!({"action": {"type": "explode"}}),
+        json!({"action": {"type": "resetAfter", "times": 2}}),
+        json!({"action": {"type": "stale", "writesAgo": 1, "millisecondsAgo": 1}}),
         json!({"match": {"operation": "Nonsense"}, "action": {"type": "accessDenied"}}),
     ] {
         assert_eq!(admin(emulator, "POST", "/_emulator/faults", &wrong).await.0, 400, "{wrong}");
@@ -109,4 +111,46 @@ async fn switches_state_and_clock_are_driven_over_http() {
     assert_eq!(admin(emulator, "POST", "/_emulator/reset", &Value::Null).await.0, 204);
     assert!(emulator.deployments(ACCOUNT, REGION).is_empty());
     assert_eq!(admin(emulator, "GET", "/_emulator/nonsense", &Value::Null).await.0, 404);
+}
+
+#[tokio::test]
+async fn a_mistake_is_named_with_its_place_and_what_would_be_right() {
+    let emulator = Emulator::default();
+    let device = |takes: Value| {
+        json!({"accounts": [{
+            "account": ACCOUNT, "region": REGION, "devices": [{"name": "core", "behaviour": {"takes": takes}}],
+        }]})
+    };
+    for (method, path, body, expected) in [
+        ("PUT", "/_emulator/quotas", json!({"jobs": "much"}), "a rate is a number above 0"),
+        ("PUT", "/_emulator/quotas", json!({"jobs": 0}), "a rate is a number above 0"),
+        ("PUT", "/_emulator/quotas", json!({"things": 1}), "expected `greengrass` or `jobs`"),
+        ("PUT", "/_emulator/switches", json!({"plainList": "x"}), "plainList: unknown variant `x`"),
+        ("POST", "/_emulator/fleet", device(json!({"second": 1})), "takes is {seconds: "),
+        ("POST", "/_emulator/faults", json!({"action": {"type": "hangAfter", "skip": 1}}), "this action has no skip"),
+        ("GET", "/_emulator/calls?since=yesterday", Value::Null, "since: "),
+        ("GET", "/_emulator/calls?after=x", Value::Null, "after: "),
+    ] {
+        let (status, answer) = admin(&emulator, method, path, &body).await;
+        let message = answer["message"].as_str().unwrap_or_default();
+        assert!(status == 400 && message.contains(expected), "{path}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn devices_of_one_name_in_several_regions_are_told_apart() {
+    let emulator = Emulator::default();
+    let account = |region: &str| json!({"account": ACCOUNT, "region": region, "devices": [{"name": "core"}]});
+    let fleet = json!({"accounts": [account(REGION), account("us-west-2")]});
+    assert_eq!(admin(&emulator, "POST", "/_emulator/fleet", &fleet).await, (200, json!({"devices": 2})));
+    let device = |path: &'static str| admin(&emulator, "GET", path, &Value::Null);
+    assert_eq!(device("/_emulator/devices/core").await.0, 409);
+    let offline = json!({"online": false});
+    let (_, changed) = admin(&emulator, "POST", "/_emulator/devices/core?region=us-west-2", &offline).await;
+    assert_eq!((changed.as_array().unwrap().len(), &changed[0]["online"]), (1, &json!(false)));
+    assert_eq!(device("/_emulator/devices/core?region=eu-west-1").await.1["online"], true);
+    assert_eq!(device("/_emulator/devices/core?region=us-west-2").await.1["online"], false);
+    for (path, status) in [("/_emulator/devices/core?region=x", 404), ("/_emulator/devices/core?zone=x", 400)] {
+        assert_eq!(admin(&emulator, "POST", path, &offline).await.0, status);
+    }
 }
