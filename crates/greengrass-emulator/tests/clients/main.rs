@@ -14,6 +14,7 @@ mod aws_cli;
 mod boto3;
 mod contract;
 mod faults;
+mod fleet;
 mod http;
 mod lifecycle;
 mod program;

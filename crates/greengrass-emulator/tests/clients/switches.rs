@@ -173,14 +173,20 @@ fn every_switch_has_a_test_here() {
     let Value::Object(switches) = serde_json::json!(Switches::default()) else {
         panic!("switches are an object");
     };
-    // The last four are in the tests of reads, signatures in those of access keys.
+    // The last four are in the tests of reads, signatures in those of access keys, and what jobs and devices do in those of fleets.
     let tested = [
+        "abortedDeployment",
         "boundToOtherParent",
         "cancelInactive",
         "deleteBeforeCancel",
         "endedSubdeployment",
+        "jobCountsDelayMs",
+        "jobDeletionMs",
+        "jobNamespace",
         "parentWithoutDeployment",
+        "removedComponentConfiguration",
         "revisionsAfterDelete",
+        "rolloutQueues",
         "signatures",
         "thingJobConfiguration",
         "tokenReuse",
