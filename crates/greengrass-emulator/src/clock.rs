@@ -101,7 +101,7 @@ mod tests {
         let clock = TokioClock::starting_at(Timestamp::UNIX_EPOCH);
         tokio::time::advance(Duration::from_hours(1)).await;
         assert_eq!(clock.now().as_second(), 3600);
-        assert_eq!(clock.advance(Duration::from_secs(60)).unwrap().as_second(), 3660);
+        assert_eq!(clock.advance(Duration::from_mins(1)).unwrap().as_second(), 3660);
         assert_eq!(clock.now().as_second(), 3660);
     }
 

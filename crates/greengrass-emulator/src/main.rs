@@ -107,15 +107,15 @@ impl Arguments {
 
 /// The switches as `--help` lists them.
 fn switch_help() -> String {
-    let mut text = "Switches, for what AWS does but doesn't document. The first position is the default:\n".to_owned();
-    for switch in Switches::descriptions() {
+    let plain = |text: &str| text.replace('`', "");
+    let switches = Switches::descriptions().into_iter().map(|switch| {
         let default = switch.milliseconds.map(|milliseconds| format!("={milliseconds}")).unwrap_or_default();
-        text += &format!("\n  {}{default}\n      {}\n", switch.name, switch.about.replace('`', ""));
-        for (position, about) in switch.positions {
-            text += &format!("      {position}: {}\n", about.replace('`', ""));
-        }
-    }
-    text
+        let head = format!("\n  {}{default}\n      {}", switch.name, plain(&switch.about));
+        let positions = switch.positions.iter().map(|(name, about)| format!("      {name}: {}", plain(about)));
+        std::iter::once(head).chain(positions).collect::<Vec<_>>().join("\n")
+    });
+    let title = "Switches, for what AWS does but doesn't document. The first position is the default:".to_owned();
+    std::iter::once(title).chain(switches).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::main]

@@ -6,7 +6,7 @@ use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-use super::{Call, DeviceChange, Input, ReadAt, State};
+use super::{Call, DeviceChange, Input, Plug, ReadAt, State};
 use crate::{
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
@@ -211,7 +211,7 @@ impl Run {
                 self.call(Operation::CreateThing, &json!({"thingName": THINGS[*thing]})).unwrap();
             }
             Step::Device { thing, online, restart } => {
-                let change = DeviceChange { online: Some(*online), restart: *restart };
+                let change = DeviceChange { online: Some(Plug(*online)), restart: *restart };
                 self.state.change_device(THINGS[*thing], change, self.now);
             }
             Step::Force(index, status) => {

@@ -110,7 +110,7 @@ impl Shadows {
         self.0.remove(thing);
     }
 
-    /// GetThingShadow. The unnamed shadow is never written here.
+    /// `GetThingShadow`. The unnamed shadow is never written here.
     pub(in crate::state) fn get(&self, input: &Input) -> Result<Answer, ServiceError> {
         let thing = input.required("thingName");
         let name = input.text("name");
@@ -139,7 +139,7 @@ impl Shadows {
         })))
     }
 
-    /// ListNamedShadowsForThing.
+    /// `ListNamedShadowsForThing`.
     pub(in crate::state) fn list(&self, input: &Input, now: Timestamp) -> Result<Answer, ServiceError> {
         // There is one shadow at the most, so that no page has a next one.
         if input.text("nextToken").is_some() {

@@ -86,7 +86,7 @@ fn list<'a>(
         items,
         input.page_size(PAGE_SIZE),
         input.text("nextToken"),
-        |name| name.to_string(),
+        ToString::to_string,
         |name, after| ***name > *after,
     );
     let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;

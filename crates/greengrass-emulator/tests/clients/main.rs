@@ -17,6 +17,7 @@ mod faults;
 mod fleet;
 mod http;
 mod lifecycle;
+mod nonsense;
 mod program;
 mod reads;
 mod registry;

@@ -122,7 +122,7 @@ impl Software {
     /// A component is left on the device in a state in which it doesn't run.
     pub(crate) fn leave_broken(&mut self, name: &Arc<str>, version: &str, at: Timestamp) {
         let component = self.installed.entry(Arc::clone(name)).or_insert_with(|| Installed::new(at));
-        component.version = version.to_owned();
+        version.clone_into(&mut component.version);
         component.broken = true;
         component.changed = at;
     }

@@ -79,7 +79,8 @@ impl Jobs {
             |job, after| after.parse().is_ok_and(|after: u64| job.deployment < after),
         );
         let (page, next) = page.map_err(|_| invalid("invalid nextToken"))?;
-        let page: Vec<Value> = page.into_iter().map(|job| job.summary(scope, group_id(&job.group))).collect();
+        let page: Vec<Value> =
+            page.into_iter().map(|job| job.summary(scope, group_id(&job.group).as_deref())).collect();
         Ok(Answer::ok(without_nulls(json!({"jobs": page, "nextToken": next}))))
     }
 
@@ -248,7 +249,7 @@ impl Job {
         self.status == JobStatus::InProgress && !self.rollout.is_complete()
     }
 
-    fn summary(&self, scope: &Scope, group_id: Option<String>) -> Value {
+    fn summary(&self, scope: &Scope, group_id: Option<&str>) -> Value {
         json!({
             "jobArn": scope.job_arn(&self.id),
             "jobId": &*self.id,

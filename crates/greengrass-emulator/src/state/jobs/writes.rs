@@ -14,7 +14,7 @@ use crate::{
     switches::Switches,
 };
 
-/// "Only 10 jobs may have status DELETION_IN_PROGRESS at the same time": API reference, `DeleteJob`.
+/// "Only 10 jobs may have status `DELETION_IN_PROGRESS` at the same time": API reference, `DeleteJob`.
 const MOST_DELETIONS: usize = 10;
 
 impl Partition {

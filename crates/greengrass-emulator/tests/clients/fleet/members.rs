@@ -46,6 +46,20 @@ fn a_thing_that_leaves_is_removed_unless_it_was_done_and_coming_back_is_a_new_ex
 }
 
 #[test]
+fn groups_can_be_changed_in_one_call() {
+    let world = World::new(
+        "groups: [{name: line}, {name: other}], devices: [{name: core, groups: [line], behaviour: {takes: {seconds: 600}}}]",
+    );
+    let left = world.deploy("line", "1.0.0");
+    let joined = world.deploy("other", "1.0.0");
+    world.pass(10);
+    let change = json!({"thingName": "core", "thingGroupsToAdd": ["other"], "thingGroupsToRemove": ["line"]});
+    world.ok(Operation::UpdateThingGroupsForThing, &change);
+    assert_eq!(world.execution_status(&left, "core"), "REMOVED");
+    assert_eq!(world.execution_status(&joined, "core"), "QUEUED");
+}
+
+#[test]
 fn what_a_group_put_on_a_device_goes_with_the_next_deployment_after_it_left() {
     let world = World::new(
         "groups: [{name: line}, {name: other}], devices: [{name: core, groups: [line, other], behaviour: {takes: {seconds: 1}}}]",
