@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use greengrass_emulator::{CallRecord, DeploymentRecord, Emulator};
+use greengrass_emulator::{CallRecord, DeploymentRecord, Emulator, Switches};
 use serde_json::Value;
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
@@ -41,6 +41,13 @@ pub struct World {
     _runtime: Runtime,
 }
 
+/// The emulator's switches as its own program takes them, so that all tests can be run with AWS in another position.
+fn switches() -> Switches {
+    let flags = std::env::var_os("GREENGRASS_EMULATOR_SWITCHES").unwrap_or_default();
+    let flags = flags.to_str().expect("GREENGRASS_EMULATOR_SWITCHES is no text").split(',');
+    flags.filter(|flag| !flag.is_empty()).fold(Switches::default(), |all, flag| all.with_flag(flag).unwrap())
+}
+
 impl World {
     /// A world with a running operator.
     pub fn new(prefix: &str) -> Self {
@@ -67,7 +74,7 @@ impl World {
         let namespace = cluster.namespace(prefix).unwrap();
         grant(cluster, &namespace);
         let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
-        let emulator = Emulator::builder().build();
+        let emulator = Emulator::builder().switches(switches()).build();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());

@@ -185,7 +185,7 @@ mod tests {
     fn the_default_is_ten_seconds_and_extremes_are_no_panic() {
         assert_eq!(Takes::default().drawn(0.0, 0.0), SignedDuration::from_secs(10));
         let absurd = Takes::LogNormal { median_seconds: 1e300, sigma: 10.0 };
-        assert_eq!(absurd.drawn(0.0, 0.0), SignedDuration::from_hours(3650 * 24));
+        assert_eq!(absurd.drawn(0.0, 0.0).as_hours(), 3650 * 24);
     }
 
     #[test]

@@ -25,7 +25,7 @@ use crate::{
     quotas::{Meter, Quotas},
     scope::Scope,
     signature::Principal,
-    state::{Call, DeviceChange, Input, ReadAt, State},
+    state::{Call, DeviceChange, Input, Plug, ReadAt, State},
     switches::Switches,
 };
 
@@ -346,7 +346,7 @@ impl Emulator {
     /// Connects or disconnects the devices of a name; `None` leaves that to their behaviour again. False when there is none.
     #[must_use = "false means that there is no such device"]
     pub fn connect_device(&self, name: &str, online: Option<bool>) -> bool {
-        self.change_device(name, DeviceChange { online: Some(online), restart: false }, |_| true)
+        self.change_device(name, DeviceChange { online: Some(Plug(online)), restart: false }, |_| true)
     }
 
     /// Restarts the devices of a name: each takes up anew what it works on. False when there is none.

@@ -51,6 +51,6 @@ pub use quotas::{QuotaError, Quotas, Rate};
 pub use scope::Scope;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
-    ListOrder, PlainList, RemovedConfiguration, RevisionsAfterDelete, RolloutQueues, Signatures, SwitchDescription,
-    SwitchError, Switches, TokenReuse, VersionRanges,
+    LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
+    RolloutQueues, Signatures, SupersededRevision, SwitchDescription, SwitchError, Switches, TokenReuse, VersionRanges,
 };

@@ -113,15 +113,14 @@ impl Arguments {
 /// The switches as `--help` lists them.
 fn switch_help() -> String {
     let plain = |text: &str| text.replace('`', "");
-    let shown = Switches::descriptions().into_iter().flat_map(|switch| {
+    let switches = Switches::descriptions().into_iter().map(|switch| {
         let default = switch.milliseconds.map(|milliseconds| format!("={milliseconds}")).unwrap_or_default();
-        let heading = format!("\n  {}{default}\n      {}\n", switch.name, plain(&switch.about));
-        let positions = switch.positions.into_iter();
-        let positions = positions.map(move |(position, about)| format!("      {position}: {}\n", plain(&about)));
-        std::iter::once(heading).chain(positions)
+        let head = format!("\n  {}{default}\n      {}", switch.name, plain(&switch.about));
+        let positions = switch.positions.iter().map(|(name, about)| format!("      {name}: {}", plain(about)));
+        std::iter::once(head).chain(positions).collect::<Vec<_>>().join("\n")
     });
-    let title = "Switches, for what AWS does but doesn't document. The first position is the default:\n".to_owned();
-    std::iter::once(title).chain(shown).collect()
+    let title = "Switches, for what AWS does but doesn't document. The first position is the default:".to_owned();
+    std::iter::once(title).chain(switches).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::main]

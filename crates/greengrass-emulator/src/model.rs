@@ -1,10 +1,15 @@
 //! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30` and `iot/2015-05-28` have them. Pure.
 
 mod iot;
+mod jobs;
 
 use iot::{
-    ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, EXECUTION_STATUS, FORCE, GROUP_ID,
-    JOB_COMMENT, JOB_ID, JOB_REASON, JOB_STATUS, NAME, NAMESPACE_ID, REMOVE_FROM_GROUP, SHADOW_NAME, TARGET_SELECTION,
+    ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, NAME, REMOVE_FROM_GROUP,
+    UPDATE_GROUPS,
+};
+use jobs::{
+    CANCEL_JOB, DELETE_JOB, DESCRIBE_EXECUTION, DESCRIBE_JOB, GET_SHADOW, LIST_EXECUTIONS_FOR_JOB,
+    LIST_EXECUTIONS_FOR_THING, LIST_JOBS, LIST_SHADOWS,
 };
 
 use crate::{
@@ -204,7 +209,6 @@ macro_rules! input {
 
 impl Operation {
     /// The shape of the operation's input: path, query and body members in one structure.
-    #[expect(clippy::too_many_lines, reason = "an arm for each operation")]
     pub(crate) const fn input(self) -> &'static Shape {
         match self {
             Self::CreateDeployment => &CREATE_DEPLOYMENT,
@@ -254,6 +258,7 @@ impl Operation {
             }
             Self::AddThingToThingGroup => &ADD_TO_GROUP,
             Self::RemoveThingFromThingGroup => &REMOVE_FROM_GROUP,
+            Self::UpdateThingGroupsForThing => &UPDATE_GROUPS,
             Self::CreateThingGroup => &CREATE_THING_GROUP,
             Self::DescribeThingGroup => input![required("thingGroupName", &NAME)],
             Self::DeleteThingGroup => input![required("thingGroupName", &NAME), EXPECTED_VERSION],
@@ -269,45 +274,15 @@ impl Operation {
             Self::ListThingsInThingGroup => {
                 input![required("thingGroupName", &NAME), REGISTRY_PAGE, NEXT_TOKEN, RECURSIVE,]
             }
-            Self::DescribeJob => input![required("jobId", &JOB_ID), optional("beforeSubstitution", &Shape::Boolean)],
-            Self::ListJobs => input![
-                optional("status", &JOB_STATUS),
-                optional("targetSelection", &TARGET_SELECTION),
-                optional("thingGroupName", &NAME),
-                optional("thingGroupId", &GROUP_ID),
-                NAMESPACE_ID,
-                REGISTRY_PAGE,
-                NEXT_TOKEN,
-            ],
-            Self::ListJobExecutionsForJob => {
-                input![required("jobId", &JOB_ID), optional("status", &EXECUTION_STATUS), REGISTRY_PAGE, NEXT_TOKEN]
-            }
-            Self::ListJobExecutionsForThing => input![
-                required("thingName", &NAME),
-                optional("status", &EXECUTION_STATUS),
-                optional("jobId", &JOB_ID),
-                NAMESPACE_ID,
-                REGISTRY_PAGE,
-                NEXT_TOKEN,
-            ],
-            Self::DescribeJobExecution => input![
-                required("thingName", &NAME),
-                required("jobId", &JOB_ID),
-                optional("executionNumber", &Shape::Integer { min: i64::MIN, max: i64::MAX }),
-            ],
-            Self::CancelJob => input![
-                required("jobId", &JOB_ID),
-                optional("reasonCode", &JOB_REASON),
-                optional("comment", &JOB_COMMENT),
-                FORCE,
-            ],
-            Self::DeleteJob => input![required("jobId", &JOB_ID), FORCE, NAMESPACE_ID],
-            Self::GetThingShadow => input![required("thingName", &NAME), optional("name", &SHADOW_NAME)],
-            Self::ListNamedShadowsForThing => input![
-                required("thingName", &NAME),
-                NEXT_TOKEN,
-                optional("pageSize", &Shape::Integer { min: 1, max: 100 }),
-            ],
+            Self::DescribeJob => &DESCRIBE_JOB,
+            Self::ListJobs => &LIST_JOBS,
+            Self::ListJobExecutionsForJob => &LIST_EXECUTIONS_FOR_JOB,
+            Self::ListJobExecutionsForThing => &LIST_EXECUTIONS_FOR_THING,
+            Self::DescribeJobExecution => &DESCRIBE_EXECUTION,
+            Self::CancelJob => &CANCEL_JOB,
+            Self::DeleteJob => &DELETE_JOB,
+            Self::GetThingShadow => &GET_SHADOW,
+            Self::ListNamedShadowsForThing => &LIST_SHADOWS,
             Self::GetCallerIdentity => &Shape::Structure(&[]),
         }
     }

@@ -100,6 +100,14 @@ switches! {
     plain_list: PlainList,
     /// The order of `ListDeployments`.
     list_order: ListOrder,
+    /// The error for a thing or thing group that doesn't exist.
+    missing_target: MissingTarget,
+    /// The status of a revision that a newer one of its own target and parent has replaced.
+    superseded_revision: SupersededRevision,
+    /// What revisions are counted by.
+    revision_counter: RevisionCounter,
+    /// What `isLatestForTarget` says. The CLI's own examples show false for the newest revision.
+    latest_for_target: LatestForTarget,
     /// Whether signatures are verified. The service does; a client that can't sign properly needs the alternative.
     signatures: Signatures,
     /// The status of a deployment whose rollout was stopped by an abort criterion.
@@ -249,6 +257,34 @@ positions! {
         Forgotten,
         /// They keep it for the day when the component comes back.
         Kept,
+    }
+    /// Positions of [`Switches::missing_target`].
+    MissingTarget {
+        /// `ResourceNotFoundException`.
+        ResourceNotFound,
+        /// `ValidationException`.
+        Validation,
+    }
+    /// Positions of [`Switches::superseded_revision`].
+    SupersededRevision {
+        /// INACTIVE.
+        Inactive,
+        /// CANCELED, as its job.
+        Canceled,
+    }
+    /// Positions of [`Switches::revision_counter`].
+    RevisionCounter {
+        /// Subdeployments of a group are counted for themselves.
+        TargetAndParent,
+        /// All deployments of a target are counted together.
+        Target,
+    }
+    /// Positions of [`Switches::latest_for_target`].
+    LatestForTarget {
+        /// Whether it is the newest revision of its target and parent.
+        Truth,
+        /// Always false.
+        AlwaysFalse,
     }
     /// Positions of [`Switches::signatures`].
     Signatures {

@@ -68,7 +68,7 @@ impl ServiceError {
         }
     }
 
-    /// `IoT` Core has no `ValidationException`.
+    /// Neither plane of `IoT` Core has a `ValidationException`.
     fn of_iot(self) -> Self {
         match self {
             Self::Validation { message, .. } => Self::iot(IotErrorCode::InvalidRequest, message),
@@ -115,12 +115,12 @@ mod tests {
         };
         let throttling = |service| ServiceError::Throttling { service, retry_after_seconds: None };
         let is = |code: &str, status| (code.to_owned(), status);
+        for service in [Service::Greengrass, Service::IotData] {
+            assert_eq!(seen(throttling(service), service), is("ThrottlingException", 429));
+        }
         assert_eq!(seen(ServiceError::validation("x"), Service::Greengrass), is("ValidationException", 400));
         for service in [Service::Iot, Service::IotData] {
             assert_eq!(seen(ServiceError::validation("x"), service), is("InvalidRequestException", 400));
-        }
-        for service in [Service::Greengrass, Service::IotData] {
-            assert_eq!(seen(throttling(service), service), is("ThrottlingException", 429));
         }
         assert_eq!(seen(throttling(Service::Iot), Service::Iot), is("ThrottlingException", 400));
         let message = || "x".to_owned();

@@ -15,7 +15,7 @@ use crate::{
     error::ServiceError,
     ids::{IdKind, Ids},
     scope::Target,
-    switches::{Acceptance, BoundToOtherParent, Switches, VersionRanges},
+    switches::{Acceptance, BoundToOtherParent, MissingTarget, Switches, VersionRanges},
 };
 
 impl Partition {
@@ -121,7 +121,7 @@ impl Partition {
     /// The target and parent of a request, when the service would accept them.
     fn key(&self, input: &Input, switches: &Switches) -> Result<(Key, bool), ServiceError> {
         let target_arn = input.required("targetArn");
-        let target = self.existing("targetArn", target_arn)?;
+        let target = self.existing("targetArn", target_arn, switches)?;
         let parent_arn = input.text("parentTargetArn");
         let has_job_configuration = has_any_value(input.get("iotJobConfiguration"));
         if !target.is_thing_group() && has_job_configuration && switches.thing_job_configuration == Acceptance::Rejected
@@ -141,7 +141,7 @@ impl Partition {
         if parent_arn == target_arn {
             return Err(ServiceError::field("parentTargetArn", "must not be the target itself"));
         }
-        self.existing("parentTargetArn", parent_arn)?;
+        self.existing("parentTargetArn", parent_arn, switches)?;
         if switches.parent_without_deployment == Acceptance::Rejected && !self.deployments.has_deployment(parent_arn) {
             return Err(ServiceError::field("parentTargetArn", "has no deployment"));
         }
@@ -159,15 +159,20 @@ impl Partition {
     }
 
     /// The thing or group of an ARN, which must exist in this account and region.
-    fn existing<'a>(&self, field: &str, arn: &'a str) -> Result<Target<'a>, ServiceError> {
+    fn existing<'a>(&self, field: &str, arn: &'a str, switches: &Switches) -> Result<Target<'a>, ServiceError> {
         let named = Target::of(arn).ok_or_else(|| ServiceError::field(field, "is no ARN of a thing or thing group"))?;
+        let resource_type = match named {
+            Target::Thing(_) => "thing",
+            Target::ThingGroup(_) => "thinggroup",
+        };
         Target::within(&self.scope, arn).filter(|target| self.things.exists(*target)).ok_or_else(|| {
-            ServiceError::ResourceNotFound {
-                resource_id: arn.to_owned(),
-                resource_type: match named {
-                    Target::Thing(_) => "thing",
-                    Target::ThingGroup(_) => "thinggroup",
-                },
+            match switches.missing_target {
+                MissingTarget::ResourceNotFound => {
+                    ServiceError::ResourceNotFound { resource_id: arn.to_owned(), resource_type }
+                }
+                MissingTarget::Validation => {
+                    ServiceError::field(field, format!("names a {resource_type} that does not exist"))
+                }
             }
         })
     }

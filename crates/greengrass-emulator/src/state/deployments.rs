@@ -14,7 +14,10 @@ use super::document::Document;
 use crate::{
     deployment::DeploymentStatus,
     error::ServiceError,
-    switches::{CancelInactive, EndedSubdeployment, ErrorClass, RevisionsAfterDelete, Switches},
+    switches::{
+        CancelInactive, EndedSubdeployment, ErrorClass, RevisionCounter, RevisionsAfterDelete, SupersededRevision,
+        Switches,
+    },
 };
 
 /// What revisions are counted by.
@@ -165,9 +168,13 @@ impl Deployments {
         let write = self.write(now);
         let superseded: Vec<u64> =
             self.keys.get(&new.key).map(|revisions| revisions.rows.iter().copied().collect()).unwrap_or_default();
+        let superseded_as = match switches.superseded_revision {
+            SupersededRevision::Inactive => DeploymentStatus::Inactive,
+            SupersededRevision::Canceled => DeploymentStatus::Canceled,
+        };
         let mut ended = Vec::new();
         for number in superseded {
-            if self.end(number, DeploymentStatus::Inactive, write) {
+            if self.end(number, superseded_as, write) {
                 ended.push(number);
             }
         }
@@ -184,11 +191,9 @@ impl Deployments {
         if let Some(parent) = &new.key.parent {
             self.bindings.insert(Arc::clone(&new.key.target), Arc::clone(parent));
         }
+        let last = self.last_revision(&new.key, switches);
         let revisions = self.keys.entry(new.key.clone()).or_default();
-        if revisions.existing == 0 && switches.revisions_after_delete == RevisionsAfterDelete::Restart {
-            revisions.last = 0;
-        }
-        revisions.last += 1;
+        revisions.last = last + 1;
         revisions.existing += 1;
         revisions.rows.insert(write);
         self.numbers.insert(new.id.clone(), write);
@@ -209,6 +214,22 @@ impl Deployments {
             },
         );
         Created { number: write, ended }
+    }
+
+    /// The revision id that was given last, as the next one counts on.
+    fn last_revision(&self, key: &Key, switches: &Switches) -> u64 {
+        let counted = |revisions: &&Revisions| {
+            revisions.existing > 0 || switches.revisions_after_delete == RevisionsAfterDelete::Continue
+        };
+        match switches.revision_counter {
+            RevisionCounter::TargetAndParent => {
+                self.keys.get(key).filter(counted).map_or(0, |revisions| revisions.last)
+            }
+            RevisionCounter::Target => {
+                let of_target = self.keys_of(Some(&key.target)).filter_map(|key| self.keys.get(key));
+                of_target.filter(counted).map(|revisions| revisions.last).max().unwrap_or_default()
+            }
+        }
     }
 
     /// The target at the root of the parents of a subdeployment: the fleet on whose behalf it is.

@@ -18,18 +18,21 @@ use crate::{
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DeviceChange {
-    /// Connects it or disconnects it; null leaves that to its behaviour again; absent changes nothing.
+    /// Its connection; absent changes nothing.
     #[serde(default, deserialize_with = "given")]
-    #[expect(clippy::option_option, reason = "absent, null and a value are three things")]
-    pub(crate) online: Option<Option<bool>>,
+    pub(crate) online: Option<Plug>,
     /// Restarts it: it takes up anew what it worked on, with the behaviour that it has now.
     #[serde(default)]
     pub(crate) restart: bool,
 }
 
-#[expect(clippy::option_option, reason = "absent, null and a value are three things")]
-fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Option<bool>>, D::Error> {
-    serde::Deserialize::deserialize(deserializer).map(Some)
+/// A hand on a device's connection: true connects it, false disconnects it, null leaves that to its behaviour again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Plug(pub(crate) Option<bool>);
+
+/// A null is a value here, which an optional field would take for its absence.
+fn given<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Plug>, D::Error> {
+    serde::Deserialize::deserialize(deserializer).map(|online| Some(Plug(online)))
 }
 
 impl State {
@@ -151,21 +154,16 @@ impl State {
         now: Timestamp,
     ) -> bool {
         self.run_until(now);
-        let mut changed = false;
-        for partition in self.partitions.values_mut().filter(|partition| passes(&partition.scope)) {
-            changed |= partition.change_device(name, change, now);
-        }
-        changed
+        let partitions = self.partitions.values_mut().filter(|partition| passes(&partition.scope));
+        partitions.filter_map(|partition| partition.change_device(name, change, now)).count() > 0
     }
 }
 
 impl Partition {
-    fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> bool {
+    fn change_device(&mut self, name: &str, change: DeviceChange, now: Timestamp) -> Option<()> {
         let DeviceChange { online, restart } = change;
-        let Some(device) = self.devices.get_mut(name) else {
-            return false;
-        };
-        if let Some(online) = online {
+        let device = self.devices.get_mut(name)?;
+        if let Some(Plug(online)) = online {
             device.connect(online);
         }
         if restart {
@@ -173,6 +171,6 @@ impl Partition {
         }
         let name = Arc::clone(&device.name);
         self.nudge(&name, now);
-        true
+        Some(())
     }
 }

@@ -194,6 +194,11 @@ impl Job {
         self.executions.get(thing)
     }
 
+    #[cfg(test)]
+    pub(crate) fn executions(&self) -> impl Iterator<Item = &Execution> {
+        self.executions.values()
+    }
+
     pub(crate) const fn counts(&self) -> &ExecutionCounts {
         &self.counts
     }

@@ -8,6 +8,7 @@ mod document;
 mod fleet;
 mod identity;
 mod jobs;
+mod membership;
 mod operations;
 mod paging;
 mod progress;
@@ -37,7 +38,7 @@ use crate::{
 use agenda::Agenda;
 use deployments::{Deployments, View};
 use devices::Devices;
-pub(crate) use fleet::DeviceChange;
+pub(crate) use fleet::{DeviceChange, Plug};
 use jobs::Jobs;
 use shadows::Shadows;
 use things::Things;

@@ -9,12 +9,12 @@ use super::{
     identity::get_caller_identity,
     jobs::End,
     paging::Paging,
-    things::not_found,
+    things::{Things, not_found},
 };
 use crate::{
     error::ServiceError,
     operation::Operation,
-    switches::{ListOrder, PlainList, Switches},
+    switches::{LatestForTarget, ListOrder, PlainList, Switches},
 };
 
 /// The documented default of ListDeployments.
@@ -42,7 +42,7 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
     }
     match call.operation {
         Operation::CreateDeployment => partition.create_deployment(input, ids, switches, now),
-        Operation::GetDeployment => partition.get_deployment(id, get_view),
+        Operation::GetDeployment => partition.get_deployment(id, get_view, switches),
         Operation::ListDeployments => {
             let view = delayed(asked, switches.list_visibility_delay_ms, now);
             partition.list_deployments(input, view, switches)
@@ -73,18 +73,16 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::ListThings => things.list_things(scope, input),
         Operation::ListThingGroupsForThing => things.list_groups_of(scope, input),
         Operation::AddThingToThingGroup => {
-            if let Some((thing, group)) = things.change_membership(scope, input, true)? {
-                partition.joined(&thing, &group, now);
-            }
+            let (thing, group) = Things::membership(scope, input)?;
+            partition.join(thing, group, now)?;
             Ok(Answer::ok(json!({})))
         }
         Operation::RemoveThingFromThingGroup => {
-            if let Some((thing, group)) = things.change_membership(scope, input, false)? {
-                let groups = partition.things.with_ancestors(&group);
-                partition.left(&thing, &groups, now);
-            }
+            let (thing, group) = Things::membership(scope, input)?;
+            partition.leave(thing, group, now)?;
             Ok(Answer::ok(json!({})))
         }
+        Operation::UpdateThingGroupsForThing => partition.update_groups(input, now),
         Operation::CreateThingGroup => things.create_group(scope, input, ids, now),
         Operation::DescribeThingGroup => things.describe_group(scope, input),
         Operation::DeleteThingGroup => {
@@ -125,7 +123,12 @@ pub(super) fn epoch_seconds(time: Timestamp) -> f64 {
 }
 
 impl Partition {
-    fn get_deployment(&self, id: &str, view: View) -> Result<Answer, ServiceError> {
+    /// What `isLatestForTarget` says of a row.
+    fn is_latest(&self, row: &Row, view: View, switches: &Switches) -> bool {
+        switches.latest_for_target == LatestForTarget::Truth && self.deployments.is_latest(row, view)
+    }
+
+    fn get_deployment(&self, id: &str, view: View, switches: &Switches) -> Result<Answer, ServiceError> {
         let (row, version) = self.deployments.get(id, view).ok_or_else(|| ServiceError::deployment_not_found(id))?;
         // Unset members are explicit nulls in real answers: the log in https://github.com/aws/aws-cli/issues/6185.
         Ok(Answer::ok(json!({
@@ -140,7 +143,7 @@ impl Partition {
             "deploymentPolicies": row.content.policies,
             "iotJobConfiguration": row.content.job_configuration,
             "creationTimestamp": epoch_seconds(row.created),
-            "isLatestForTarget": self.deployments.is_latest(row, view),
+            "isLatestForTarget": self.is_latest(row, view, switches),
             "parentTargetArn": row.key.parent.as_deref(),
             "tags": &*version.tags,
         })))
@@ -170,12 +173,12 @@ impl Partition {
         );
         let (page, next) = page.map_err(|_| ServiceError::field("nextToken", "is not a token of this list"))?;
         let page: Vec<Value> =
-            page.into_iter().filter_map(|row| Some(self.list_item(row, row.seen(view)?, view))).collect();
+            page.into_iter().filter_map(|row| Some(self.list_item(row, row.seen(view)?, view, switches))).collect();
         Ok(Answer::ok(json!({"deployments": page, "nextToken": next})))
     }
 
     /// The model's shape `Deployment`: no tags, no job.
-    fn list_item(&self, row: &Row, version: &Version, view: View) -> Value {
+    fn list_item(&self, row: &Row, version: &Version, view: View, switches: &Switches) -> Value {
         json!({
             "targetArn": &*row.key.target,
             "revisionId": row.revision.to_string(),
@@ -183,7 +186,7 @@ impl Partition {
             "deploymentName": row.name,
             "creationTimestamp": epoch_seconds(row.created),
             "deploymentStatus": version.status,
-            "isLatestForTarget": self.deployments.is_latest(row, view),
+            "isLatestForTarget": self.is_latest(row, view, switches),
             "parentTargetArn": row.key.parent.as_deref(),
         })
     }

@@ -3,7 +3,7 @@
 //! Nothing runs in the background. Every call first lets happen what was due before it, in order and at its own time, so that hours pass in
 //! milliseconds and a run can be repeated.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -105,7 +105,7 @@ impl Partition {
     }
 
     /// The thing gets an execution of the job, unless it has one that is open, and its device is told.
-    fn hand_out(&mut self, id: &Arc<str>, thing: &Arc<str>, at: Timestamp) {
+    pub(super) fn hand_out(&mut self, id: &Arc<str>, thing: &Arc<str>, at: Timestamp) {
         let open = self.jobs.open(id, thing).is_some();
         let Some(job) = self.jobs.get_mut(id) else {
             return;
@@ -275,37 +275,6 @@ impl Partition {
             AbortedDeployment::Failed => DeploymentStatus::Failed,
         };
         self.deployments.set_status(number, status, at);
-    }
-
-    /// A thing joined a group: at once, whatever the rollout's rate, it gets the newest deployment of the group and of those above it.
-    pub(super) fn joined(&mut self, thing: &Arc<str>, group: &str, now: Timestamp) {
-        for group in self.things.with_ancestors(group) {
-            for job in self.jobs.live(&group) {
-                let awaited = self.jobs.get(&job).is_some_and(|job| job.rollout.awaits(thing));
-                if !awaited && self.jobs.open(&job, thing).is_none() {
-                    self.hand_out(&job, thing, now);
-                }
-            }
-        }
-    }
-
-    /// A thing left these groups: one, and those above it. Executions that have ended stay.
-    pub(super) fn left(&mut self, thing: &str, groups: &[Arc<str>], now: Timestamp) {
-        for id in groups.iter().flat_map(|group| self.jobs.live(group)).collect::<Vec<_>>() {
-            if let Some(job) = self.jobs.get_mut(&id) {
-                job.rollout.leave_out(thing);
-                job.close(thing, ExecutionStatus::Removed, now);
-            }
-        }
-    }
-
-    /// A thing is no more. Its core device stays known, as in the service until `DeleteCoreDevice`, but nothing reaches it.
-    pub(super) fn forget_thing(&mut self, thing: &str, groups: &BTreeSet<Arc<str>>, now: Timestamp) {
-        for group in groups {
-            let groups = self.things.with_ancestors(group);
-            self.left(thing, &groups, now);
-        }
-        self.shadows.remove(thing);
     }
 
     /// Somebody has changed a device: it looks anew at what there is to do and to report.

@@ -5,8 +5,9 @@ use aws_sdk_greengrassv2::{
     types::{DeploymentIoTJobConfiguration, IoTJobTimeoutConfig},
 };
 use greengrass_emulator::{
-    Acceptance, BoundToOtherParent, CancelInactive, Emulator, EndedSubdeployment, ErrorClass, ManualClock,
-    RevisionsAfterDelete, Switches, TokenReuse, VersionRanges,
+    Acceptance, BoundToOtherParent, CancelInactive, Emulator, EndedSubdeployment, ErrorClass, LatestForTarget,
+    ManualClock, MissingTarget, RevisionCounter, RevisionsAfterDelete, SupersededRevision, Switches, TokenReuse,
+    VersionRanges,
 };
 use jiff::Timestamp;
 use serde_json::Value;
@@ -168,30 +169,85 @@ async fn revisions_after_all_were_deleted() {
     }
 }
 
+#[tokio::test]
+async fn a_target_that_does_not_exist() {
+    for (missing_target, expected) in [
+        (MissingTarget::ResourceNotFound, "ResourceNotFoundException"),
+        (MissingTarget::Validation, "ValidationException"),
+    ] {
+        let world = World::with(Switches { missing_target, ..Switches::default() });
+        let nobody = world.group.replace("fleet", "nobody");
+        for (target, parent) in [(&nobody, None), (&world.group, Some(&nobody))] {
+            let create = world.client.create_deployment().target_arn(target);
+            let create = create.set_parent_target_arn(parent.cloned()).send().await;
+            assert_eq!(code(create).as_deref(), Some(expected));
+        }
+    }
+}
+
+#[test]
+fn a_revision_that_a_newer_one_has_replaced() {
+    for (superseded_revision, status) in
+        [(SupersededRevision::Inactive, "INACTIVE"), (SupersededRevision::Canceled, "CANCELED")]
+    {
+        let world = World::with(Switches { superseded_revision, ..Switches::default() });
+        let first = world.deploy(&world.group);
+        world.deploy(&world.group);
+        assert_eq!(world.status(&first), status);
+    }
+}
+
+#[test]
+fn what_revisions_are_counted_by() {
+    for (revision_counter, expected) in [(RevisionCounter::TargetAndParent, "1"), (RevisionCounter::Target, "3")] {
+        let world = World::with(Switches { revision_counter, ..Switches::default() });
+        let target = world.group("canary");
+        world.deploy(&target);
+        world.deploy(&target);
+        let sub = world.deploy_sub(&target, &world.group);
+        assert_eq!(world.emulator.deployment(&sub).unwrap().revision_id, expected);
+    }
+}
+
+#[tokio::test]
+async fn the_newest_revision_says_whether_it_is_the_newest() {
+    for (latest_for_target, expected) in [(LatestForTarget::Truth, true), (LatestForTarget::AlwaysFalse, false)] {
+        let world = World::with(Switches { latest_for_target, ..Switches::default() });
+        let id = world.deploy(&world.group);
+        let got = world.client.get_deployment().deployment_id(&id).send().await.unwrap();
+        let listed = world.client.list_deployments().send().await.unwrap();
+        assert_eq!((got.is_latest_for_target(), listed.deployments()[0].is_latest_for_target()), (expected, expected));
+    }
+}
+
 #[test]
 fn every_switch_has_a_test_here() {
     let Value::Object(switches) = serde_json::json!(Switches::default()) else {
         panic!("switches are an object");
     };
-    // Those of reads, access keys and rollouts are in the tests of these.
+    // Visibility, list order and plain lists are in the tests of reads, signatures in those of access keys, and what jobs and devices do in those of fleets.
     let tested = [
         "abortedDeployment",
-        "jobCountsDelayMs",
-        "jobDeletionMs",
-        "jobNamespace",
-        "removedComponentConfiguration",
-        "rolloutQueues",
         "boundToOtherParent",
         "cancelInactive",
         "deleteBeforeCancel",
         "endedSubdeployment",
+        "jobCountsDelayMs",
+        "jobDeletionMs",
+        "jobNamespace",
+        "missingTarget",
         "parentWithoutDeployment",
+        "removedComponentConfiguration",
+        "revisionCounter",
         "revisionsAfterDelete",
+        "rolloutQueues",
         "signatures",
+        "supersededRevision",
         "thingJobConfiguration",
         "tokenReuse",
         "versionRanges",
         "getVisibilityDelayMs",
+        "latestForTarget",
         "listOrder",
         "listVisibilityDelayMs",
         "plainList",

@@ -27,7 +27,7 @@ impl Deployments {
         listed
     }
 
-    fn keys_of<'a>(&'a self, target: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
+    pub(super) fn keys_of<'a>(&'a self, target: Option<&'a str>) -> impl Iterator<Item = &'a Key> {
         let from =
             target.map_or(Bound::Unbounded, |target| Bound::Included(Key { target: Arc::from(target), parent: None }));
         self.keys

@@ -13,11 +13,11 @@ use crate::{
     state::{Answer, Input, operations::epoch_seconds},
 };
 
+/// A thing and a thing group, by their names.
+pub(in crate::state) type Membership = (Arc<str>, Arc<str>);
+
 /// The groups that a thing can be in directly.
 const MOST_GROUPS: usize = 10;
-
-/// A thing and a group.
-type Membership = (Arc<str>, Arc<str>);
 
 impl Things {
     pub(in crate::state) fn create_group(
@@ -169,7 +169,10 @@ impl Things {
     }
 
     /// The thing and the group of a membership request, each named or given by ARN.
-    fn membership<'a>(scope: &Scope, input: &'a Input) -> Result<(&'a str, &'a str), ServiceError> {
+    pub(in crate::state) fn membership<'a>(
+        scope: &Scope,
+        input: &'a Input,
+    ) -> Result<(&'a str, &'a str), ServiceError> {
         let of = |name: &str, arn: &str| {
             let by_arn = input.text(arn).and_then(|arn| Target::within(scope, arn));
             let by_arn = match (by_arn, name) {
@@ -186,11 +189,10 @@ impl Things {
     /// Puts a thing into a group or takes it out. The thing and the group when that changed something.
     pub(in crate::state) fn change_membership(
         &mut self,
-        scope: &Scope,
-        input: &Input,
+        thing_name: &str,
+        group_name: &str,
         member: bool,
     ) -> Result<Option<Membership>, ServiceError> {
-        let (thing_name, group_name) = Self::membership(scope, input)?;
         let Some((thing_name, thing)) = self.things.get_key_value(thing_name) else {
             return Err(not_found("thing", thing_name));
         };

@@ -49,7 +49,7 @@ class Contract:
     def operations(self):
         """What is implemented and in the table. What takes something away comes last, because others name it."""
         pairs = [(service, operation) for service, names in self.implemented.items() for operation in names]
-        pairs.sort(key=lambda pair: pair[1].startswith(("Cancel", "Remove", "Delete")))
+        pairs.sort(key=lambda pair: pair[1].startswith(("Cancel", "Update", "Remove", "Delete")))
         for service, operation in pairs:
             base = BASES.get(service, {}).get(operation)
             if base is None:

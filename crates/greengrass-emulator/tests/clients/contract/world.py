@@ -101,6 +101,9 @@ BASES = {
         "ListThingGroupsForThing": Base(lambda world: {"thingName": world.thing}, rows=4),
         "AddThingToThingGroup": Base(membership),
         "RemoveThingFromThingGroup": Base(membership),
+        "UpdateThingGroupsForThing": Base(
+            lambda world: {"thingName": world.thing, "thingGroupsToAdd": [world.group], "thingGroupsToRemove": ["g"]}
+        ),
         "CreateThingGroup": Base(lambda world: {"thingGroupName": world.fresh()}, read=("DescribeThingGroup", "thingGroupName")),
         "DescribeThingGroup": Base(lambda world: {"thingGroupName": world.group}),
         "DeleteThingGroup": Base(lambda world: {"thingGroupName": world.lone_group()}),
