@@ -18,6 +18,7 @@ mod contract;
 mod faults;
 mod fleet;
 mod http;
+mod iot_sdk;
 mod lifecycle;
 mod nonsense;
 mod program;
