@@ -53,7 +53,7 @@ pub(crate) struct Device {
     runs: u64,
     software: Software,
     /// The newest deployment of each target that it was told of, as `ListEffectiveDeployments` shows it.
-    effective: BTreeMap<Arc<str>, Effective>,
+    effective: BTreeMap<Arc<str>, Box<Effective>>,
     /// The groups whose deployment it applied once: what `ListCoreDevices` filters by.
     served: BTreeSet<Arc<str>>,
     status_changed: Timestamp,
@@ -89,7 +89,7 @@ pub(crate) enum RunEnd {
     /// As one of the rules says, or well.
     Scripted { outcome: Outcome, component: Arc<str> },
     /// The device can't or won't take it.
-    Refused(DeviceReport),
+    Refused(Arc<DeviceReport>),
 }
 
 /// A deployment as its device sees it.
@@ -97,7 +97,7 @@ pub(crate) enum RunEnd {
 pub(crate) struct Effective {
     pub(crate) document: Arc<Document>,
     pub(crate) status: ExecutionStatus,
-    pub(crate) report: Option<DeviceReport>,
+    pub(crate) report: Option<Arc<DeviceReport>>,
     pub(crate) modified: Timestamp,
 }
 
@@ -183,7 +183,7 @@ impl Device {
     pub(crate) fn begin(&mut self, work: Work, document: &Arc<Document>, at: Timestamp) -> Option<Timestamp> {
         self.runs += 1;
         let (end, takes) = match self.refusal(document) {
-            Some(report) => (RunEnd::Refused(report), Some(SignedDuration::ZERO)),
+            Some(report) => (RunEnd::Refused(Arc::new(report)), Some(SignedDuration::ZERO)),
             None => self.script(document),
         };
         let ends = takes.and_then(|takes| at.checked_add(takes).ok());
@@ -272,14 +272,14 @@ impl Device {
         &mut self,
         document: &Arc<Document>,
         status: ExecutionStatus,
-        report: Option<DeviceReport>,
+        report: Option<Arc<DeviceReport>>,
         at: Timestamp,
     ) {
         let newer =
             self.effective.get(&document.target_arn).is_some_and(|known| known.document.number > document.number);
         if !newer {
             let effective = Effective { document: Arc::clone(document), status, report, modified: at };
-            self.effective.insert(Arc::clone(&document.target_arn), effective);
+            self.effective.insert(Arc::clone(&document.target_arn), Box::new(effective));
         }
     }
 

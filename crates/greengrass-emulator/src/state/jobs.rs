@@ -13,6 +13,7 @@ use std::{
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
+use super::devices::failure::DeviceReport;
 use crate::job::{ExecutionCounts, ExecutionStatus, JobStatus};
 use abort::AbortCriterion;
 use rollout::Rollout;
@@ -68,8 +69,8 @@ pub(crate) struct Execution {
     queued: Timestamp,
     started: Option<Timestamp>,
     updated: Timestamp,
-    /// What the device says: the `detailsMap` of its status.
-    details: Option<Arc<BTreeMap<&'static str, String>>>,
+    /// What the device says.
+    report: Option<Arc<DeviceReport>>,
     forced: bool,
 }
 
@@ -183,7 +184,7 @@ impl Job {
             queued: at,
             started: None,
             updated: at,
-            details: None,
+            report: None,
             forced: false,
         };
         self.executions.insert(Arc::clone(thing), execution);
@@ -213,18 +214,12 @@ impl Job {
     }
 
     /// The device reports. Refused once the execution has ended otherwise: "later device updates are rejected".
-    pub(crate) fn report(
-        &mut self,
-        thing: &str,
-        status: ExecutionStatus,
-        details: Arc<BTreeMap<&'static str, String>>,
-        at: Timestamp,
-    ) -> bool {
+    pub(crate) fn report(&mut self, thing: &str, report: &Arc<DeviceReport>, at: Timestamp) -> bool {
         let Some(execution) = self.executions.get_mut(thing).filter(|execution| execution.status.is_open()) else {
             return false;
         };
-        execution.details = Some(details);
-        self.set(thing, status, at);
+        execution.report = Some(Arc::clone(report));
+        self.set(thing, report.status, at);
         true
     }
 

@@ -221,13 +221,13 @@ impl Partition {
             return;
         };
         let report = finish(device, &run, at, switches);
-        device.note(&run.document, report.status, Some(report.clone()), at);
+        device.note(&run.document, report.status, Some(Arc::clone(&report)), at);
         device.report_health(report.detailed == "FAILED_UNABLE_TO_ROLLBACK", at);
         let version = device.core_version();
         match &run.work {
             Work::Job(id) => {
                 if let Some(job) = self.jobs.get_mut(id) {
-                    job.report(name, report.status, report.details(), at);
+                    job.report(name, &report, at);
                 }
                 self.abort_if_too_bad(id, switches, at);
             }
@@ -290,20 +290,20 @@ impl Partition {
 }
 
 /// What a run does to the device, and what the device says of it.
-fn finish(device: &mut super::devices::Device, run: &Run, at: Timestamp, switches: &Switches) -> DeviceReport {
+fn finish(device: &mut super::devices::Device, run: &Run, at: Timestamp, switches: &Switches) -> Arc<DeviceReport> {
     let document = &run.document;
     let (outcome, component) = match &run.end {
-        RunEnd::Refused(report) => return report.clone(),
+        RunEnd::Refused(report) => return Arc::clone(report),
         RunEnd::Scripted { outcome, component } => (*outcome, component),
     };
     let name = Arc::clone(&device.name);
     let version = || document.components.get(component).map_or("", |component| component.version.as_str());
     // Whatever comes of it, versions are resolved and artifacts fetched before anything changes.
     match outcome {
-        Outcome::Reject => return DeviceReport::rejected(),
+        Outcome::Reject => return Arc::new(DeviceReport::rejected()),
         Outcome::NoSuchVersion => {
             let constraint = format!("{} requires ={}", document.root.label(&name), version());
-            return DeviceReport::no_version(component, &[constraint]);
+            return Arc::new(DeviceReport::no_version(component, &[constraint]));
         }
         Outcome::Succeed
         | Outcome::ComponentBroken
@@ -312,20 +312,20 @@ fn finish(device: &mut super::devices::Device, run: &Run, at: Timestamp, switche
         | Outcome::Hang => {}
     }
     if let Some(objection) = device.software().objection(document, &name) {
-        return objection;
+        return Arc::new(objection);
     }
     match outcome {
-        Outcome::ArtifactDenied => DeviceReport::artifact_denied(component, version()),
+        Outcome::ArtifactDenied => Arc::new(DeviceReport::artifact_denied(component, version())),
         Outcome::ComponentBroken => {
             if !document.rolls_back {
                 device.software_mut().apply(document, at, switches.removed_component_configuration);
                 device.software_mut().leave_broken(component, version(), at);
             }
-            DeviceReport::component_broken(component, document.rolls_back)
+            Arc::new(DeviceReport::component_broken(component, document.rolls_back))
         }
         Outcome::UnableToRollback => {
             device.software_mut().leave_broken(component, version(), at);
-            DeviceReport::unable_to_roll_back(component)
+            Arc::new(DeviceReport::unable_to_roll_back(component))
         }
         Outcome::Succeed | Outcome::Hang | Outcome::Reject | Outcome::NoSuchVersion => {
             device.software_mut().apply(document, at, switches.removed_component_configuration);

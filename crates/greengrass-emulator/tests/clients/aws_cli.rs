@@ -3,32 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::{
+    cli::Cli,
     program::Program,
     support::{ACCOUNT, REGION},
 };
-
-struct Cli(Program);
-
-impl Cli {
-    /// What a command prints, as JSON; or what it says when it fails.
-    fn run(&self, arguments: &[&str]) -> Result<Value, String> {
-        let output = self.0.client("aws").args(arguments).output().unwrap();
-        if !output.status.success() {
-            return Err(String::from_utf8(output.stderr).unwrap());
-        }
-        let text = String::from_utf8(output.stdout).unwrap();
-        Ok(if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
-    }
-
-    fn ok(&self, arguments: &[&str]) -> Value {
-        self.run(arguments).unwrap_or_else(|error| panic!("aws {arguments:?}: {error}"))
-    }
-
-    /// A member of the answer that is a text.
-    fn text(&self, arguments: &[&str], member: &str) -> String {
-        self.ok(arguments)[member].as_str().unwrap().to_owned()
-    }
-}
 
 #[test]
 fn the_aws_cli_learns_who_calls_unless_it_signs_wrongly() {
@@ -58,7 +36,7 @@ fn the_aws_cli_learns_who_calls_unless_it_signs_wrongly() {
 
 #[test]
 fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
-    let cli = Cli(Program::start(&["--seed", "1"]));
+    let cli = Cli::start(&["--seed", "1"]);
     let create_group = ["iot", "create-thing-group", "--thing-group-name"];
     let group = cli.text(&[&create_group[..], &["MyGreengrassCoreGroup"]].concat(), "thingGroupArn");
     let canary = cli.text(&[&create_group[..], &["Canary"]].concat(), "thingGroupArn");

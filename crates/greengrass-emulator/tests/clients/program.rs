@@ -1,13 +1,15 @@
 //! The emulator's program on a free port, and the clients that a script of this repository installs.
 
 use std::{
-    io::{BufRead, BufReader},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::OnceLock,
     time::Duration,
 };
+
+use serde_json::Value;
 
 use crate::support::{ACCOUNT, REGION};
 
@@ -35,6 +37,20 @@ impl Program {
 
     pub(crate) fn address(&self) -> &str {
         self.url.strip_prefix("http://").unwrap()
+    }
+
+    /// A request to the admin interface, with a body unless it is null; what it shows.
+    pub(crate) fn admin(&self, method: &str, path: &str, body: &Value) -> Value {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let (address, length) = (self.address(), body.len());
+        let mut stream = TcpStream::connect(address).unwrap();
+        let head = format!("{method} /_emulator/{path} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n");
+        stream.write_all(format!("{head}content-length: {length}\r\n\r\n{body}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.starts_with("HTTP/1.1 2"), "{method} {path}: {answer}");
+        if body.is_empty() { Value::Null } else { serde_json::from_str(body).unwrap() }
     }
 
     /// A command whose AWS client talks to this program, whatever the surroundings say.

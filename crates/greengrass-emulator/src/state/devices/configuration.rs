@@ -11,7 +11,14 @@ use serde_json::{Map, Value};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Configuration(Children);
 
-type Children = BTreeMap<String, (String, Node)>;
+// Boxed, because a map of few large values takes the room of many.
+type Children = BTreeMap<String, Box<Entry>>;
+
+#[derive(Debug, Clone, PartialEq)]
+struct Entry {
+    name: String,
+    node: Node,
+}
 
 #[derive(Debug, Clone, PartialEq)]
 enum Node {
@@ -79,7 +86,7 @@ fn remove(children: &mut Children, path: &[String]) {
             children.remove(last);
         }
         [first, rest @ ..] => {
-            if let Some((_, Node::Map(below))) = children.get_mut(first) {
+            if let Some(Node::Map(below)) = children.get_mut(first).map(|entry| &mut entry.node) {
                 remove(below, rest);
             }
         }
@@ -88,10 +95,11 @@ fn remove(children: &mut Children, path: &[String]) {
 
 fn merge_into(children: &mut Children, merge: &Map<String, Value>, time: i64) {
     for (name, value) in merge {
-        let (_, node) = children
-            .entry(name.to_lowercase())
-            .or_insert_with(|| (name.clone(), Node::Leaf { value: Value::Null, time: i64::MIN }));
-        match (value, node) {
+        let entry = children.entry(name.to_lowercase()).or_insert_with(|| {
+            let node = Node::Leaf { value: Value::Null, time: i64::MIN };
+            Box::new(Entry { name: name.clone(), node })
+        });
+        match (value, &mut entry.node) {
             (Value::Object(members), Node::Map(below)) => merge_into(below, members, time),
             (Value::Object(members), node @ Node::Leaf { .. }) => {
                 let mut below = Children::new();
@@ -110,12 +118,12 @@ fn merge_into(children: &mut Children, merge: &Map<String, Value>, time: i64) {
 }
 
 fn shown(children: &Children) -> Value {
-    let members = children.values().map(|(name, node)| {
-        let value = match node {
+    let members = children.values().map(|entry| {
+        let value = match &entry.node {
             Node::Map(below) => shown(below),
             Node::Leaf { value, .. } => value.clone(),
         };
-        (name.clone(), value)
+        (entry.name.clone(), value)
     });
     Value::Object(members.collect())
 }

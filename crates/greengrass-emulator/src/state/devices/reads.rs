@@ -133,7 +133,7 @@ impl Effective {
             "description": null,
             "targetArn": &*document.target_arn,
             "coreDeviceExecutionStatus": shown,
-            "reason": report.map(super::failure::DeviceReport::reason),
+            "reason": report.map(|report| report.reason()),
             "creationTimestamp": epoch_seconds(document.created),
             "modifiedTimestamp": epoch_seconds(self.modified),
             "statusDetails": details.map(|report| json!({"errorStack": report.stack, "errorTypes": report.types})),

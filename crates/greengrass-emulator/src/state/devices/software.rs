@@ -23,7 +23,7 @@ use crate::{
 pub(crate) struct Software {
     /// The deployment that each root asks for.
     roots: BTreeMap<Root, Arc<Document>>,
-    installed: BTreeMap<Arc<str>, Installed>,
+    installed: BTreeMap<Arc<str>, Box<Installed>>,
     /// Configurations of components that are gone, where the device keeps them.
     left_over: BTreeMap<Arc<str>, Configuration>,
 }
@@ -41,7 +41,7 @@ pub(crate) struct Installed {
 }
 
 impl Software {
-    pub(crate) const fn installed(&self) -> &BTreeMap<Arc<str>, Installed> {
+    pub(crate) const fn installed(&self) -> &BTreeMap<Arc<str>, Box<Installed>> {
         &self.installed
     }
 
@@ -93,9 +93,9 @@ impl Software {
     pub(crate) fn apply(&mut self, document: &Arc<Document>, at: Timestamp, removed: RemovedConfiguration) {
         self.roots.insert(document.root.clone(), Arc::clone(document));
         for (name, component) in &document.components {
-            let installed = self.installed.entry(Arc::clone(name)).or_insert_with(|| Installed {
-                configuration: self.left_over.remove(name).unwrap_or_default(),
-                ..Installed::new(at)
+            let installed = self.installed.entry(Arc::clone(name)).or_insert_with(|| {
+                let configuration = self.left_over.remove(name).unwrap_or_default();
+                Box::new(Installed { configuration, ..Installed::new(at) })
             });
             if installed.version != component.version || installed.broken {
                 installed.changed = at;
@@ -121,7 +121,7 @@ impl Software {
 
     /// A component is left on the device in a state in which it doesn't run.
     pub(crate) fn leave_broken(&mut self, name: &Arc<str>, version: &str, at: Timestamp) {
-        let component = self.installed.entry(Arc::clone(name)).or_insert_with(|| Installed::new(at));
+        let component = self.installed.entry(Arc::clone(name)).or_insert_with(|| Box::new(Installed::new(at)));
         version.clone_into(&mut component.version);
         component.broken = true;
         component.changed = at;

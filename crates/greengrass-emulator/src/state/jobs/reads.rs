@@ -159,7 +159,7 @@ impl Jobs {
             "jobId": &*job.id,
             "status": execution.status,
             "forceCanceled": execution.forced.then_some(true),
-            "statusDetails": execution.details.as_ref().map(|details| json!({"detailsMap": **details})),
+            "statusDetails": execution.report.as_ref().map(|report| json!({"detailsMap": report.details()})),
             "thingArn": scope.thing_arn(thing),
             "queuedAt": epoch_seconds(execution.queued),
             "startedAt": execution.started.map(epoch_seconds),
