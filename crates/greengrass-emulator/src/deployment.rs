@@ -22,6 +22,16 @@ pub enum DeploymentStatus {
     Inactive,
 }
 
+impl DeploymentStatus {
+    /// Whether nothing comes after it.
+    pub(crate) const fn has_ended(self) -> bool {
+        match self {
+            Self::Canceled | Self::Inactive => true,
+            Self::Active | Self::Completed | Self::Failed => false,
+        }
+    }
+}
+
 /// A deployment with everything that the service keeps of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

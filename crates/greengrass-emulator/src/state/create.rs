@@ -37,7 +37,7 @@ impl Partition {
             answer
         } else {
             let answer = self.create_now(input, ids, switches, now)?;
-            self.tokens.remember(token, parameters, answer.clone(), now);
+            self.tokens.remember(token, &parameters, answer.clone(), now);
             answer
         };
         Ok(Answer { status: 201, body: Body::Json(answer) })

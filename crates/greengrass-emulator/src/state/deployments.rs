@@ -1,6 +1,7 @@
 //! Deployments of one account and region: revisions per target and parent, their statuses, and how they looked earlier. Pure.
 
 mod reads;
+mod succession;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,10 +15,7 @@ use super::document::Document;
 use crate::{
     deployment::DeploymentStatus,
     error::ServiceError,
-    switches::{
-        CancelInactive, EndedSubdeployment, ErrorClass, RevisionCounter, RevisionsAfterDelete, SupersededRevision,
-        Switches,
-    },
+    switches::{CancelInactive, ErrorClass, Switches},
 };
 
 /// What revisions are counted by.
@@ -36,6 +34,8 @@ pub(crate) struct Deployments {
     /// The parent of every group that was ever used for a subdeployment: such a group can't be reused with another parent
     /// (<https://docs.aws.amazon.com/greengrass/v2/developerguide/create-subdeployments.html>).
     bindings: BTreeMap<Arc<str>, Arc<str>>,
+    /// The same from the parent's side.
+    children: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
     /// When each write happened; a write's number is its position, from 1.
     writes: Vec<Timestamp>,
 }
@@ -46,6 +46,8 @@ struct Revisions {
     last: u64,
     /// All rows there ever were.
     rows: BTreeSet<u64>,
+    /// Those that have not ended.
+    live: BTreeSet<u64>,
     /// How many of them are not deleted.
     existing: usize,
 }
@@ -151,99 +153,9 @@ impl Deployments {
         self.bindings.get(&key.target).filter(|bound| *bound != parent)
     }
 
-    /// Whether a target has, without parent, a deployment that was not deleted.
+    /// Whether a target has a deployment that was not deleted, be it a subdeployment.
     pub(crate) fn has_deployment(&self, target: &str) -> bool {
-        let key = Key { target: Arc::from(target), parent: None };
-        self.latest(&key, View::now()).is_some()
-    }
-
-    /// The next revision: supersedes the one before, and ends the subdeployments of its target. The document is made for the revision's number.
-    pub(crate) fn create(
-        &mut self,
-        new: NewDeployment,
-        document: impl FnOnce(u64, u64) -> Document,
-        switches: &Switches,
-        now: Timestamp,
-    ) -> Created {
-        let write = self.write(now);
-        let superseded: Vec<u64> =
-            self.keys.get(&new.key).map(|revisions| revisions.rows.iter().copied().collect()).unwrap_or_default();
-        let superseded_as = match switches.superseded_revision {
-            SupersededRevision::Inactive => DeploymentStatus::Inactive,
-            SupersededRevision::Canceled => DeploymentStatus::Canceled,
-        };
-        let mut ended = Vec::new();
-        for number in superseded {
-            if self.end(number, superseded_as, write) {
-                ended.push(number);
-            }
-        }
-        let ended_as = match switches.ended_subdeployment {
-            EndedSubdeployment::Inactive => DeploymentStatus::Inactive,
-            EndedSubdeployment::Canceled => DeploymentStatus::Canceled,
-        };
-        for number in self.subdeployments_below(&new.key.target) {
-            if self.end(number, ended_as, write) {
-                ended.push(number);
-            }
-        }
-
-        if let Some(parent) = &new.key.parent {
-            self.bindings.insert(Arc::clone(&new.key.target), Arc::clone(parent));
-        }
-        let last = self.last_revision(&new.key, switches);
-        let revisions = self.keys.entry(new.key.clone()).or_default();
-        revisions.last = last + 1;
-        revisions.existing += 1;
-        revisions.rows.insert(write);
-        self.numbers.insert(new.id.clone(), write);
-        self.rows.insert(
-            write,
-            Row {
-                number: write,
-                id: new.id,
-                key: new.key,
-                revision: revisions.last,
-                name: new.name,
-                job_id: new.job_id,
-                created: now,
-                content: new.content,
-                document: Arc::new(document(write, revisions.last)),
-                versions: vec![Version { write, status: DeploymentStatus::Active, tags: Arc::new(new.tags) }],
-                deleted: None,
-            },
-        );
-        Created { number: write, ended }
-    }
-
-    /// The revision id that was given last, as the next one counts on.
-    fn last_revision(&self, key: &Key, switches: &Switches) -> u64 {
-        let counted = |revisions: &&Revisions| {
-            revisions.existing > 0 || switches.revisions_after_delete == RevisionsAfterDelete::Continue
-        };
-        match switches.revision_counter {
-            RevisionCounter::TargetAndParent => {
-                self.keys.get(key).filter(counted).map_or(0, |revisions| revisions.last)
-            }
-            RevisionCounter::Target => {
-                let of_target = self.keys_of(Some(&key.target)).filter_map(|key| self.keys.get(key));
-                of_target.filter(counted).map(|revisions| revisions.last).max().unwrap_or_default()
-            }
-        }
-    }
-
-    /// The target at the root of the parents of a subdeployment: the fleet on whose behalf it is.
-    pub(crate) fn root_of(&self, key: &Key) -> Arc<str> {
-        let mut root = key.parent.as_ref().unwrap_or(&key.target);
-        // Two groups can name each other as parents.
-        let mut passed = BTreeSet::from([root]);
-        while let Some(parent) = self.bindings.get(root)
-            && key.parent.is_some()
-            && passed.insert(parent)
-        {
-            root = parent;
-        }
-        Arc::clone(root)
+        self.keys_of(Some(target)).any(|key| self.latest(key, View::now()).is_some())
     }
 
     pub(crate) fn document(&self, number: u64) -> Option<Arc<Document>> {
@@ -273,36 +185,29 @@ impl Deployments {
         self.change(number, at, |version| version.status = status);
     }
 
-    /// The rows whose parent is this target, or a subdeployment's target below it.
-    fn subdeployments_below(&self, target: &Arc<str>) -> Vec<u64> {
-        let mut parents = vec![target];
-        let mut reached: BTreeSet<&Arc<str>> = parents.iter().copied().collect();
-        let mut numbers = Vec::new();
-        while let Some(parent) = parents.pop() {
-            for (key, revisions) in &self.keys {
-                if key.parent.as_ref() == Some(parent) {
-                    numbers.extend(&revisions.rows);
-                    // Two groups can name each other as parents.
-                    if reached.insert(&key.target) {
-                        parents.push(&key.target);
-                    }
-                }
-            }
-        }
-        numbers
-    }
-
     /// A cancelled deployment stays CANCELED. False when it had ended before.
     fn end(&mut self, number: u64, status: DeploymentStatus, write: u64) -> bool {
-        if let Some(row) = self.rows.get_mut(&number)
-            && let Some(version) = row.versions.last()
-            && ![DeploymentStatus::Canceled, DeploymentStatus::Inactive].contains(&version.status)
-        {
-            let version = Version { write, status, ..version.clone() };
-            row.versions.push(version);
-            return true;
+        let known = self.rows.get(&number).and_then(|row| row.versions.last());
+        let Some(version) = known.filter(|version| !version.status.has_ended()).cloned() else {
+            return false;
+        };
+        self.enter(number, Version { write, status, ..version });
+        true
+    }
+
+    /// A new version of a row.
+    fn enter(&mut self, number: u64, version: Version) {
+        let Some(row) = self.rows.get_mut(&number) else {
+            return;
+        };
+        if let Some(revisions) = self.keys.get_mut(&row.key) {
+            if version.status.has_ended() {
+                revisions.live.remove(&number);
+            } else {
+                revisions.live.insert(number);
+            }
         }
-        false
+        row.versions.push(version);
     }
 
     fn existing(&self, id: &str, view: View) -> Result<(&Row, &Version), ServiceError> {
@@ -366,12 +271,10 @@ impl Deployments {
     /// A new version of a row: a write of its own.
     pub(super) fn change(&mut self, number: u64, now: Timestamp, change: impl FnOnce(&mut Version)) {
         let write = self.write(now);
-        if let Some(row) = self.rows.get_mut(&number)
-            && let Some(version) = row.versions.last()
-        {
+        if let Some(version) = self.rows.get(&number).and_then(|row| row.versions.last()) {
             let mut version = Version { write, ..version.clone() };
             change(&mut version);
-            row.versions.push(version);
+            self.enter(number, version);
         }
     }
 

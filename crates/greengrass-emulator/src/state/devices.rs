@@ -7,7 +7,7 @@ mod reads;
 mod software;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, VecDeque},
+    collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
@@ -48,7 +48,7 @@ pub(crate) struct Device {
     since: Timestamp,
     /// What somebody has set, over what the profile says.
     connected: Option<bool>,
-    waiting: VecDeque<Work>,
+    waiting: Vec<Work>,
     running: Option<Run>,
     runs: u64,
     software: Software,
@@ -122,7 +122,7 @@ impl Devices {
             profile: Arc::clone(profile),
             since: now,
             connected: None,
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
             running: None,
             runs: 0,
             software: Software::default(),
@@ -145,13 +145,22 @@ impl Device {
 
     pub(crate) fn tell(&mut self, work: Work) {
         if !self.waiting.contains(&work) {
-            self.waiting.push_back(work);
+            self.waiting.push(work);
         }
+    }
+
+    /// What it was told and has not begun, in this order.
+    pub(crate) fn waiting(&self) -> &[Work] {
+        &self.waiting
+    }
+
+    pub(crate) fn wait_for(&mut self, waiting: Vec<Work>) {
+        self.waiting = waiting;
     }
 
     /// The next thing to do, when it has its hands free.
     pub(crate) fn next_work(&mut self) -> Option<Work> {
-        if self.running.is_some() { None } else { self.waiting.pop_front() }
+        (self.running.is_none() && !self.waiting.is_empty()).then(|| self.waiting.remove(0))
     }
 
     /// Connects or disconnects it; `None` leaves that to its profile again.
@@ -197,7 +206,8 @@ impl Device {
             let label = |document: &Document| document.configuration_arn.clone();
             return Some(DeviceReport::stale(&document.root.label(&self.name), &label(newer), &label(document)));
         }
-        let lacks = document.is_subdeployment && !self.profile.lite && self.profile.nucleus < FIRST_WITH_SUBDEPLOYMENTS;
+        let is_old = semver::Version::parse(&self.core_version()).is_ok_and(|nucleus| nucleus < FIRST_WITH_SUBDEPLOYMENTS);
+        let lacks = document.is_subdeployment && !self.profile.lite && is_old;
         lacks.then(|| DeviceReport::missing_capabilities("SUB_DEPLOYMENTS"))
     }
 
@@ -252,7 +262,7 @@ impl Device {
 
     /// Takes up anew what it worked on, as a nucleus does that was restarted.
     pub(crate) fn restart(&mut self) -> Option<Run> {
-        self.running.take().inspect(|run| self.waiting.push_front(run.work.clone()))
+        self.running.take().inspect(|run| self.waiting.insert(0, run.work.clone()))
     }
 
     pub(crate) const fn software(&self) -> &Software {
@@ -280,6 +290,17 @@ impl Device {
         if !newer {
             let effective = Effective { document: Arc::clone(document), status, report, modified: at };
             self.effective.insert(Arc::clone(&document.target_arn), Box::new(effective));
+        }
+    }
+
+    /// A deployment that it was told of ended without it, if it did: a report of its own stands.
+    pub(crate) fn settle(&mut self, document: &Document, status: ExecutionStatus, at: Timestamp) {
+        if let Some(known) = self.effective.get_mut(&document.target_arn)
+            && known.document.number == document.number
+            && known.status.is_open()
+        {
+            known.status = status;
+            known.modified = at;
         }
     }
 

@@ -10,7 +10,7 @@ use crate::{
     error::ServiceError,
     fleet::{Fleet, FleetAccount, FleetDevices, FleetError},
     operation::Operation,
-    scope::Scope,
+    scope::{Scope, Target},
     signature::Principal,
 };
 
@@ -101,14 +101,14 @@ impl State {
         let profile = Arc::new(Profile { nucleus, lite: devices.lite, behaviour, seed });
         let mut count = 0;
         for name in devices.names() {
-            let partition = self.partition_mut(scope);
-            if !partition.things.exists(crate::scope::Target::Thing(&name)) {
+            let is_new_thing = !self.partition_mut(scope).things.exists(Target::Thing(&name));
+            if is_new_thing {
                 let made = self.perform(scope, Operation::CreateThing, &json!({"thingName": name}), now);
                 made.map_err(|error| wrong(format!("{field}.name"), error.to_string()))?;
             }
             let name: Arc<str> = Arc::from(name);
             let partition = self.partition_mut(scope);
-            if partition.devices.set_up(&name, &profile, now) {
+            if partition.devices.set_up(&name, &profile, now) && !is_new_thing {
                 partition.catch_up(&name, now);
             }
             for group in &devices.groups {

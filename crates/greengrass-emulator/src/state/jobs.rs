@@ -26,8 +26,9 @@ pub(crate) const NAMESPACE: &str = "aws-gg-deployment";
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
     jobs: BTreeMap<Arc<str>, Job>,
-    /// The jobs in progress by the thing group that they are for.
-    live: BTreeMap<Arc<str>, BTreeSet<Arc<str>>>,
+    /// The jobs in progress by the thing group that they are for, in the order of their deployments.
+    live: BTreeMap<Arc<str>, BTreeMap<u64, Arc<str>>>,
+    deleting: BTreeSet<Arc<str>>,
 }
 
 /// A continuous job for one thing group.
@@ -68,9 +69,9 @@ pub(crate) struct Execution {
     version: u64,
     queued: Timestamp,
     started: Option<Timestamp>,
-    updated: Timestamp,
+    pub(crate) updated: Timestamp,
     /// What the device says.
-    report: Option<Arc<DeviceReport>>,
+    pub(crate) report: Option<Arc<DeviceReport>>,
     forced: bool,
 }
 
@@ -106,7 +107,7 @@ impl Jobs {
             counts: ExecutionCounts::default(),
         };
         self.jobs.insert(Arc::clone(&id), job);
-        self.live.entry(group).or_default().insert(Arc::clone(&id));
+        self.live.entry(group).or_default().insert(deployment, Arc::clone(&id));
         id
     }
 
@@ -122,9 +123,9 @@ impl Jobs {
         self.jobs.values()
     }
 
-    /// The jobs in progress of a thing group.
+    /// The jobs in progress of a thing group, the oldest first.
     pub(crate) fn live(&self, group: &str) -> Vec<Arc<str>> {
-        self.live.get(group).map(|jobs| jobs.iter().cloned().collect()).unwrap_or_default()
+        self.live.get(group).map(|jobs| jobs.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Whether a job has an execution on a thing that the device can still change.
@@ -145,7 +146,7 @@ impl Jobs {
             return;
         };
         if let Some(live) = self.live.get_mut(&job.group) {
-            live.remove(id);
+            live.remove(&job.deployment);
         }
         job.cancel(end, at);
     }
@@ -156,15 +157,17 @@ impl Jobs {
         if let Some(job) = self.jobs.get_mut(id) {
             job.status = JobStatus::DeletionInProgress;
             job.updated = at;
+            self.deleting.insert(Arc::clone(&job.id));
         }
     }
 
-    pub(crate) fn remove(&mut self, id: &str) {
-        self.jobs.remove(id);
+    pub(crate) fn remove(&mut self, id: &str) -> Option<Job> {
+        self.deleting.remove(id);
+        self.jobs.remove(id)
     }
 
     pub(crate) fn being_deleted(&self) -> usize {
-        self.jobs.values().filter(|job| job.status == JobStatus::DeletionInProgress).count()
+        self.deleting.len()
     }
 }
 
@@ -195,6 +198,11 @@ impl Job {
         self.executions.get(thing)
     }
 
+    /// How the executions ended: thing, status and time.
+    pub(crate) fn ends(&self) -> impl Iterator<Item = (&Arc<str>, ExecutionStatus, Timestamp)> {
+        self.executions.iter().map(|(thing, execution)| (thing, execution.status, execution.updated))
+    }
+
     #[cfg(test)]
     pub(crate) fn executions(&self) -> impl Iterator<Item = &Execution> {
         self.executions.values()
@@ -213,7 +221,8 @@ impl Job {
         self.time_out.and_then(|time_out| Some((at.checked_add(time_out).ok()?, number)))
     }
 
-    /// The device reports. Refused once the execution has ended otherwise: "later device updates are rejected".
+    /// The device reports. Refused once the execution has ended otherwise: "later device updates are rejected". A device names the job and not the
+    /// execution, so that the report of a thing that left and came back meanwhile ends its new execution.
     pub(crate) fn report(&mut self, thing: &str, report: &Arc<DeviceReport>, at: Timestamp) -> bool {
         let Some(execution) = self.executions.get_mut(thing).filter(|execution| execution.status.is_open()) else {
             return false;

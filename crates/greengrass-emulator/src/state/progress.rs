@@ -11,7 +11,7 @@ use super::{
     Partition,
     agenda::Due,
     devices::{Run, RunEnd, Work, failure::DeviceReport},
-    document::Document,
+    document::{Document, Root},
     jobs::End,
 };
 use crate::{
@@ -37,7 +37,7 @@ impl Partition {
                 Due::Wake { device } => self.work(&device, at),
                 Due::Report { device, run } => self.device_reports(&device, run, at, switches),
                 Due::TimeOut { job, thing, number } => self.time_out(&job, &thing, number, at, switches),
-                Due::Deleted { job } => self.jobs.remove(&job),
+                Due::Deleted { job } => self.job_is_deleted(&job),
             }
         }
     }
@@ -86,7 +86,24 @@ impl Partition {
         if let Some(job) = &document.job_id {
             self.jobs.cancel(job, end, now);
         } else if let Some(Target::Thing(thing)) = Target::of(&document.target_arn) {
-            self.shadows.cancel(thing, now);
+            self.shadows.cancel(thing, &document, now);
+            if let Some(device) = self.devices.get_mut(thing) {
+                device.settle(&document, ExecutionStatus::Canceled, now);
+            }
+        }
+    }
+
+    /// The deletion of a job is complete. Devices remember how its executions ended, which nobody else can tell any more.
+    fn job_is_deleted(&mut self, id: &str) {
+        let Some(job) = self.jobs.remove(id) else {
+            return;
+        };
+        if let Some(document) = self.deployments.document(job.deployment) {
+            for (thing, status, updated) in job.ends() {
+                if let Some(device) = self.devices.get_mut(thing) {
+                    device.settle(&document, status, updated);
+                }
+            }
         }
     }
 
@@ -119,7 +136,11 @@ impl Partition {
     }
 
     fn tell(&mut self, thing: &Arc<str>, work: Work, document: &Arc<Document>, at: Timestamp) {
+        // A device that is away for months would keep a list of revisions that are long replaced.
+        let waiting = self.devices.get(thing).map(|device| device.waiting().to_vec()).unwrap_or_default();
+        let waiting = waiting.into_iter().filter(|work| self.is_to_be_done(thing, work)).collect();
         if let Some(device) = self.devices.get_mut(thing) {
+            device.wait_for(waiting);
             // The lite nucleus doesn't look at the shadow: aws-greengrass-lite, ggdeploymentd.
             if device.is_lite() && matches!(work, Work::Shadow(_)) {
                 return;
@@ -174,9 +195,15 @@ impl Partition {
                 }
                 self.deployments.document(number)
             }
-            Work::Shadow(number) => {
-                self.deployments.is_active(*number).then(|| self.deployments.document(*number)).flatten()
-            }
+            Work::Shadow(number) => self.deployments.document(*number).filter(|_| self.is_to_be_done(name, work)),
+        }
+    }
+
+    /// Whether what a device was told is still asked of it.
+    fn is_to_be_done(&self, name: &str, work: &Work) -> bool {
+        match work {
+            Work::Job(id) => self.jobs.open(id, name).is_some(),
+            Work::Shadow(number) => self.deployments.is_active(*number) && self.things.exists(Target::Thing(name)),
         }
     }
 
@@ -185,11 +212,12 @@ impl Partition {
         let Some(device) = self.devices.get_mut(name) else {
             return;
         };
-        // The device asks which groups it is in: what it has left asks for nothing any more.
+        // The device asks which groups it is in: what a group that it has left asked for is booked no more. It goes by the names that it books under,
+        // which for a subdeployment is the fleet's (aws-greengrass-nucleus, `DefaultDeploymentTask`).
         let things = &self.things;
-        device.software_mut().leave(|booked| match Target::of(&booked.target_arn) {
-            Some(Target::ThingGroup(group)) => things.is_member(name, group),
-            Some(Target::Thing(_)) | None => true,
+        device.software_mut().leave(|root| match root {
+            Root::Group(group) => *root == document.root || things.is_member(name, group),
+            Root::Thing => true,
         });
         let ends = device.begin(work, document, at);
         device.note(document, ExecutionStatus::InProgress, None, at);

@@ -50,6 +50,8 @@ impl Shadows {
         let content = members(json!({
             "fleetConfig": document.for_devices().to_string(),
             "fleetConfigurationArn": document.configuration_arn,
+            // A nucleus ignores a document without one. Which one the service writes is not public.
+            "desiredStatus": "SUCCEEDED",
             "version": 1,
         }));
         let desired = Member { content, written: at };
@@ -65,9 +67,12 @@ impl Shadows {
         }
     }
 
-    /// The deployment was cancelled.
-    pub(crate) fn cancel(&mut self, thing: &str, at: Timestamp) {
-        if let Some(shadow) = self.0.get_mut(thing) {
+    /// The deployment was cancelled. Nothing when a newer one is asked for already.
+    pub(crate) fn cancel(&mut self, thing: &str, document: &Document, at: Timestamp) {
+        let asked = |shadow: &&mut Shadow| {
+            shadow.desired.content.get("fleetConfigurationArn").and_then(Value::as_str) == Some(&document.configuration_arn)
+        };
+        if let Some(shadow) = self.0.get_mut(thing).filter(asked) {
             shadow.desired.content.insert("desiredStatus".to_owned(), json!("CANCELED"));
             shadow.desired.written = at;
             shadow.version += 1;

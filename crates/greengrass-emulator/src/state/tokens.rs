@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
 use crate::{
     error::ServiceError,
@@ -24,7 +25,8 @@ pub(crate) struct Tokens {
 #[derive(Debug)]
 struct Cached {
     until: Timestamp,
-    parameters: Value,
+    /// A digest: a configuration has up to ten megabytes.
+    parameters: [u8; 32],
     answer: Value,
 }
 
@@ -55,7 +57,7 @@ impl Tokens {
         let Some(cached) = self.answers.get(token) else {
             return Ok(None);
         };
-        if cached.parameters == *parameters {
+        if cached.parameters == digest(parameters) {
             return Ok(Some(cached.answer.clone()));
         }
         match switches.token_reuse {
@@ -68,10 +70,10 @@ impl Tokens {
     }
 
     /// Remembers a successful answer.
-    pub(crate) fn remember(&mut self, token: &str, parameters: Value, answer: Value, now: Timestamp) {
+    pub(crate) fn remember(&mut self, token: &str, parameters: &Value, answer: Value, now: Timestamp) {
         let until = now.checked_add(CACHED_FOR).unwrap_or(Timestamp::MAX);
         self.ends.push_back((until, token.to_owned()));
-        let cached = Cached { until, parameters, answer };
+        let cached = Cached { until, parameters: digest(parameters), answer };
         self.answers.insert(token.to_owned(), cached);
     }
 
@@ -83,6 +85,10 @@ impl Tokens {
             }
         }
     }
+}
+
+fn digest(parameters: &Value) -> [u8; 32] {
+    Sha256::digest(parameters.to_string()).into()
 }
 
 #[cfg(test)]
@@ -99,7 +105,7 @@ mod tests {
     fn an_answer_is_cached_for_eight_hours_and_no_longer() {
         let mut tokens = Tokens::default();
         let switches = Switches::default();
-        tokens.remember("t", json!(1), json!("answer"), at(0));
+        tokens.remember("t", &json!(1), json!("answer"), at(0));
         let mut lookup = |seconds| tokens.lookup("t", &json!(1), &switches, at(seconds));
         assert_eq!(lookup(8 * 3600 - 1), Ok(Some(json!("answer"))));
         assert_eq!(lookup(8 * 3600), Ok(None));
@@ -108,7 +114,7 @@ mod tests {
     #[test]
     fn other_parameters_are_a_switch() {
         let mut tokens = Tokens::default();
-        tokens.remember("t", json!(1), json!("answer"), at(0));
+        tokens.remember("t", &json!(1), json!("answer"), at(0));
         let mut lookup = |token_reuse| {
             let switches = Switches { token_reuse, ..Switches::default() };
             tokens.lookup("t", &json!(2), &switches, at(1))
@@ -133,8 +139,8 @@ mod tests {
     fn a_token_that_was_answered_anew_lives_from_then_on() {
         let mut tokens = Tokens::default();
         let switches = Switches::default();
-        tokens.remember("t", json!(1), json!("first"), at(0));
-        tokens.remember("t", json!(1), json!("second"), at(3600));
+        tokens.remember("t", &json!(1), json!("first"), at(0));
+        tokens.remember("t", &json!(1), json!("second"), at(3600));
         let found = tokens.lookup("t", &json!(1), &switches, at(8 * 3600 + 1));
         assert_eq!(found, Ok(Some(json!("second"))));
     }

@@ -113,8 +113,10 @@ impl Effective {
     /// The shape `EffectiveDeployment`. The status is read from the job where there is one.
     fn shown(&self, scope: &Scope, thing: &str, jobs: &Jobs) -> Value {
         let document = &self.document;
+        // While the job is there, it knows better than the device: the execution may have ended without it.
         let of_job = document.job_id.as_ref().and_then(|id| jobs.get(id)?.execution(thing));
         let status = of_job.map_or(self.status, |execution| execution.status);
+        let modified = of_job.map_or(self.modified, |execution| execution.updated);
         let is_thing = matches!(Target::of(&document.target_arn), Some(Target::Thing(_)));
         let shown = match status {
             // The device says SUCCEEDED; for a thing the service's own examples show COMPLETED.
@@ -123,7 +125,7 @@ impl Effective {
             ExecutionStatus::Removed => json!("CANCELED"),
             status => json!(status),
         };
-        let report = self.report.as_ref();
+        let report = of_job.map_or(self.report.as_ref(), |execution| execution.report.as_ref());
         let details = report.filter(|report| !report.stack.is_empty());
         json!({
             "deploymentId": document.deployment_id,
@@ -135,7 +137,7 @@ impl Effective {
             "coreDeviceExecutionStatus": shown,
             "reason": report.map(|report| report.reason()),
             "creationTimestamp": epoch_seconds(document.created),
-            "modifiedTimestamp": epoch_seconds(self.modified),
+            "modifiedTimestamp": epoch_seconds(modified),
             "statusDetails": details.map(|report| json!({"errorStack": report.stack, "errorTypes": report.types})),
         })
     }

@@ -54,8 +54,8 @@ impl Software {
     }
 
     /// Forgets what groups ask for that the device has left: looked up at the beginning of each deployment.
-    pub(crate) fn leave(&mut self, is_member: impl Fn(&Document) -> bool) {
-        self.roots.retain(|_, document| is_member(document));
+    pub(crate) fn leave(&mut self, is_member: impl Fn(&Root) -> bool) {
+        self.roots.retain(|root, _| is_member(root));
     }
 
     /// A newer deployment of the same root that is on the device already.
@@ -187,7 +187,7 @@ mod tests {
         software.apply(&document(&Root::Thing, 2, &component(&["y"])), at(2), RemovedConfiguration::Forgotten);
         software.apply(&document(&group("a"), 3, &component(&["z"])), at(3), RemovedConfiguration::Forgotten);
         assert_eq!(names(&software), ["y", "z"]);
-        software.leave(|document| document.root == group("a"));
+        software.leave(|root| *root == group("a"));
         assert_eq!(names(&software), ["y", "z"], "leaving a group removes nothing by itself");
         software.apply(&document(&group("a"), 4, &component(&["z"])), at(4), RemovedConfiguration::Forgotten);
         assert_eq!(names(&software), ["z"]);

@@ -2,7 +2,7 @@
 //!
 //! <https://docs.aws.amazon.com/iot/latest/developerguide/jobs-configurations-details.html>
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use serde_json::Value;
 
@@ -15,7 +15,9 @@ const WHOLE: f64 = 1.0 - 1e-6;
 /// The things that have no execution yet, and how many get one when.
 #[derive(Debug)]
 pub(crate) struct Rollout {
-    waiting: VecDeque<Arc<str>>,
+    /// By their places in the queue.
+    waiting: BTreeMap<u64, Arc<str>>,
+    places: BTreeMap<Arc<str>, u64>,
     per_minute: f64,
     most_per_minute: f64,
     increase: Option<Increase>,
@@ -56,8 +58,10 @@ impl Rollout {
             Some(Increase { factor, every, by, times: 0 })
         });
         let per_minute = f64::from(base);
+        let waiting: BTreeMap<u64, Arc<str>> = (0..).zip(things).collect();
         Self {
-            waiting: things.into_iter().collect(),
+            places: waiting.iter().map(|(place, thing)| (Arc::clone(thing), *place)).collect(),
+            waiting,
             per_minute,
             most_per_minute: f64::from(most),
             increase,
@@ -73,8 +77,9 @@ impl Rollout {
         self.credit += self.per_minute / 60.0;
         let mut told = Vec::new();
         while self.credit >= WHOLE
-            && let Some(thing) = self.waiting.pop_front()
+            && let Some((_, thing)) = self.waiting.pop_first()
         {
+            self.places.remove(&thing);
             self.credit -= 1.0;
             self.notified += 1;
             told.push(thing);
@@ -104,15 +109,18 @@ impl Rollout {
 
     /// Whether it has not reached this thing.
     pub(crate) fn awaits(&self, thing: &str) -> bool {
-        self.waiting.iter().any(|waiting| **waiting == *thing)
+        self.places.contains_key(thing)
     }
 
     pub(crate) fn leave_out(&mut self, thing: &str) {
-        self.waiting.retain(|waiting| **waiting != *thing);
+        if let Some(place) = self.places.remove(thing) {
+            self.waiting.remove(&place);
+        }
     }
 
     pub(crate) fn stop(&mut self) {
         self.waiting.clear();
+        self.places.clear();
     }
 }
 
