@@ -49,7 +49,7 @@ struct CallFilter {
 impl CallFilter {
     fn of(query: &str) -> Result<Self, (u16, String)> {
         let mut filter = Self::default();
-        for (name, value) in query_parameters(query).unwrap_or_default() {
+        for (name, value) in query_pairs(query)? {
             match name.as_str() {
                 "operation" => filter.operation = Some(value),
                 "target" => filter.target = Some(value),
@@ -89,10 +89,19 @@ fn shown(value: &impl serde::Serialize) -> Shown {
     serde_json::to_value(value).map_err(|error| (500, error.to_string()))
 }
 
+fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
+    query_parameters(query).ok_or_else(|| bad_request("the query is no UTF-8"))
+}
+
+/// Whether a request of this part of the interface may have a query.
+fn takes_filters(path: &[&str]) -> bool {
+    matches!(path, ["calls" | "devices"] | ["devices", _])
+}
+
 /// The values of the filters in a query that has no others.
 fn filters<const N: usize>(query: &str, names: [&str; N]) -> Result<[Option<String>; N], (u16, String)> {
     let mut values = names.map(|_| None);
-    for (name, value) in query_parameters(query).unwrap_or_default() {
+    for (name, value) in query_pairs(query)? {
         let place = names.iter().zip(values.iter_mut()).find(|(known, _)| **known == name);
         let (_, place) = place.ok_or_else(|| bad_request(format!("{name}: the filters are {}", names.join(", "))))?;
         *place = Some(value);
@@ -105,29 +114,28 @@ fn named(segment: &str) -> Result<String, (u16, String)> {
     text_of(segment).ok_or_else(|| bad_request("the name is no UTF-8"))
 }
 
-/// Whether a scope passes the filters of a query.
-fn in_scope(query: &str) -> Result<impl Fn(&Scope) -> bool + use<>, (u16, String)> {
-    let [account, region] = filters(query, ["account", "region"])?;
-    Ok(move |scope: &Scope| {
-        account.as_ref().is_none_or(|account| *account == scope.account)
-            && region.as_ref().is_none_or(|region| *region == scope.region)
-    })
-}
-
 fn no_device(name: &str) -> (u16, String) {
     (404, format!("there is no core device {name}"))
 }
 
 impl Emulator {
-    /// A device whole. The same name may stand in several accounts and regions, which the filters tell apart.
-    fn one_device(&self, segment: &str, query: &str) -> Shown {
+    /// The name and the place of a device. The same name may stand in several accounts and regions, which the filters tell apart.
+    fn device_of(&self, segment: &str, query: &str) -> Result<(Scope, String), (u16, String)> {
         let name = named(segment)?;
-        let mut devices = self.devices_of_name(&name, in_scope(query)?).into_iter();
-        let device = devices.next().ok_or_else(|| no_device(&name))?;
-        if devices.next().is_some() {
+        let [account, region] = filters(query, ["account", "region"])?;
+        let mut scopes = self.scopes_of_device(&name).into_iter().filter(|scope| {
+            account.as_ref().is_none_or(|account| *account == scope.account)
+                && region.as_ref().is_none_or(|region| *region == scope.region)
+        });
+        let scope = scopes.next().ok_or_else(|| no_device(&name))?;
+        if scopes.next().is_some() {
             return Err((409, format!("{name} is in several accounts or regions: add ?account= and &region=")));
         }
-        Ok(device)
+        Ok((scope, name))
+    }
+
+    fn shown_device(&self, scope: &Scope, name: &str) -> Shown {
+        self.device(&scope.account, &scope.region, name).ok_or_else(|| no_device(name))
     }
 
     /// Answers a request of the admin interface; `None` when it is for a service.
@@ -144,6 +152,9 @@ impl Emulator {
     }
 
     fn administered(&self, method: &str, path: &[&str], query: &str, body: &[u8]) -> Shown {
+        if let Some((name, _)) = query_pairs(query)?.first().filter(|_| !takes_filters(path)) {
+            return Err(bad_request(format!("{name}: there is no filter here")));
+        }
         match (method, path) {
             ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
             ("GET", ["operations"]) => {
@@ -160,7 +171,8 @@ impl Emulator {
                 shown(&calls)
             }
             ("DELETE", ["calls"]) => {
-                self.clear_calls();
+                let filter = CallFilter::of(query)?;
+                self.forget_calls(|call| filter.passes(call));
                 Ok(Value::Null)
             }
             ("GET", ["faults"]) => shown(&self.faults().list()),
@@ -186,14 +198,16 @@ impl Emulator {
                 let [group] = filters(query, ["thingGroup"])?;
                 shown(&self.devices(group.as_deref()))
             }
-            ("GET", ["devices", name]) => self.one_device(name, query),
+            ("GET", ["devices", name]) => {
+                let (scope, name) = self.device_of(name, query)?;
+                self.shown_device(&scope, &name)
+            }
             ("POST", ["devices", name]) => {
-                let name = named(name)?;
-                let passes = in_scope(query)?;
-                if !self.change_device(&name, read(body)?, &passes) {
+                let (scope, name) = self.device_of(name, query)?;
+                if !self.change_device(&scope, &name, read(body)?) {
                     return Err(no_device(&name));
                 }
-                shown(&self.devices_of_name(&name, passes))
+                self.shown_device(&scope, &name)
             }
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {
@@ -201,11 +215,7 @@ impl Emulator {
                 shown(&self.quotas())
             }
             ("GET", ["switches"]) => shown(&self.switches()),
-            ("PUT", ["switches"]) => {
-                let switches = self.switches().with(&read(body)?).map_err(bad_request)?;
-                self.set_switches(switches);
-                shown(&self.switches())
-            }
+            ("PUT", ["switches"]) => shown(&self.change_switches(&read(body)?).map_err(bad_request)?),
             ("GET", ["state"]) => Ok(self.report()),
             ("POST", ["reset"]) => {
                 self.reset();

@@ -1,4 +1,7 @@
-//! The emulator as a library: building it, reading its state and ledger, scripting faults. No I/O but the clock.
+//! The emulator as a library: reading its state and ledger, changing what it is told from outside. No I/O but the clock.
+
+mod builder;
+mod faults;
 
 use std::{
     fmt,
@@ -12,11 +15,10 @@ use tokio::sync::Notify;
 
 use crate::{
     access_keys::{AccessKey, AccessKeys},
-    clock::{Clock, TokioClock},
+    clock::Clock,
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
-    fault::FaultRule,
-    fault_rules::{ActiveFault, FaultRules},
+    fault_rules::FaultRules,
     fleet::{Fleet, FleetError},
     http_client::EmulatorHttpClient,
     job::ExecutionCounts,
@@ -26,8 +28,11 @@ use crate::{
     scope::Scope,
     signature::Principal,
     state::{Call, DeviceChange, Input, Plug, ReadAt, State},
-    switches::Switches,
+    switches::{SwitchError, Switches},
 };
+
+pub use builder::EmulatorBuilder;
+pub use faults::Faults;
 
 /// The account of callers whose access key id is `test`: the number that AWS's own documentation uses.
 pub const DEFAULT_ACCOUNT: &str = "123456789012";
@@ -55,103 +60,6 @@ pub(crate) struct Core {
     pub(crate) meter: Meter,
     /// Shared with the calls that are being read: hashing a large body is not done under the lock.
     pub(crate) access_keys: Arc<AccessKeys>,
-}
-
-/// Settings of an [`Emulator`].
-#[derive(Debug)]
-pub struct EmulatorBuilder {
-    clock: Option<Arc<dyn Clock>>,
-    seed: u64,
-    default_account: String,
-    switches: Switches,
-    quotas: Quotas,
-    access_keys: AccessKeys,
-}
-
-impl Default for EmulatorBuilder {
-    fn default() -> Self {
-        Self {
-            clock: None,
-            seed: 0,
-            default_account: DEFAULT_ACCOUNT.to_owned(),
-            switches: Switches::default(),
-            quotas: Quotas::default(),
-            access_keys: AccessKeys::default(),
-        }
-    }
-}
-
-impl EmulatorBuilder {
-    /// The clock; by default [`TokioClock::from_wall_clock`].
-    #[must_use]
-    pub fn clock(mut self, clock: impl Clock + 'static) -> Self {
-        self.clock = Some(Arc::new(clock));
-        self
-    }
-
-    /// A clock that the caller keeps a hand on.
-    #[must_use]
-    pub fn shared_clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
-        self
-    }
-
-    /// What ids and the chances of devices follow from: the same seed and the same calls give the same run. By default 0.
-    #[must_use]
-    pub const fn seed(mut self, seed: u64) -> Self {
-        self.seed = seed;
-        self
-    }
-
-    /// The account of the access key `test`, and with [`Signatures::Anything`](crate::Signatures::Anything) that of all keys that nobody knows; by default
-    /// [`DEFAULT_ACCOUNT`].
-    #[must_use]
-    pub fn default_account(mut self, account: impl Into<String>) -> Self {
-        self.default_account = account.into();
-        self
-    }
-
-    /// An access key that the emulator knows besides those of [`AccessKey`]'s two conventions; in place of one with the same id.
-    #[must_use]
-    pub fn access_key(mut self, key: AccessKey) -> Self {
-        self.access_keys.add(key);
-        self
-    }
-
-    /// The switches to start with.
-    #[must_use]
-    pub fn switches(mut self, switches: Switches) -> Self {
-        self.switches = switches;
-        self
-    }
-
-    /// The quotas on calls; by default AWS's own.
-    #[must_use]
-    pub const fn quotas(mut self, quotas: Quotas) -> Self {
-        self.quotas = quotas;
-        self
-    }
-
-    /// The emulator.
-    #[must_use]
-    pub fn build(self) -> Emulator {
-        let core = Core {
-            state: State::new(self.seed, self.switches),
-            ledger: Ledger::default(),
-            faults: FaultRules::default(),
-            meter: Meter::new(self.quotas),
-            access_keys: Arc::new(self.access_keys),
-        };
-        Emulator {
-            inner: Arc::new(Inner {
-                clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
-                default_account: self.default_account,
-                seed: self.seed,
-                core: Mutex::new(core),
-                ledger_changed: Notify::new(),
-            }),
-        }
-    }
 }
 
 impl Default for Emulator {
@@ -223,7 +131,13 @@ impl Emulator {
 
     /// Empties the ledger. Sequence numbers go on.
     pub fn clear_calls(&self) {
-        self.core().ledger.clear();
+        self.forget_calls(|_| true);
+    }
+
+    /// Takes calls out of the ledger.
+    pub(crate) fn forget_calls(&self, forgotten: impl Fn(&CallRecord) -> bool) {
+        self.core().ledger.retain(|call| !forgotten(call));
+        self.inner.ledger_changed.notify_waiters();
     }
 
     /// Waits until the ledger satisfies a condition: until a call has arrived, for instance, or has been answered.
@@ -252,9 +166,16 @@ impl Emulator {
         self.core().state.switches.clone()
     }
 
-    /// Sets all switches.
+    /// Sets all switches. What was due before happened under the old ones.
     pub fn set_switches(&self, switches: Switches) {
-        self.core().state.switches = switches;
+        self.current().state.switches = switches;
+    }
+
+    /// Changes switches by their names.
+    pub(crate) fn change_switches(&self, change: &Value) -> Result<Switches, SwitchError> {
+        let mut core = self.current();
+        core.state.switches = core.state.switches.with(change)?;
+        Ok(core.state.switches.clone())
     }
 
     /// The quotas as they are.
@@ -283,8 +204,11 @@ impl Emulator {
     pub fn reset(&self) {
         let mut core = self.core();
         core.state.clear();
-        core.ledger.clear();
+        core.ledger.retain(|_| false);
         core.faults.clear();
+        core.meter = Meter::new(core.meter.quotas);
+        drop(core);
+        self.inner.ledger_changed.notify_waiters();
     }
 
     /// All deployments of an account and region, oldest first.
@@ -334,31 +258,32 @@ impl Emulator {
     /// A core device with its components, their configuration, and its deployments. `None` when there is no such device.
     #[must_use]
     pub fn device(&self, account: &str, region: &str, name: &str) -> Option<Value> {
-        let wanted = Scope::new(account, region);
-        self.devices_of_name(name, |scope| *scope == wanted).pop()
-    }
-
-    pub(crate) fn devices_of_name(&self, name: &str, passes: impl Fn(&Scope) -> bool) -> Vec<Value> {
         let now = self.now();
-        self.current().state.device(name, passes, now)
+        self.current().state.device(&Scope::new(account, region), name, now)
     }
 
-    /// Connects or disconnects the devices of a name; `None` leaves that to their behaviour again. False when there is none.
+    /// The accounts and regions that have a device of a name.
+    pub(crate) fn scopes_of_device(&self, name: &str) -> Vec<Scope> {
+        self.core().state.scopes_of_device(name)
+    }
+
+    /// Connects or disconnects a device; `None` leaves that to its behaviour again. False when there is no such device.
     #[must_use = "false means that there is no such device"]
-    pub fn connect_device(&self, name: &str, online: Option<bool>) -> bool {
-        self.change_device(name, DeviceChange { online: Some(Plug(online)), restart: false }, |_| true)
+    pub fn connect_device(&self, account: &str, region: &str, name: &str, online: Option<bool>) -> bool {
+        let change = DeviceChange { online: Some(Plug(online)), restart: false };
+        self.change_device(&Scope::new(account, region), name, change)
     }
 
-    /// Restarts the devices of a name: each takes up anew what it works on. False when there is none.
+    /// Restarts a device: it takes up anew what it works on. False when there is no such device.
     #[must_use = "false means that there is no such device"]
-    pub fn restart_device(&self, name: &str) -> bool {
-        self.change_device(name, DeviceChange { online: None, restart: true }, |_| true)
+    pub fn restart_device(&self, account: &str, region: &str, name: &str) -> bool {
+        self.change_device(&Scope::new(account, region), name, DeviceChange { online: None, restart: true })
     }
 
-    pub(crate) fn change_device(&self, name: &str, change: DeviceChange, passes: impl Fn(&Scope) -> bool) -> bool {
+    pub(crate) fn change_device(&self, scope: &Scope, name: &str, change: DeviceChange) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.change_device(name, change, passes, now)
+        core.state.change_device(scope, name, change, now)
     }
 
     /// How the executions of a job stand, without the delay that `DescribeJob` has. `None` when there is no such job.
@@ -399,35 +324,5 @@ impl Emulator {
         let now = self.now();
         let answer = core.state.execute(&call, now, ReadAt::Now).map_err(of_service)?;
         Ok(answer.body.into_value())
-    }
-}
-
-/// The fault rules of an emulator.
-#[derive(Debug)]
-pub struct Faults<'a>(&'a Emulator);
-
-impl Faults<'_> {
-    /// Adds a rule after the others, and returns its id.
-    #[expect(clippy::must_use_candidate, reason = "few rules are removed one by one")]
-    pub fn add(&self, rule: FaultRule) -> u64 {
-        let now = self.0.now();
-        self.0.core().faults.add(rule, now)
-    }
-
-    /// All rules, and how often each has matched and fired.
-    #[must_use]
-    pub fn list(&self) -> Vec<ActiveFault> {
-        self.0.core().faults.all().to_vec()
-    }
-
-    /// Takes a rule out. False when there is no such rule.
-    #[must_use = "false means that there is no such rule"]
-    pub fn remove(&self, id: u64) -> bool {
-        self.0.core().faults.remove(id)
-    }
-
-    /// Takes all rules out.
-    pub fn clear(&self) {
-        self.0.core().faults.clear();
     }
 }

@@ -54,7 +54,7 @@ pub struct FaultMatch {
     pub account: Option<String>,
     /// The region of the signature.
     pub region: Option<String>,
-    /// The target of the deployment that the call creates, lists, or names by its id.
+    /// The target of the deployment that the call creates, lists, or names by its id or by its job's; or the core device's thing.
     pub target_arn: Option<String>,
     /// A text somewhere in the JSON of the request's parameters.
     pub contains: Option<String>,
@@ -103,7 +103,7 @@ pub enum FaultAction {
     /// What was asked for is done, and the connection ends in the middle of the answer's body.
     TruncatedBody,
     /// A read is answered from an earlier state; `writesAgo` with a large number: from the beginning, when there was nothing. Writes are not
-    /// affected; of jobs, only whether they exist.
+    /// affected. Of jobs it shows status and executions as they were; devices and shadows always show the present.
     Stale(Staleness),
 }
 
@@ -149,6 +149,19 @@ pub enum FaultKind {
 }
 
 impl FaultAction {
+    /// Whether the service gets to see the call, so that it counts for its quota.
+    pub(crate) const fn reaches_the_service(&self) -> bool {
+        match self {
+            Self::Delay { .. } | Self::ResetAfter | Self::HangAfter | Self::TruncatedBody | Self::Stale(_) => true,
+            Self::Throttle { .. }
+            | Self::Error { .. }
+            | Self::AccessDenied
+            | Self::ExpiredCredentials
+            | Self::ResetBefore
+            | Self::HangBefore => false,
+        }
+    }
+
     /// Its kind.
     #[must_use]
     pub const fn kind(&self) -> FaultKind {

@@ -2,7 +2,11 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::behaviour::{Behaviour, OutcomeRule};
+use crate::{
+    access_keys::is_account,
+    behaviour::{Behaviour, OutcomeRule},
+    signature::is_region,
+};
 
 /// So many devices are one hundred times the largest fleet that the emulator is measured with.
 const MOST_DEVICES: u32 = 10_000_000;
@@ -133,12 +137,11 @@ fn is_name(name: &str) -> bool {
 
 impl FleetAccount {
     fn check(&self) -> Result<(), Problem> {
-        let digits = self.account.len() == 12 && self.account.bytes().all(|byte| byte.is_ascii_digit());
-        if !digits {
+        if !is_account(&self.account) {
             return Err(problem("account", "must be twelve digits; in YAML, in quotes"));
         }
-        if self.region.is_empty() || !self.region.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-            return Err(problem("region", "must be the name of a region"));
+        if !is_region(&self.region) {
+            return Err(problem("region", "must be the name of a region, such as eu-west-1"));
         }
         for (index, group) in self.groups.iter().enumerate() {
             if !is_name(&group.name) {

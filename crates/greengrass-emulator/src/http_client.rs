@@ -10,7 +10,8 @@ use aws_smithy_runtime_api::client::{
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::Bytes;
-use http_body_util::BodyExt;
+use http_body::Frame;
+use http_body_util::{BodyExt, StreamBody};
 
 use crate::{emulator::Emulator, process::Reply};
 
@@ -68,10 +69,17 @@ async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, 
             let reset = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by the emulator");
             Err(ConnectorError::io(reset.into()))
         }
-        Reply::Truncated(_) => {
+        Reply::Truncated(response) => {
+            let (parts, body) = response.into_parts();
+            let half = body.slice(..body.len() / 2);
             let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed in the middle of the answer");
-            Err(ConnectorError::io(cut.into()))
+            let frames = futures::stream::iter([Ok(Frame::data(half)), Err(cut)]);
+            let body = SdkBody::from_body_1_x(StreamBody::new(frames));
+            HttpResponse::try_from(http::Response::from_parts(parts, body))
+                .map_err(|error| ConnectorError::other(error.into(), None))
         }
+        // In the test that has shown the defect.
+        Reply::Defect(panic) => std::panic::resume_unwind(panic),
         Reply::Never => std::future::pending().await,
     }
 }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 /// Enum `JobStatus` of the model `iot/2015-05-28`, as far as a deployment's job gets: a continuous job is never COMPLETED, and none is SCHEDULED.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum JobStatus {
+pub(crate) enum JobStatus {
     /// Devices get it, those that join later too.
     InProgress,
     /// Cancelled by a call, by an abort criterion or by a newer revision.
@@ -17,7 +17,7 @@ pub enum JobStatus {
 /// Enum `JobExecutionStatus` of the model `iot/2015-05-28`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ExecutionStatus {
+pub(crate) enum ExecutionStatus {
     /// The device doesn't work on it yet.
     Queued,
     /// The device works on it.
@@ -38,8 +38,7 @@ pub enum ExecutionStatus {
 
 impl ExecutionStatus {
     /// Whether the device can still change it.
-    #[must_use]
-    pub const fn is_open(self) -> bool {
+    pub(crate) const fn is_open(self) -> bool {
         match self {
             Self::Queued | Self::InProgress => true,
             Self::Succeeded | Self::Failed | Self::TimedOut | Self::Rejected | Self::Removed | Self::Canceled => false,

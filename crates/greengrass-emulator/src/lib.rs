@@ -1,8 +1,11 @@
-//! AWS `IoT` Greengrass V2 on one machine: deployments and their tags, the things and thing groups that they are for, and who calls.
+//! AWS `IoT` Greengrass V2 on one machine: deployments, their jobs and shadows, simulated core devices that take them, and who calls.
 //!
 //! A pure state machine, keyed by account and region, under the services' own wire format. It runs inside a test as the HTTP client of the AWS SDK
 //! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
-//! Every call is entered in a ledger, faults are scripted by rules, and what AWS does but nobody documents is a [switch](Switches).
+//! A [fleet](Fleet) says which devices there are and how they behave. Every call is entered in a ledger, faults are scripted by rules, calls have
+//! [quotas](Quotas), and what AWS does but nobody documents is a [switch](Switches).
+//!
+//! Nothing runs in the background: what is due by a call happens before it, at its own time on the emulator's [clock](Clock).
 
 mod access_keys;
 mod admin;
@@ -43,7 +46,7 @@ pub use fault::{DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Stalenes
 pub use fault_rules::ActiveFault;
 pub use fleet::{Fleet, FleetAccount, FleetDevices, FleetError, FleetGroup};
 pub use http_client::EmulatorHttpClient;
-pub use job::{ExecutionCounts, ExecutionStatus, JobStatus};
+pub use job::ExecutionCounts;
 pub use ledger::CallRecord;
 pub use operation::{Operation, Service};
 pub use process::ConnectionDropped;

@@ -1,4 +1,5 @@
-//! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30` and `iot/2015-05-28` have them. Pure.
+//! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30`,
+//! `iot/2015-05-28` and `iot-data/2015-05-28` have them. Pure.
 
 mod iot;
 mod jobs;

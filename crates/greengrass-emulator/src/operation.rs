@@ -1,5 +1,5 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
-//! `greengrassv2/2020-11-30` and `iot/2015-05-28`, and STS's by their names. Pure.
+//! `greengrassv2/2020-11-30`, `iot/2015-05-28` and `iot-data/2015-05-28`, and STS's by their names. Pure.
 
 use std::collections::BTreeMap;
 
@@ -77,11 +77,6 @@ macro_rules! operations {
 }
 
 impl Operation {
-    /// Whether it changes nothing.
-    pub(crate) fn is_a_read(self) -> bool {
-        ["Get", "List", "Describe"].iter().any(|verb| self.name().starts_with(verb))
-    }
-
     /// Whether it is one of `IoT` Jobs, which has quotas of its own.
     pub(crate) const fn is_about_jobs(self) -> bool {
         matches!(

@@ -1,6 +1,6 @@
 //! A call from its arrival to its answer: ledger, faults, state. Waits on tokio's clock where a fault says so; no other I/O.
 
-use std::{sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -34,7 +34,12 @@ pub(crate) enum Reply {
     Truncated(Response<Bytes>),
     /// Nothing, ever.
     Never,
+    /// The emulator itself has failed: what it panicked with.
+    Defect(Box<dyn Any + Send>),
 }
+
+/// A deployment's configuration may have 10 MiB; more than that and its surroundings is refused.
+pub(crate) const LARGEST_BODY: usize = 12 * 1024 * 1024;
 
 /// Marks a response of [`Emulator::router`] in whose place the connection would be reset: in [`Response::extensions`], for those who call the router
 /// without a connection.
@@ -62,8 +67,11 @@ impl Emulator {
             let entered = emulator.enter(request);
             emulator.process(entered).await
         });
-        // It ends otherwise only when the runtime shuts down.
-        processing.await.unwrap_or(Reply::Dropped)
+        match processing.await {
+            Ok(reply) => reply,
+            // A panic must not look like a connection that a rule has reset.
+            Err(ended) => ended.try_into_panic().map_or(Reply::Dropped, Reply::Defect),
+        }
     }
 
     /// Notes the arrival of a call and what befalls it.
@@ -80,7 +88,11 @@ impl Emulator {
                 now: self.now(),
                 machine_time: machine_time(),
             };
-            Request::read(&parts, &body, &gate)
+            if body.len() > LARGEST_BODY {
+                Request { call: Err(ServiceError::RequestTooLarge), ..Request::read(&parts, b"", &gate) }
+            } else {
+                Request::read(&parts, &body, &gate)
+            }
         };
         let mut core = self.core();
         // Read under the lock: times in the ledger never go back.
@@ -89,7 +101,7 @@ impl Emulator {
         let target_arn = core.target_of(&request);
         let fault = core.befall(&request, target_arn.clone(), time);
         let Request { scope, service, operation: _, name, parameters, mut call } = request;
-        if fault.is_none() {
+        if fault.as_ref().is_none_or(FaultAction::reaches_the_service) {
             call = call.and_then(|call| core.within_quota(call, time));
         }
         let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -245,12 +257,14 @@ impl Core {
         Ok(call)
     }
 
-    /// The target that a request names, by itself or by a deployment or job of its.
+    /// The target that a request names, by itself, by a deployment or job of its, or as a core device.
     fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
-        let of_deployment = || Some(self.state.find_deployment(parameter("deploymentId")?)?.1.target_arn);
-        let of_job = || self.state.target_of_job(parameter("jobId")?);
-        parameter("targetArn").map(ToOwned::to_owned).or_else(of_deployment).or_else(of_job)
+        let partition = request.scope.as_ref().and_then(|scope| self.state.partition(scope));
+        let of_deployment = || partition?.target_of_deployment(parameter("deploymentId")?);
+        let of_job = || partition?.target_of_job(parameter("jobId")?);
+        let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
+        parameter("targetArn").map(ToOwned::to_owned).or_else(of_deployment).or_else(of_job).or_else(of_device)
     }
 
     fn befall(&mut self, request: &Request, target_arn: Option<String>, now: Timestamp) -> Option<FaultAction> {
@@ -317,9 +331,4 @@ fn of_status(status: u16, body: Bytes) -> Response<Bytes> {
 fn of_type(content_type: &'static str, mut response: Response<Bytes>) -> Response<Bytes> {
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     response
-}
-
-/// The answer to a body that is larger than the server reads.
-pub(crate) fn too_large() -> Response<Bytes> {
-    rendered(Service::Greengrass, Err(ServiceError::RequestTooLarge), "")
 }

@@ -17,7 +17,10 @@ use axum::{
     serve::{IncomingStream, Listener},
 };
 use bytes::Bytes;
+use futures::StreamExt;
 use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
@@ -25,11 +28,8 @@ use tokio::{
 
 use crate::{
     emulator::Emulator,
-    process::{ConnectionDropped, Reply, too_large},
+    process::{ConnectionDropped, LARGEST_BODY, Reply, json_response},
 };
-
-/// A deployment's configuration may have 10 MiB; more than that and its surroundings is refused.
-const LARGEST_BODY: usize = 12 * 1024 * 1024;
 
 impl Emulator {
     /// The emulator as an axum router. Where a fault asks for a reset connection, a router that isn't served by [`Emulator::serve`] can only answer
@@ -60,24 +60,37 @@ impl Emulator {
     async fn respond(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let connection = parts.extensions.get::<axum::extract::ConnectInfo<Connection>>().map(|info| info.0.clone());
-        let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
-            return too_large().map(Body::from);
+        // One byte more than is taken, so that what is too large is seen to be so.
+        let limited = Limited::new(body, LARGEST_BODY + 1).collect().await;
+        let body = match limited {
+            Ok(body) => body.to_bytes(),
+            Err(error) if error.is::<LengthLimitError>() => Bytes::from(vec![0; LARGEST_BODY + 1]),
+            // The client has gone in the middle of its request: nobody waits for an answer.
+            Err(_) => return dropped(connection),
         };
         match self.answer(Request::from_parts(parts, body)).await {
             Reply::Response(response) => response.map(Body::from),
+            Reply::Truncated(response) if response.body().is_empty() => dropped(connection),
             Reply::Truncated(response) => truncated(response),
             Reply::Never => std::future::pending().await,
-            Reply::Dropped => {
-                if let Some(connection) = connection {
-                    connection.reset();
-                }
-                let mut response = Response::new(Body::empty());
-                *response.status_mut() = StatusCode::BAD_GATEWAY;
-                response.extensions_mut().insert(ConnectionDropped);
-                response
-            }
+            Reply::Dropped => dropped(connection),
+            Reply::Defect(_) => json_response(500, Some(&json!({"message": DEFECT}))).map(Body::from),
         }
     }
+}
+
+/// What a client is told when the emulator itself fails; the panic's own words are in its log.
+const DEFECT: &str = "greengrass-emulator has a defect: see its log";
+
+/// The connection is reset in place of an answer.
+fn dropped(connection: Option<Connection>) -> Response<Body> {
+    if let Some(connection) = connection {
+        connection.reset();
+    }
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::BAD_GATEWAY;
+    response.extensions_mut().insert(ConnectionDropped);
+    response
 }
 
 /// A response that announces its whole length and ends halfway: hyper closes the connection then.
@@ -85,8 +98,13 @@ fn truncated(response: Response<Bytes>) -> Response<Body> {
     let (mut parts, body) = response.into_parts();
     parts.headers.insert(CONTENT_LENGTH, HeaderValue::from(body.len()));
     let half = body.slice(..body.len() / 2);
-    let frames = [Ok(half), Err(io::Error::from(io::ErrorKind::UnexpectedEof))];
-    Response::from_parts(parts, Body::from_stream(futures::stream::iter(frames)))
+    let cut = async {
+        // An error at once would end the connection before the half is sent.
+        tokio::task::yield_now().await;
+        Err(io::Error::from(io::ErrorKind::UnexpectedEof))
+    };
+    let frames = futures::stream::iter([Ok(half)]).chain(futures::stream::once(cut));
+    Response::from_parts(parts, Body::from_stream(frames))
 }
 
 /// The handle by which a request's handler resets the connection that the request came over.

@@ -144,7 +144,7 @@ fn check_region(signature: &Signature<'_>, parts: &Parts) -> Result<(), ServiceE
 }
 
 /// Like `eu-west-1` or `us-gov-west-1`.
-fn is_region(text: &str) -> bool {
+pub(crate) fn is_region(text: &str) -> bool {
     let Some((area, number)) = text.rsplit_once('-') else {
         return false;
     };

@@ -142,6 +142,15 @@ impl Deployments {
         View { after_write: u64::try_from(writes).unwrap_or(u64::MAX), ..View::now() }
     }
 
+    /// When the state was last as a view sees it; `None` for the present.
+    pub(crate) fn time_of(&self, view: View) -> Option<Timestamp> {
+        if view.after_write >= self.last_write() {
+            return None;
+        }
+        let before = usize::try_from(view.after_write).ok().and_then(|write| write.checked_sub(1));
+        Some(before.and_then(|write| self.writes.get(write)).copied().unwrap_or(Timestamp::MIN))
+    }
+
     /// The view as it was before the last so many writes.
     pub(crate) fn view_before(&self, writes: u64) -> View {
         View { after_write: self.last_write().saturating_sub(writes), ..View::now() }

@@ -206,7 +206,8 @@ impl Device {
             let label = |document: &Document| document.configuration_arn.clone();
             return Some(DeviceReport::stale(&document.root.label(&self.name), &label(newer), &label(document)));
         }
-        let is_old = semver::Version::parse(&self.core_version()).is_ok_and(|nucleus| nucleus < FIRST_WITH_SUBDEPLOYMENTS);
+        let is_old =
+            semver::Version::parse(&self.core_version()).is_ok_and(|nucleus| nucleus < FIRST_WITH_SUBDEPLOYMENTS);
         let lacks = document.is_subdeployment && !self.profile.lite && is_old;
         lacks.then(|| DeviceReport::missing_capabilities("SUB_DEPLOYMENTS"))
     }

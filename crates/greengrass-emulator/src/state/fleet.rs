@@ -135,27 +135,23 @@ impl State {
             .collect()
     }
 
-    /// A device whole; the same name may stand in several accounts and regions.
-    pub(crate) fn device(&self, name: &str, passes: impl Fn(&Scope) -> bool, now: Timestamp) -> Vec<Value> {
-        let partitions = self.partitions.values().filter(|partition| passes(&partition.scope));
-        let found = partitions.filter_map(|partition| {
-            let device = partition.devices.get(name)?;
-            Some(device.report(&partition.scope, &partition.jobs, now))
-        });
-        found.collect()
+    /// A device whole.
+    pub(crate) fn device(&self, scope: &Scope, name: &str, now: Timestamp) -> Option<Value> {
+        let partition = self.partition(scope)?;
+        let device = partition.devices.get(name)?;
+        Some(device.report(scope, &partition.jobs, now))
     }
 
-    /// Changes the devices of a name. False when there is none.
-    pub(crate) fn change_device(
-        &mut self,
-        name: &str,
-        change: DeviceChange,
-        passes: impl Fn(&Scope) -> bool,
-        now: Timestamp,
-    ) -> bool {
+    /// The accounts and regions that have a device of a name.
+    pub(crate) fn scopes_of_device(&self, name: &str) -> Vec<Scope> {
+        let having = self.partitions.values().filter(|partition| partition.devices.get(name).is_some());
+        having.map(|partition| partition.scope.clone()).collect()
+    }
+
+    /// Changes a device. False when there is none.
+    pub(crate) fn change_device(&mut self, scope: &Scope, name: &str, change: DeviceChange, now: Timestamp) -> bool {
         self.run_until(now);
-        let partitions = self.partitions.values_mut().filter(|partition| passes(&partition.scope));
-        partitions.filter_map(|partition| partition.change_device(name, change, now)).count() > 0
+        self.partitions.get_mut(scope).is_some_and(|partition| partition.change_device(name, change, now).is_some())
     }
 }
 

@@ -25,7 +25,7 @@ pub(crate) const NAMESPACE: &str = "aws-gg-deployment";
 /// The jobs of one account and region.
 #[derive(Debug, Default)]
 pub(crate) struct Jobs {
-    jobs: BTreeMap<Arc<str>, Job>,
+    all: BTreeMap<Arc<str>, Job>,
     /// The jobs in progress by the thing group that they are for, in the order of their deployments.
     live: BTreeMap<Arc<str>, BTreeMap<u64, Arc<str>>>,
     deleting: BTreeSet<Arc<str>>,
@@ -106,21 +106,21 @@ impl Jobs {
             executions: BTreeMap::new(),
             counts: ExecutionCounts::default(),
         };
-        self.jobs.insert(Arc::clone(&id), job);
+        self.all.insert(Arc::clone(&id), job);
         self.live.entry(group).or_default().insert(deployment, Arc::clone(&id));
         id
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Job> {
-        self.jobs.get(id)
+        self.all.get(id)
     }
 
     pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Job> {
-        self.jobs.get_mut(id)
+        self.all.get_mut(id)
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &Job> {
-        self.jobs.values()
+        self.all.values()
     }
 
     /// The jobs in progress of a thing group, the oldest first.
@@ -142,7 +142,7 @@ impl Jobs {
 
     /// Ends a job: executions that wait are cancelled, and with force those in progress too. Nothing when it has ended already.
     pub(crate) fn cancel(&mut self, id: &str, end: End, at: Timestamp) {
-        let Some(job) = self.jobs.get_mut(id).filter(|job| job.status == JobStatus::InProgress) else {
+        let Some(job) = self.all.get_mut(id).filter(|job| job.status == JobStatus::InProgress) else {
             return;
         };
         if let Some(live) = self.live.get_mut(&job.group) {
@@ -154,7 +154,7 @@ impl Jobs {
     /// Begins the deletion of a job.
     pub(crate) fn begin_deletion(&mut self, id: &str, at: Timestamp) {
         self.cancel(id, End { forced: true, ..End::default() }, at);
-        if let Some(job) = self.jobs.get_mut(id) {
+        if let Some(job) = self.all.get_mut(id) {
             job.status = JobStatus::DeletionInProgress;
             job.updated = at;
             self.deleting.insert(Arc::clone(&job.id));
@@ -163,7 +163,7 @@ impl Jobs {
 
     pub(crate) fn remove(&mut self, id: &str) -> Option<Job> {
         self.deleting.remove(id);
-        self.jobs.remove(id)
+        self.all.remove(id)
     }
 
     pub(crate) fn being_deleted(&self) -> usize {

@@ -191,14 +191,8 @@ impl State {
         let Self { switches, partitions, ids: _ } = self;
         partitions.values_mut().any(|partition| {
             partition.run_until(now, switches);
-            partition.force_status(id, status, now)
+            partition.force_status(id, status, now).is_some()
         })
-    }
-
-    /// The target of a deployment's job.
-    pub(crate) fn target_of_job(&self, job_id: &str) -> Option<String> {
-        let job = |partition: &Partition| Some(partition.scope.thing_group_arn(&partition.jobs.get(job_id)?.group));
-        self.partitions.values().find_map(job)
     }
 
     pub(crate) fn execution_counts(&self, job_id: &str) -> Option<ExecutionCounts> {
@@ -229,18 +223,14 @@ impl Partition {
         }
     }
 
-    fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
-        let Some(number) = self.deployments.get(id, View::now()).map(|(row, _)| row.number) else {
-            return false;
-        };
-        match status {
-            DeploymentStatus::Canceled | DeploymentStatus::Failed | DeploymentStatus::Inactive => {
-                self.supersede(number, now);
-            }
-            DeploymentStatus::Active | DeploymentStatus::Completed => {}
-        }
-        self.deployments.set_status(number, status, now);
-        true
+    /// The target of a deployment, whether or not a view shows it.
+    pub(crate) fn target_of_deployment(&self, id: &str) -> Option<String> {
+        self.deployments.get(id, View::now()).map(|(row, _)| row.key.target.to_string())
+    }
+
+    /// The target of a deployment's job.
+    pub(crate) fn target_of_job(&self, job_id: &str) -> Option<String> {
+        self.jobs.get(job_id).map(|job| self.scope.thing_group_arn(&job.group))
     }
 
     /// All deployments, oldest first.

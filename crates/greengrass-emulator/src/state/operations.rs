@@ -9,7 +9,7 @@ use super::{
     identity::get_caller_identity,
     jobs::End,
     paging::Paging,
-    things::{Things, not_found},
+    things::Things,
 };
 use crate::{
     error::ServiceError,
@@ -34,12 +34,11 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
     let write_view = delayed(View::now(), switches.get_visibility_delay_ms, now);
     let input = &call.input;
     let id = input.required("deploymentId");
-    if let Some(job) = input.text("jobId").and_then(|job| jobs.get(job))
-        && call.operation.is_a_read()
-        && job.deployment > asked.after_write
-    {
-        return Err(not_found("job", &job.id));
-    }
+    let jobs_at = match read_at {
+        ReadAt::Now => None,
+        ReadAt::Time(time) => Some(time),
+        ReadAt::WritesAgo(_) => deployments.time_of(asked),
+    };
     match call.operation {
         Operation::CreateDeployment => partition.create_deployment(input, ids, switches, now),
         Operation::GetDeployment => partition.get_deployment(id, get_view, switches),
@@ -95,11 +94,11 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         }
         Operation::ListThingGroups => things.list_groups(scope, input),
         Operation::ListThingsInThingGroup => things.list_members(input),
-        Operation::DescribeJob => jobs.describe(scope, input, switches, now),
-        Operation::ListJobs => jobs.list(scope, input, |group| things.group_id(group), switches),
-        Operation::ListJobExecutionsForJob => jobs.list_executions(scope, input),
-        Operation::ListJobExecutionsForThing => jobs.list_executions_of(input, switches),
-        Operation::DescribeJobExecution => jobs.describe_execution(scope, input, now),
+        Operation::DescribeJob => jobs.describe(scope, input, jobs_at, switches, now),
+        Operation::ListJobs => jobs.list(scope, input, jobs_at, |group| things.group_id(group), switches),
+        Operation::ListJobExecutionsForJob => jobs.list_executions(scope, input, jobs_at),
+        Operation::ListJobExecutionsForThing => jobs.list_executions_of(input, jobs_at, switches),
+        Operation::DescribeJobExecution => jobs.describe_execution(scope, input, jobs_at, now),
         Operation::CancelJob => partition.cancel_job(input, now),
         Operation::DeleteJob => partition.delete_job(input, switches, now),
         Operation::GetThingShadow => shadows.get(input),

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{
     Partition,
     agenda::Due,
+    deployments::View,
     devices::{Run, RunEnd, Work, failure::DeviceReport},
     document::{Document, Root},
     jobs::End,
@@ -303,6 +304,28 @@ impl Partition {
             AbortedDeployment::Failed => DeploymentStatus::Failed,
         };
         self.deployments.set_status(number, status, at);
+    }
+
+    /// Somebody says how a deployment ended, in place of its devices. `None` when there is no such deployment.
+    pub(super) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> Option<()> {
+        let number = self.deployments.get(id, View::now())?.0.number;
+        let told = match status {
+            DeploymentStatus::Active => None,
+            DeploymentStatus::Completed => Some(ExecutionStatus::Succeeded),
+            DeploymentStatus::Failed => Some(ExecutionStatus::Failed),
+            DeploymentStatus::Canceled | DeploymentStatus::Inactive => Some(ExecutionStatus::Canceled),
+        };
+        if told.is_some_and(|told| told != ExecutionStatus::Succeeded) {
+            self.supersede(number, now);
+        }
+        self.deployments.set_status(number, status, now);
+        let document = self.deployments.document(number)?;
+        if let Some(Target::Thing(thing)) = Target::of(&document.target_arn)
+            && let (Some(device), Some(told)) = (self.devices.get_mut(thing), told)
+        {
+            device.settle(&document, told, now);
+        }
+        Some(())
     }
 
     /// Somebody has changed a device: it looks anew at what there is to do and to report.

@@ -70,7 +70,8 @@ impl Shadows {
     /// The deployment was cancelled. Nothing when a newer one is asked for already.
     pub(crate) fn cancel(&mut self, thing: &str, document: &Document, at: Timestamp) {
         let asked = |shadow: &&mut Shadow| {
-            shadow.desired.content.get("fleetConfigurationArn").and_then(Value::as_str) == Some(&document.configuration_arn)
+            shadow.desired.content.get("fleetConfigurationArn").and_then(Value::as_str)
+                == Some(&document.configuration_arn)
         };
         if let Some(shadow) = self.0.get_mut(thing).filter(asked) {
             shadow.desired.content.insert("desiredStatus".to_owned(), json!("CANCELED"));

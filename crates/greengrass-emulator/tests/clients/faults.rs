@@ -1,10 +1,23 @@
 //! Faults as the Rust SDK meets them.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use aws_sdk_greengrassv2::{Client, config::timeout::TimeoutConfig, error::ProvideErrorMetadata};
+use aws_sdk_greengrassv2::{
+    Client,
+    config::timeout::TimeoutConfig,
+    error::{ProvideErrorMetadata, SdkError},
+};
 use aws_smithy_async::rt::sleep::TokioSleep;
-use greengrass_emulator::{CallRecord, DelayAt, FaultAction, FaultKind, FaultRule, Operation};
+use greengrass_emulator::{
+    CallRecord, Clock, DelayAt, Emulator, FaultAction, FaultKind, FaultRule, ManualClock, Operation, Staleness,
+};
+use jiff::Timestamp;
 
 use crate::support::{ACCOUNT, REGION, World, config};
 
@@ -68,7 +81,7 @@ async fn a_reset_before_does_nothing_and_a_reset_after_has_done_it() {
 
     let error = create().await.unwrap_err();
     assert!(error.as_service_error().is_none(), "{error:?}");
-    let aws_sdk_greengrassv2::error::SdkError::DispatchFailure(failure) = error else {
+    let SdkError::DispatchFailure(failure) = error else {
         panic!("{error:?}");
     };
     assert!(failure.is_io());
@@ -160,4 +173,65 @@ async fn a_rule_can_be_for_one_target_and_reaches_calls_that_name_the_deployment
     assert_eq!(world.emulator.faults().list()[0].fired, 1);
     assert!(world.emulator.faults().remove(rule_id));
     get(&id).await.unwrap();
+}
+
+/// Latency makes no room in a quota; a call that never arrives takes none.
+#[tokio::test(start_paused = true)]
+async fn a_fault_that_lets_a_call_reach_the_service_does_not_save_it_from_the_quota() {
+    for (action, passed) in [
+        (FaultAction::Delay { milliseconds: 1, at: DelayAt::Reply }, 30),
+        (FaultAction::Stale(Staleness::MillisecondsAgo(1)), 30),
+        (FaultAction::AccessDenied, 0),
+    ] {
+        let clock = ManualClock::starting_at(Timestamp::UNIX_EPOCH);
+        let world = World::of(Emulator::builder().clock(clock).build());
+        let is_answered = action != FaultAction::AccessDenied;
+        world.emulator.faults().add(FaultRule::on(Operation::ListDeployments, action).times(40));
+        let mut codes = Vec::new();
+        for _ in 0..40 {
+            let answer = world.client.list_deployments().send().await;
+            codes.push(answer.err().map(|error| error.code().unwrap().to_owned()));
+        }
+        assert_eq!(codes.iter().filter(|code| code.is_none()).count(), passed);
+        let throttled = codes.iter().filter(|code| code.as_deref() == Some("ThrottlingException")).count();
+        assert_eq!(throttled, if is_answered { 10 } else { 0 });
+        // What was denied has taken nothing from the quota, another account has its own.
+        let next = world.client.list_deployments().send().await;
+        assert_eq!(next.is_ok(), !is_answered);
+        assert!(world.client_of("210987654321", REGION).list_deployments().send().await.is_ok());
+    }
+}
+
+#[tokio::test]
+async fn a_truncated_body_is_an_answer_that_can_t_be_read() {
+    let world = World::new();
+    on_create(&world, FaultAction::TruncatedBody);
+    let error = world.client.create_deployment().target_arn(&world.group).send().await.unwrap_err();
+    assert!(matches!(error, SdkError::ResponseError(_)), "{error:?}");
+    assert_eq!(world.emulator.deployments(ACCOUNT, REGION).len(), 1);
+    assert_eq!(world.emulator.calls()[0].status, Some(201));
+}
+
+/// A clock that fails once it is asked.
+#[derive(Debug)]
+struct BrokenClock(AtomicBool);
+
+impl Clock for BrokenClock {
+    fn now(&self) -> Timestamp {
+        assert!(!self.0.load(Ordering::Relaxed), "the clock is broken");
+        Timestamp::UNIX_EPOCH
+    }
+}
+
+#[test]
+fn a_defect_of_the_emulator_fails_the_test_that_shows_it() {
+    let clock = Arc::new(BrokenClock(AtomicBool::new(false)));
+    let world = World::of(Emulator::builder().shared_clock(Arc::<BrokenClock>::clone(&clock)).build());
+    clock.0.store(true, Ordering::Relaxed);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let call = std::panic::AssertUnwindSafe(|| {
+        let _ = runtime.block_on(world.client.list_deployments().send());
+    });
+    let panic = std::panic::catch_unwind(call).unwrap_err();
+    assert!(panic.downcast_ref::<&str>().is_some_and(|words| words.contains("the clock is broken")));
 }

@@ -153,6 +153,38 @@ async fn a_body_beyond_twelve_mebibytes_is_refused() {
     assert_eq!(header(&response, "x-amzn-errortype"), "RequestEntityTooLargeException");
 }
 
+/// What a server sends to a request by hand, and how the connection ends.
+async fn raw_exchange(address: std::net::SocketAddr, head: &str) -> (Vec<u8>, std::io::Result<usize>) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    let end = stream.read_to_end(&mut answer).await;
+    (answer, end)
+}
+
+#[tokio::test]
+async fn a_truncated_body_has_its_head_and_half_of_what_the_head_announces() {
+    let emulator = Emulator::builder().switches(unverified()).build();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn({
+        let emulator = emulator.clone();
+        async move { emulator.serve(listener).await }
+    });
+    emulator.faults().add(FaultRule::new(FaultAction::TruncatedBody));
+    let head = format!(
+        "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nx-amz-date: 20260101T000000Z\r\nauthorization: {}\r\n\r\n",
+        signed("greengrass")
+    );
+    let (answer, _) = raw_exchange(address, &head).await;
+    let answer = String::from_utf8(answer).unwrap();
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+    assert!(head.starts_with("HTTP/1.1 200"), "{head}");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse::<usize>().unwrap();
+    assert_eq!(body.len(), length / 2);
+    server.abort();
+}
+
 #[tokio::test]
 async fn a_reset_really_closes_the_connection_without_a_byte() {
     let emulator = Emulator::builder().switches(unverified()).build();

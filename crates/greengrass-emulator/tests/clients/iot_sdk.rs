@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use aws_sdk_greengrassv2::operation::list_deployments::ListDeploymentsError;
 use aws_sdk_iot::{
     Client,
-    config::{BehaviorVersion, Config, Region, retry::RetryConfig},
     error::{ProvideErrorMetadata, SdkError},
     operation::{
         RequestId, cancel_job::CancelJobError, delete_job::DeleteJobError, describe_job::DescribeJobError,
@@ -18,19 +16,13 @@ use greengrass_emulator::{Emulator, Fleet, ManualClock};
 use jiff::Timestamp;
 use serde_json::json;
 
-use crate::support::{ACCOUNT, REGION, World};
+use crate::support::{ACCOUNT, REGION, World, iot_client};
 
 /// A world whose clock stands still, and a client of IoT Core for it.
 fn world() -> (World, Client) {
     let world = World::of(Emulator::builder().clock(ManualClock::starting_at(Timestamp::UNIX_EPOCH)).build());
-    let config = Config::builder()
-        .behavior_version(BehaviorVersion::v2026_01_12())
-        .region(Region::new(REGION))
-        .credentials_provider(Credentials::new(ACCOUNT, "secret", None, None, "test"))
-        .retry_config(RetryConfig::disabled())
-        .http_client(world.emulator.http_client())
-        .build();
-    (world, Client::from_conf(config))
+    let client = iot_client(&world.emulator);
+    (world, client)
 }
 
 fn pass(world: &World, seconds: u64) {

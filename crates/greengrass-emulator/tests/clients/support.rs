@@ -22,6 +22,18 @@ pub(crate) fn config(emulator: &Emulator, account: &str, region: &'static str) -
         .http_client(emulator.http_client())
 }
 
+/// An SDK client of IoT Core, which doesn't retry either.
+pub(crate) fn iot_client(emulator: &Emulator) -> aws_sdk_iot::Client {
+    let config = aws_sdk_iot::Config::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
+        .region(Region::new(REGION))
+        .credentials_provider(Credentials::new(ACCOUNT, "secret", None, None, "test"))
+        .retry_config(RetryConfig::disabled())
+        .http_client(emulator.http_client())
+        .build();
+    aws_sdk_iot::Client::from_conf(config)
+}
+
 /// An emulator with one thing group, and a client.
 pub(crate) struct World {
     pub(crate) emulator: Emulator,

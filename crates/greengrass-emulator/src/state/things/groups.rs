@@ -234,8 +234,12 @@ impl Things {
         let name = input.required("thingGroupName");
         let group = self.groups.get(name).ok_or_else(|| not_found("thing group", name))?;
         let recursive = input.get("recursive").as_bool().unwrap_or_default();
-        let members = if recursive { self.members(name).into_iter().collect() } else { group.members.clone() };
-        list(&format!("members {name} {recursive}"), members.iter(), input, "things", |name| Value::from(name))
+        let show = |name: &str| Value::from(name);
+        if !recursive {
+            return list(&format!("members {name}"), group.members.iter(), input, "things", show);
+        }
+        let members: BTreeSet<Arc<str>> = self.members(name).into_iter().collect();
+        list(&format!("all members {name}"), members.iter(), input, "things", show)
     }
 
     pub(in crate::state) fn list_groups_of(&self, scope: &Scope, input: &Input) -> Result<Answer, ServiceError> {

@@ -4,6 +4,7 @@ use greengrass_emulator::{AbortedDeployment, ExecutionCounts, Switches};
 use serde_json::{Value, json};
 
 use super::World;
+use crate::support::{ACCOUNT, REGION};
 
 fn criteria(failure: &str, percentage: u32, least: u32) -> Value {
     json!({"criteriaList": [{
@@ -68,7 +69,7 @@ fn a_device_that_takes_too_long_times_out_and_a_queued_one_never_does() {
     let next = world.deploy("line", "2.0.0");
     world.pass(3600);
     assert_eq!(world.execution_status(&next, "hangs"), "QUEUED");
-    assert!(world.emulator.restart_device("hangs"));
+    assert!(world.emulator.restart_device(ACCOUNT, REGION, "hangs"));
     world.pass(3600);
     assert_eq!(world.execution_status(&next, "hangs"), "SUCCEEDED");
 }

@@ -157,7 +157,7 @@ fn a_cancelled_deployment_to_a_thing_is_not_taken_up_and_the_lite_nucleus_takes_
     };
     let (cancelled, lite) = (deploy("core"), deploy("lite"));
     world.ok(Operation::CancelDeployment, &json!({"deploymentId": cancelled}));
-    assert!(world.emulator.connect_device("core", Some(true)));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "core", Some(true)));
     world.pass(3600);
     assert_eq!((world.components("core"), world.components("lite")), (json!({}), json!({})));
     let lite = world.ok(Operation::GetDeployment, &json!({"deploymentId": lite}));
@@ -167,19 +167,80 @@ fn a_cancelled_deployment_to_a_thing_is_not_taken_up_and_the_lite_nucleus_takes_
     assert_eq!(shadow["state"]["desired"]["desiredStatus"], "CANCELED");
 }
 
+/// Old revisions are cancelled and deleted when history is pruned; the newest one has nothing to do with that.
+#[test]
+fn cancelling_an_old_revision_of_a_thing_leaves_the_newest_one_in_the_shadow_alone() {
+    let world = World::new("devices: [{name: core, behaviour: {availability: never}}]");
+    let deploy = |version: &str| {
+        let request = json!({"targetArn": thing_arn(), "components": {"app": {"componentVersion": version}}});
+        world.ok(Operation::CreateDeployment, &request)["deploymentId"].clone()
+    };
+    let (old, new) = (deploy("1.0.0"), deploy("2.0.0"));
+    let desired_status = || {
+        let name = json!({"thingName": "core", "name": "AWSManagedGreengrassV2Deployment"});
+        world.ok(Operation::GetThingShadow, &name)["state"]["desired"]["desiredStatus"].clone()
+    };
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": old}));
+    assert_ne!(desired_status(), "CANCELED");
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": new}));
+    assert_eq!(desired_status(), "CANCELED");
+    assert_eq!(world.effective("core", &thing_arn())["coreDeviceExecutionStatus"], "CANCELED");
+}
+
+#[test]
+fn what_a_device_never_saw_the_end_of_is_told_as_it_ended_even_when_the_job_is_gone() {
+    let world = World::new(
+        "groups: [{name: line}], devices: [{name: away, groups: [line], behaviour: {availability: never}}, \
+         {name: slow, groups: [line], behaviour: {takes: {seconds: 600}}}]",
+    );
+    let timed = json!({"iotJobConfiguration": {"timeoutConfig": {"inProgressTimeoutInMinutes": 1}}});
+    let deployment = world.deploy_with("line", &timed);
+    world.pass(120);
+    let shown = |name: &str| world.effective(name, &World::group_arn("line"))["coreDeviceExecutionStatus"].clone();
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": deployment.id}));
+    assert_eq!((shown("away"), shown("slow")), (json!("CANCELED"), json!("TIMED_OUT")));
+    // What the device says after the time-out no longer counts, neither for the status nor for its reason.
+    world.pass(3600);
+    assert_eq!(world.effective("slow", &World::group_arn("line"))["reason"], Value::Null);
+    world.ok(Operation::DeleteDeployment, &json!({"deploymentId": deployment.id}));
+    world.pass(60);
+    assert_eq!(shown("away"), "CANCELED");
+}
+
+#[test]
+fn nothing_reaches_the_device_of_a_thing_that_was_deleted() {
+    let world = World::new("devices: [{name: core, behaviour: {availability: never, takes: {seconds: 1}}}]");
+    let request = json!({"targetArn": thing_arn(), "components": {"app": {"componentVersion": "1.0.0"}}});
+    let id = world.ok(Operation::CreateDeployment, &request)["deploymentId"].clone();
+    world.ok(Operation::DeleteThing, &json!({"thingName": "core"}));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "core", Some(true)));
+    world.pass(60);
+    assert_eq!(world.components("core"), json!({}));
+    assert_eq!(world.ok(Operation::GetDeployment, &json!({"deploymentId": id}))["deploymentStatus"], "ACTIVE");
+}
+
+#[test]
+fn what_was_due_before_a_fleet_changes_happens_as_the_devices_were() {
+    let world = core("");
+    let deployment = world.deploy("line", "1.0.0");
+    world.pass(3600);
+    world.add("devices: [{name: core, groups: [line], behaviour: {availability: never}}]");
+    assert_eq!(world.execution_status(&deployment, "core"), "SUCCEEDED");
+}
+
 #[test]
 fn a_device_that_loses_its_connection_begins_nothing_and_reports_later() {
     let world = core("");
     world.add("devices: [{name: core, groups: [line], behaviour: {takes: {seconds: 100}}}]");
     let deployment = world.deploy("line", "1.0.0");
     world.pass(10);
-    assert!(world.emulator.connect_device("core", Some(false)));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "core", Some(false)));
     world.pass(1000);
     assert_eq!(world.execution_status(&deployment, "core"), "IN_PROGRESS");
     let next = world.deploy("line", "2.0.0");
     world.pass(1000);
     assert_eq!(world.execution_status(&next, "core"), "QUEUED");
-    assert!(world.emulator.connect_device("core", None));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "core", None));
     world.pass(1);
     assert_eq!(world.execution_status(&deployment, "core"), "SUCCEEDED");
     assert_eq!(world.execution_status(&next, "core"), "IN_PROGRESS");

@@ -1,9 +1,13 @@
 //! A thing group's deployment is a continuous job: who gets it when, and how it ends.
 
-use greengrass_emulator::{ExecutionCounts, JobNamespace, Operation, RolloutQueues, Switches};
+use greengrass_emulator::{
+    ExecutionCounts, FaultAction, FaultRule, JobNamespace, Operation, RolloutQueues, Staleness, Switches,
+};
 use serde_json::json;
 
 use super::World;
+use crate::support::iot_client;
+use crate::support::{ACCOUNT, REGION};
 
 const LINE: &str = "groups: [{name: line}], devices: [{name: 'core-###', count: 100, groups: [line]}]";
 
@@ -36,6 +40,24 @@ fn counts_are_zero_at_first_and_then_those_of_the_executions() {
     assert!(world.counts(&deployment).in_progress > 0, "the lag is of DescribeJob alone");
     world.pass(9);
     assert_eq!(sum(), 100);
+}
+
+#[test]
+fn how_long_counts_lag_and_jobs_take_to_go_are_switches() {
+    let switches = Switches { job_counts_delay_ms: 5000, job_deletion_ms: 60_000, ..Switches::default() };
+    let world = World::with(switches, LINE);
+    let deployment = world.deploy("line", "1.0.0");
+    let in_progress = || world.job(&deployment)["jobProcessDetails"]["numberOfInProgressThings"].clone();
+    world.pass(4);
+    assert_eq!(in_progress(), 0);
+    world.pass(1);
+    assert_ne!(in_progress(), 0);
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": deployment.id}));
+    world.ok(Operation::DeleteDeployment, &json!({"deploymentId": deployment.id}));
+    world.pass(59);
+    assert_eq!(world.job(&deployment)["status"], "DELETION_IN_PROGRESS");
+    world.pass(1);
+    assert!(world.call(Operation::DescribeJob, &json!({"jobId": deployment.job})).is_err());
 }
 
 #[test]
@@ -74,7 +96,7 @@ fn a_newer_revision_takes_the_place_of_an_older_one_that_waits() {
         assert_eq!(world.execution_status(old, "away"), "CANCELED");
     }
     assert_eq!(world.execution_status(&first, "here"), "IN_PROGRESS", "what has begun goes on");
-    assert!(world.emulator.connect_device("away", Some(true)));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "away", Some(true)));
     world.pass(120);
     assert_eq!(world.execution_status(&first, "here"), "SUCCEEDED");
     assert_eq!(world.execution_status(&third, "away"), "SUCCEEDED");
@@ -96,7 +118,7 @@ fn a_cancelled_deployment_reaches_nobody_who_has_not_begun() {
     let counts = ExecutionCounts { succeeded: 1, in_progress: 1, canceled: 1, ..Default::default() };
     assert_eq!(world.counts(&deployment), counts);
     world.add("devices: [{name: late, groups: [line]}]");
-    assert!(world.emulator.connect_device("away", Some(true)));
+    assert!(world.emulator.connect_device(ACCOUNT, REGION, "away", Some(true)));
     world.pass(7200);
     let counts = ExecutionCounts { succeeded: 2, canceled: 1, ..Default::default() };
     assert_eq!(world.counts(&deployment), counts);
@@ -162,6 +184,31 @@ fn jobs_are_found_by_their_namespace_and_without_one_as_the_switch_says() {
         let delete = world.call(Operation::DeleteJob, &json!({"jobId": deployment.job, "force": true}));
         assert_eq!(delete.is_ok(), without == 1);
     }
+}
+
+#[tokio::test]
+async fn a_stale_read_shows_a_job_as_it_was() {
+    let world = World::new(LINE);
+    let deployment = world.deploy("line", "1.0.0");
+    world.pass(60);
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": deployment.id}));
+    let client = iot_client(&world.emulator);
+    let describe = async |milliseconds: u64| {
+        let stale = FaultAction::Stale(Staleness::MillisecondsAgo(milliseconds));
+        world.emulator.faults().add(FaultRule::on(Operation::DescribeJob, stale));
+        let answer = client.describe_job().job_id(&deployment.job).send().await;
+        answer.ok().map(|answer| {
+            let job = answer.job.unwrap();
+            let details = job.job_process_details.unwrap();
+            let counts = (details.number_of_in_progress_things(), details.number_of_succeeded_things());
+            (job.status.unwrap().as_str().to_owned(), counts.0.unwrap(), counts.1.unwrap())
+        })
+    };
+    assert_eq!(describe(0).await, Some(("CANCELED".to_owned(), 0, 100)));
+    // Devices take ten seconds, and the last is told in the seventh.
+    assert_eq!(describe(50_001).await, Some(("IN_PROGRESS".to_owned(), 100, 0)));
+    assert_eq!(describe(56_500).await, Some(("IN_PROGRESS".to_owned(), 66, 0)));
+    assert_eq!(describe(60_001).await, None);
 }
 
 #[test]

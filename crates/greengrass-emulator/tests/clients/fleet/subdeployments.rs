@@ -1,6 +1,6 @@
 //! Deployments to a part of a fleet, on the devices.
 
-use greengrass_emulator::Operation;
+use greengrass_emulator::{Acceptance, Emulator, Operation, Switches};
 use serde_json::json;
 
 use super::{Deployment, World};
@@ -105,6 +105,64 @@ fn a_nucleus_that_is_too_old_fails_a_subdeployment() {
     );
     assert_eq!(world.execution_status(&sub, "core"), "FAILED");
     assert_eq!(world.components("core"), json!({"app": "1.0.0"}));
+}
+
+#[test]
+fn a_nucleus_that_was_brought_up_to_date_takes_subdeployments() {
+    let world = world("nucleus: 2.8.1, behaviour: {takes: {seconds: 1}}");
+    let nucleus = json!({"components": {"aws.greengrass.Nucleus": {"componentVersion": "2.14.0"}}});
+    world.deploy_with("fleet", &nucleus);
+    world.pass(10);
+    let sub = deploy_sub(&world, "1.1.0");
+    world.pass(10);
+    assert_eq!(world.execution_status(&sub, "core"), "SUCCEEDED");
+}
+
+/// The device books a subdeployment under the fleet, and asks whether it is in the fleet.
+#[test]
+fn leaving_the_group_of_a_subdeployment_leaves_its_components_while_the_device_is_in_the_fleet() {
+    let world = World::new(
+        "groups: [{name: fleet}, {name: canary}, {name: other}], devices: [{name: core, groups: [fleet, canary, other], behaviour: {takes: \
+         {seconds: 1}}}]",
+    );
+    deploy_sub(&world, "1.1.0");
+    world.pass(10);
+    for (group, expected) in
+        [("canary", json!({"app": "1.1.0", "probe": "1.0.0", "tool": "1.0.0"})), ("fleet", json!({"tool": "1.0.1"}))]
+    {
+        world.ok(Operation::RemoveThingFromThingGroup, &json!({"thingName": "core", "thingGroupName": group}));
+        let version = if group == "canary" { "1.0.0" } else { "1.0.1" };
+        world.deploy_with("other", &json!({"components": {"tool": {"componentVersion": version}}}));
+        world.pass(10);
+        assert_eq!(world.components("core"), expected, "after leaving {group}");
+    }
+}
+
+#[test]
+fn a_subdeployment_counts_as_the_deployment_that_another_one_s_parent_needs() {
+    let switches = Switches { parent_without_deployment: Acceptance::Rejected, ..Switches::default() };
+    let world = World::with(switches, "groups: [{name: fleet}, {name: canary}, {name: lab}]");
+    let request = json!({"targetArn": World::group_arn("lab"), "parentTargetArn": World::group_arn("canary")});
+    assert!(world.call(Operation::CreateDeployment, &request).is_err());
+    world.deploy("fleet", "1.0.0");
+    deploy_sub(&world, "1.1.0");
+    world.ok(Operation::CreateDeployment, &request);
+}
+
+#[test]
+fn a_thing_that_joins_does_the_older_deployment_first() {
+    for seed in 0..8 {
+        let world = World::of(
+            Emulator::builder().seed(seed),
+            "groups: [{name: canary}, {name: fleet}], devices: [{name: core}]",
+        );
+        let older = world.deploy("canary", "1.0.0");
+        let newer = deploy_sub(&world, "1.0.0");
+        world.ok(Operation::AddThingToThingGroup, &json!({"thingName": "core", "thingGroupName": "canary"}));
+        world.pass(1);
+        let statuses = [older, newer].map(|deployment| world.execution_status(&deployment, "core"));
+        assert_eq!(statuses, ["IN_PROGRESS", "QUEUED"], "seed {seed}");
+    }
 }
 
 #[test]
