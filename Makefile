@@ -3,7 +3,7 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test lint fmt crd demo demo-down clients controlplane clean
+.PHONY: help build test test-switches lint fmt crd demo demo-down clients controlplane clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -13,6 +13,17 @@ build: ## Build every program and every test
 
 test: ## Run every test, against a real control plane (built the first time, which takes minutes)
 	@tools/run-tests
+
+# The other position of every switch. Delays are left out: they change which calls are made, which some tests count.
+switches := cancelInactive=alreadyCanceled,deleteBeforeCancel=conflict,tokenReuse=createAnew,thingJobConfiguration=rejected
+switches := $(switches),versionRanges=accepted,boundToOtherParent=validation,endedSubdeployment=canceled
+switches := $(switches),parentWithoutDeployment=rejected,revisionsAfterDelete=restart,plainList=hidesSubdeployments
+switches := $(switches),listOrder=oldestFirst,missingTarget=validation,supersededRevision=canceled,revisionCounter=target
+switches := $(switches),latestForTarget=alwaysFalse,abortedDeployment=failed,rolloutQueues=atOnce,jobNamespace=required
+switches := $(switches),removedComponentConfiguration=kept
+
+test-switches: ## Run every test with AWS in the other position of everything that it does not document
+	OPERATOR_TEST_SWITCHES=$(switches) tools/run-tests
 
 lint: ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check

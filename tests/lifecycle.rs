@@ -3,7 +3,7 @@
 use greengrass_emulator::DeploymentStatus;
 use serde_json::json;
 
-use crate::world::{Manifest, World, condition};
+use crate::world::{ACCOUNT, Manifest, REGION, World, condition};
 
 #[test]
 fn a_manifest_becomes_a_deployment_and_each_change_one_revision() {
@@ -29,7 +29,7 @@ fn a_manifest_becomes_a_deployment_and_each_change_one_revision() {
     assert_eq!(calls, ["ListDeployments", "ListDeployments", "CreateDeployment", "GetDeployment"]);
     assert_eq!(world.object("presses").unwrap()["status"]["revisionId"], "2");
     let statuses: Vec<_> = world.deployments().iter().map(|deployment| deployment.deployment_status).collect();
-    assert_eq!(statuses, [DeploymentStatus::Inactive, DeploymentStatus::Active]);
+    assert_eq!(statuses, [world.superseded(), DeploymentStatus::Active]);
 
     let calls = world.calls_of(|| {
         world.apply(&manifest.clone().version("1.0.1"));
@@ -46,7 +46,7 @@ fn a_manifest_becomes_a_deployment_and_each_change_one_revision() {
 #[test]
 fn a_deployment_to_a_thing_costs_one_list() {
     let world = World::new("thing");
-    let thing = world.emulator.create_thing(crate::world::ACCOUNT, crate::world::REGION, "Press1").unwrap();
+    let thing = world.emulator.create_thing(ACCOUNT, REGION, "Press1").unwrap();
     let calls = world.calls_of(|| {
         world.apply(&Manifest::new("press", &thing));
         world.wait_ready("press");
@@ -80,6 +80,8 @@ fn a_subdeployment_costs_one_list_and_one_more_where_its_parent_is_not_managed_h
     let parent = world.group("Presses");
     let (canary, other) = (world.group("PressesCanary"), world.group("PressesNight"));
     let foreign_parent = world.group("Lathes");
+    let request = json!({"targetArn": foreign_parent, "components": {}});
+    world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
     world.apply(&Manifest::new("presses", &parent));
     world.wait_ready("presses");
     let calls = world.calls_of(|| {
@@ -117,7 +119,7 @@ fn reconcile_at_looks_now_and_finds_what_somebody_did() {
     world.apply(&Manifest::new("presses", &group));
     world.wait_ready("presses");
     let request = json!({"targetArn": group, "components": {}});
-    world.emulator.create_deployment(crate::world::ACCOUNT, crate::world::REGION, &request).unwrap();
+    world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
     world.annotate("presses", "reconcile-at", "now");
     let drifted = world.wait_for("presses", "False", "Drifted");
     assert_eq!(condition(&drifted, "Synced").unwrap()["reason"], "Drifted");
@@ -134,7 +136,7 @@ fn a_target_with_somebody_elses_deployment_is_left_alone() {
     let world = World::new("foreign");
     let group = world.group("Presses");
     let request = json!({"targetArn": group, "components": {}});
-    let foreign = world.emulator.create_deployment(crate::world::ACCOUNT, crate::world::REGION, &request).unwrap();
+    let foreign = world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
     world.apply(&Manifest::new("presses", &group));
     let stalled = world.wait_for("presses", "False", "ForeignRevision");
     assert!(condition(&stalled, "Stalled").unwrap()["message"].as_str().unwrap().contains(&foreign));

@@ -1,6 +1,6 @@
 //! Bad input and faults: each is on the resource with a sentence that says what to do, stops no other resource, and heals.
 
-use greengrass_emulator::{FaultAction, FaultRule, Operation};
+use greengrass_emulator::{FaultAction, FaultRule, MissingTarget, Operation};
 use serde_json::{Value, json};
 
 use crate::world::{Manifest, World, condition};
@@ -14,8 +14,12 @@ fn a_missing_target_is_named_and_heals_when_it_is_there() {
     let world = World::new("missing");
     world.apply(&Manifest::new("presses", &World::group_arn("Presses")));
     let waiting = world.wait_for("presses", "False", "ProgressingWithRetry");
-    assert!(message(&waiting).contains("ResourceNotFoundException"), "{}", message(&waiting));
-    assert!(message(&waiting).contains("create the thing"), "{}", message(&waiting));
+    let (code, advice) = match world.emulator.switches().missing_target {
+        MissingTarget::ResourceNotFound => ("ResourceNotFoundException", "create the thing"),
+        MissingTarget::Validation => ("ValidationException", "correct what AWS names in the spec"),
+    };
+    assert!(message(&waiting).contains(code), "{}", message(&waiting));
+    assert!(message(&waiting).contains(advice), "{}", message(&waiting));
     let other = world.group("Others");
     world.apply(&Manifest::new("others", &other));
     world.wait_ready("others");

@@ -11,7 +11,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
-use greengrass_emulator::{CallRecord, DeploymentRecord, Emulator, Switches};
+use greengrass_emulator::{CallRecord, DeploymentRecord, DeploymentStatus, Emulator, SupersededRevision, Switches};
 use serde_json::Value;
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
@@ -43,8 +43,8 @@ pub struct World {
 
 /// The emulator's switches as its own program takes them, so that all tests can be run with AWS in another position.
 fn switches() -> Switches {
-    let flags = std::env::var_os("GREENGRASS_EMULATOR_SWITCHES").unwrap_or_default();
-    let flags = flags.to_str().expect("GREENGRASS_EMULATOR_SWITCHES is no text").split(',');
+    let flags = std::env::var_os("OPERATOR_TEST_SWITCHES").unwrap_or_default();
+    let flags = flags.to_str().expect("OPERATOR_TEST_SWITCHES is no text").split(',');
     flags.filter(|flag| !flag.is_empty()).fold(Switches::default(), |all, flag| all.with_flag(flag).unwrap())
 }
 
@@ -111,6 +111,14 @@ impl World {
 
     pub fn operator(&self) -> &Operator {
         self.operator.as_ref().expect("no operator runs")
+    }
+
+    /// The status that AWS gives a revision that a newer one has replaced.
+    pub fn superseded(&self) -> DeploymentStatus {
+        match self.emulator.switches().superseded_revision {
+            SupersededRevision::Inactive => DeploymentStatus::Inactive,
+            SupersededRevision::Canceled => DeploymentStatus::Canceled,
+        }
     }
 
     /// Makes a thing group; its ARN.
