@@ -1,5 +1,5 @@
-//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out; unsigned. No I/O of
-//! its own.
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out;
+//! unsigned. No I/O of its own.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
@@ -16,7 +16,7 @@ use crate::{
     fleet::Fleet,
     ledger::CallRecord,
     operation::{Operation, query_parameters, text_of},
-    process::json_response,
+    process::{LARGEST_BODY, json_response},
     scope::Scope,
 };
 
@@ -141,6 +141,10 @@ impl Emulator {
     /// Answers a request of the admin interface; `None` when it is for a service.
     pub(crate) fn administer(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let path = request.uri().path().strip_prefix(PREFIX)?;
+        if request.body().len() > LARGEST_BODY {
+            let message = format!("the body has more than {LARGEST_BODY} bytes");
+            return Some(json_response(413, Some(&json!({"message": message}))));
+        }
         let query = request.uri().query().unwrap_or_default();
         let segments: Vec<&str> = path.split('/').collect();
         let result = self.administered(request.method().as_str(), &segments, query, request.body());

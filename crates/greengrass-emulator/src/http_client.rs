@@ -65,11 +65,7 @@ async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, 
     match emulator.answer(http::Request::from_parts(parts, body)).await {
         Reply::Response(response) => HttpResponse::try_from(response.map(SdkBody::from))
             .map_err(|error| ConnectorError::other(error.into(), None)),
-        Reply::Dropped => {
-            let reset = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by the emulator");
-            Err(ConnectorError::io(reset.into()))
-        }
-        Reply::Truncated(response) => {
+        Reply::Truncated(response) if !response.body().is_empty() => {
             let (parts, body) = response.into_parts();
             let half = body.slice(..body.len() / 2);
             let cut = io::Error::new(io::ErrorKind::UnexpectedEof, "connection closed in the middle of the answer");
@@ -77,6 +73,10 @@ async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, 
             let body = SdkBody::from_body_1_x(StreamBody::new(frames));
             HttpResponse::try_from(http::Response::from_parts(parts, body))
                 .map_err(|error| ConnectorError::other(error.into(), None))
+        }
+        Reply::Dropped | Reply::Truncated(_) => {
+            let reset = io::Error::new(io::ErrorKind::ConnectionReset, "connection reset by the emulator");
+            Err(ConnectorError::io(reset.into()))
         }
         // In the test that has shown the defect.
         Reply::Defect(panic) => std::panic::resume_unwind(panic),

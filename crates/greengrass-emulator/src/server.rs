@@ -65,7 +65,7 @@ impl Emulator {
         let body = match limited {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => Bytes::from(vec![0; LARGEST_BODY + 1]),
-            // The client has gone in the middle of its request: nobody waits for an answer.
+            // The client has gone in the middle of its request, or what it sends is no HTTP any more.
             Err(_) => return dropped(connection),
         };
         match self.answer(Request::from_parts(parts, body)).await {

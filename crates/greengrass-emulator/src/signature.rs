@@ -46,6 +46,7 @@ impl<'a> Signature<'a> {
             .to_str()
             .ok()
             .and_then(|value| value.strip_prefix("AWS4-HMAC-SHA256"))
+            .filter(|parts| parts.starts_with(|character: char| character.is_ascii_whitespace()))
             .ok_or_else(|| incomplete("Authorization header requires the algorithm 'AWS4-HMAC-SHA256'."))?;
         let part = |name: &str| {
             authorization
@@ -142,6 +143,8 @@ mod tests {
         for header in [
             "Bearer x".to_owned(),
             "AWS4-HMAC-SHA256 ".to_owned(),
+            signed("A/20260101/us-east-1/iot/aws4_request").replace("SHA256 ", "SHA256"),
+            signed("A/20260101/us-east-1/iot/aws4_request").replace("SHA256 ", "SHA256-FOO "),
             "AWS4-HMAC-SHA256 Credential=A/20260101/us-east-1/iot/aws4_request".to_owned(),
             signed("A/20260101/us-east-1/iot"),
             signed("A/20260101//iot/aws4_request"),

@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 use super::document::Document;
@@ -48,7 +48,7 @@ struct Revisions {
     rows: BTreeSet<u64>,
     /// Those that have not ended.
     live: BTreeSet<u64>,
-    /// How many of them are not deleted.
+    /// How many of the rows are not deleted.
     existing: usize,
 }
 
@@ -142,13 +142,11 @@ impl Deployments {
         View { after_write: u64::try_from(writes).unwrap_or(u64::MAX), ..View::now() }
     }
 
-    /// When the state was last as a view sees it; `None` for the present.
+    /// The last moment at which the state was as a view sees it; `None` for the present.
     pub(crate) fn time_of(&self, view: View) -> Option<Timestamp> {
-        if view.after_write >= self.last_write() {
-            return None;
-        }
-        let before = usize::try_from(view.after_write).ok().and_then(|write| write.checked_sub(1));
-        Some(before.and_then(|write| self.writes.get(write)).copied().unwrap_or(Timestamp::MIN))
+        // A write's number is its position from 1, so that the index is that of the write after the view.
+        let next = usize::try_from(view.after_write).ok().and_then(|write| self.writes.get(write))?;
+        Some(next.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(Timestamp::MIN))
     }
 
     /// The view as it was before the last so many writes.
@@ -210,7 +208,7 @@ impl Deployments {
             return;
         };
         if let Some(revisions) = self.keys.get_mut(&row.key) {
-            if version.status.has_ended() {
+            if version.status.has_ended() || row.deleted.is_some() {
                 revisions.live.remove(&number);
             } else {
                 revisions.live.insert(number);
@@ -273,6 +271,7 @@ impl Deployments {
             row.deleted = Some(write);
             if let Some(revisions) = self.keys.get_mut(&row.key) {
                 revisions.existing = revisions.existing.saturating_sub(1);
+                revisions.live.remove(&number);
             }
         }
     }

@@ -294,13 +294,27 @@ impl Device {
         }
     }
 
-    /// A deployment that it was told of ended without it, if it did: a report of its own stands.
-    pub(crate) fn settle(&mut self, document: &Document, status: ExecutionStatus, at: Timestamp) {
+    /// A deployment that it was told of ended before it had begun.
+    pub(crate) fn dismiss(&mut self, document: &Document, status: ExecutionStatus, at: Timestamp) {
+        let known = self.effective.get(&document.target_arn);
+        if known.is_some_and(|known| known.status == ExecutionStatus::Queued) {
+            self.settle(document, status, None, at);
+        }
+    }
+
+    /// A deployment that it was told of ended as the service has it, whatever the device itself made of it later.
+    pub(crate) fn settle(
+        &mut self,
+        document: &Document,
+        status: ExecutionStatus,
+        report: Option<Arc<DeviceReport>>,
+        at: Timestamp,
+    ) {
         if let Some(known) = self.effective.get_mut(&document.target_arn)
             && known.document.number == document.number
-            && known.status.is_open()
         {
             known.status = status;
+            known.report = report;
             known.modified = at;
         }
     }

@@ -42,6 +42,7 @@ pub(crate) struct Job {
     pub(crate) created: Timestamp,
     updated: Timestamp,
     ended: Option<Timestamp>,
+    deletion_began: Option<Timestamp>,
     end: End,
     configuration: Value,
     time_out: Option<SignedDuration>,
@@ -98,6 +99,7 @@ impl Jobs {
             created: now,
             updated: now,
             ended: None,
+            deletion_began: None,
             end: End::default(),
             time_out: minutes.map(SignedDuration::from_mins),
             abort: AbortCriterion::list(part("abortConfig")),
@@ -156,6 +158,7 @@ impl Jobs {
         self.cancel(id, End { forced: true, ..End::default() }, at);
         if let Some(job) = self.all.get_mut(id) {
             job.status = JobStatus::DeletionInProgress;
+            job.deletion_began = Some(at);
             job.updated = at;
             self.deleting.insert(Arc::clone(&job.id));
         }
@@ -198,14 +201,9 @@ impl Job {
         self.executions.get(thing)
     }
 
-    /// How the executions ended: thing, status and time.
-    pub(crate) fn ends(&self) -> impl Iterator<Item = (&Arc<str>, ExecutionStatus, Timestamp)> {
-        self.executions.iter().map(|(thing, execution)| (thing, execution.status, execution.updated))
-    }
-
-    #[cfg(test)]
-    pub(crate) fn executions(&self) -> impl Iterator<Item = &Execution> {
-        self.executions.values()
+    /// The newest execution on each thing.
+    pub(crate) fn executions(&self) -> impl Iterator<Item = (&Arc<str>, &Execution)> {
+        self.executions.iter()
     }
 
     pub(crate) const fn counts(&self) -> &ExecutionCounts {

@@ -44,12 +44,14 @@ impl Partition {
 
     /// A thing joined a group: at once, whatever the rollout's rate, it gets the newest deployment of the group and of those above it.
     fn joined(&mut self, thing: &Arc<str>, group: &str, now: Timestamp) {
-        for group in self.things.with_ancestors(group) {
-            for job in self.jobs.live(&group) {
-                let awaited = self.jobs.get(&job).is_some_and(|job| job.rollout.awaits(thing));
-                if !awaited && self.jobs.open(&job, thing).is_none() {
-                    self.hand_out(&job, thing, now);
-                }
+        let groups = self.things.with_ancestors(group);
+        let mut jobs: Vec<Arc<str>> = groups.iter().flat_map(|group| self.jobs.live(group)).collect();
+        // The oldest first, whichever of the groups it is for.
+        jobs.sort_by_key(|id| self.jobs.get(id).map(|job| job.deployment));
+        for job in jobs {
+            let awaited = self.jobs.get(&job).is_some_and(|job| job.rollout.awaits(thing));
+            if !awaited && self.jobs.open(&job, thing).is_none() {
+                self.hand_out(&job, thing, now);
             }
         }
     }
@@ -71,5 +73,11 @@ impl Partition {
             self.left(thing, &groups, now);
         }
         self.shadows.remove(thing);
+        let asked = self.deployments.active_of(&self.scope.thing_arn(thing));
+        if let Some(document) = asked.and_then(|number| self.deployments.document(number))
+            && let Some(device) = self.devices.get_mut(thing)
+        {
+            device.dismiss(&document, ExecutionStatus::Removed, now);
+        }
     }
 }

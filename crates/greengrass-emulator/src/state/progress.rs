@@ -89,7 +89,7 @@ impl Partition {
         } else if let Some(Target::Thing(thing)) = Target::of(&document.target_arn) {
             self.shadows.cancel(thing, &document, now);
             if let Some(device) = self.devices.get_mut(thing) {
-                device.settle(&document, ExecutionStatus::Canceled, now);
+                device.dismiss(&document, ExecutionStatus::Canceled, now);
             }
         }
     }
@@ -100,9 +100,10 @@ impl Partition {
             return;
         };
         if let Some(document) = self.deployments.document(job.deployment) {
-            for (thing, status, updated) in job.ends() {
-                if let Some(device) = self.devices.get_mut(thing) {
-                    device.settle(&document, status, updated);
+            for (thing, execution) in job.executions() {
+                // One that is still at work reports by itself.
+                if let Some(device) = self.devices.get_mut(thing).filter(|_| !execution.status.is_open()) {
+                    device.settle(&document, execution.status, execution.report.clone(), execution.updated);
                 }
             }
         }
@@ -115,7 +116,12 @@ impl Partition {
         let told = job.rollout.next_second(job.counts().succeeded);
         let complete = job.rollout.is_complete();
         for thing in told {
-            self.hand_out(id, &thing, at);
+            // A device that came when the execution was waiting for its turn may have done it before.
+            let is_done =
+                self.jobs.get(id).and_then(|job| job.execution(&thing)).is_some_and(|done| !done.status.is_open());
+            if !is_done {
+                self.hand_out(id, &thing, at);
+            }
         }
         if !complete && let Ok(next) = at.checked_add(ROLLOUT_STEP) {
             self.agenda.note(next, Due::RollOut { job: Arc::clone(id) });
@@ -204,7 +210,11 @@ impl Partition {
     fn is_to_be_done(&self, name: &str, work: &Work) -> bool {
         match work {
             Work::Job(id) => self.jobs.open(id, name).is_some(),
-            Work::Shadow(number) => self.deployments.is_active(*number) && self.things.exists(Target::Thing(name)),
+            // The shadow goes with its thing.
+            Work::Shadow(number) => self
+                .deployments
+                .document(*number)
+                .is_some_and(|document| self.deployments.is_active(*number) && self.shadows.asks_for(name, &document)),
         }
     }
 
@@ -266,7 +276,7 @@ impl Partition {
                     ExecutionStatus::Succeeded => DeploymentStatus::Completed,
                     _ => DeploymentStatus::Failed,
                 };
-                if self.deployments.is_active(*number) {
+                if self.is_to_be_done(name, &run.work) {
                     self.deployments.set_status(*number, status, at);
                 }
             }
@@ -309,21 +319,22 @@ impl Partition {
     /// Somebody says how a deployment ended, in place of its devices. `None` when there is no such deployment.
     pub(super) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> Option<()> {
         let number = self.deployments.get(id, View::now())?.0.number;
-        let told = match status {
-            DeploymentStatus::Active => None,
-            DeploymentStatus::Completed => Some(ExecutionStatus::Succeeded),
-            DeploymentStatus::Failed => Some(ExecutionStatus::Failed),
-            DeploymentStatus::Canceled | DeploymentStatus::Inactive => Some(ExecutionStatus::Canceled),
-        };
-        if told.is_some_and(|told| told != ExecutionStatus::Succeeded) {
-            self.supersede(number, now);
+        match status {
+            DeploymentStatus::Canceled | DeploymentStatus::Inactive => self.withdraw(number, End::default(), now),
+            DeploymentStatus::Failed => self.supersede(number, now),
+            DeploymentStatus::Active | DeploymentStatus::Completed => {}
         }
         self.deployments.set_status(number, status, now);
+        let told = match status {
+            DeploymentStatus::Completed => ExecutionStatus::Succeeded,
+            DeploymentStatus::Failed => ExecutionStatus::Failed,
+            DeploymentStatus::Active | DeploymentStatus::Canceled | DeploymentStatus::Inactive => return Some(()),
+        };
         let document = self.deployments.document(number)?;
         if let Some(Target::Thing(thing)) = Target::of(&document.target_arn)
-            && let (Some(device), Some(told)) = (self.devices.get_mut(thing), told)
+            && let Some(device) = self.devices.get_mut(thing)
         {
-            device.settle(&document, told, now);
+            device.dismiss(&document, told, now);
         }
         Some(())
     }

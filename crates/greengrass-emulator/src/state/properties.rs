@@ -281,7 +281,7 @@ impl Run {
         let partition = self.state.partition(&self.scope).unwrap();
         for job in partition.jobs.all() {
             let mut counted = ExecutionCounts::default();
-            for execution in job.executions() {
+            for (_, execution) in job.executions() {
                 *counted.of(execution.status) += 1;
                 assert!(job.status == JobStatus::InProgress || execution.status != ExecutionStatus::Queued);
             }

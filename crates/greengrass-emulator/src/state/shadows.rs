@@ -67,13 +67,16 @@ impl Shadows {
         }
     }
 
+    /// Whether a document is the one that the device is asked to become.
+    pub(crate) fn asks_for(&self, thing: &str, document: &Document) -> bool {
+        let asked = self.0.get(thing).and_then(|shadow| shadow.desired.content.get("fleetConfigurationArn")?.as_str());
+        asked == Some(&document.configuration_arn)
+    }
+
     /// The deployment was cancelled. Nothing when a newer one is asked for already.
     pub(crate) fn cancel(&mut self, thing: &str, document: &Document, at: Timestamp) {
-        let asked = |shadow: &&mut Shadow| {
-            shadow.desired.content.get("fleetConfigurationArn").and_then(Value::as_str)
-                == Some(&document.configuration_arn)
-        };
-        if let Some(shadow) = self.0.get_mut(thing).filter(asked) {
+        let is_asked_for = self.asks_for(thing, document);
+        if let Some(shadow) = self.0.get_mut(thing).filter(|_| is_asked_for) {
             shadow.desired.content.insert("desiredStatus".to_owned(), json!("CANCELED"));
             shadow.desired.written = at;
             shadow.version += 1;

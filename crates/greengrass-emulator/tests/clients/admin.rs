@@ -52,7 +52,12 @@ async fn the_ledger_is_read_filtered_and_cleared_over_http() {
     assert_eq!(filtered, json!([expected]));
     assert_eq!(get("/_emulator/calls?since=2999-01-01T00:00:00Z").await.1, json!([]));
     assert_eq!(get("/_emulator/calls?nonsense=1").await.0, 400);
-    assert_eq!(admin(&world.emulator, "DELETE", "/_emulator/calls", &Value::Null).await.0, 204);
+    assert_eq!(get("/_emulator/state?nonsense=1").await.0, 400);
+    let delete = |path: &'static str| admin(&world.emulator, "DELETE", path, &Value::Null);
+    assert_eq!(delete("/_emulator/calls?operation=ListDeployments").await.0, 204);
+    assert_eq!(get("/_emulator/calls").await.1, json!([expected]));
+    assert_eq!(get("/_emulator/calls?target=arn:of:nobody").await.1, json!([]));
+    assert_eq!(delete("/_emulator/calls").await.0, 204);
     assert_eq!(get("/_emulator/calls").await.1, json!([]));
 }
 
@@ -135,6 +140,23 @@ async fn a_mistake_is_named_with_its_place_and_what_would_be_right() {
         let message = answer["message"].as_str().unwrap_or_default();
         assert!(status == 400 && message.contains(expected), "{path}: {answer}");
     }
+}
+
+#[tokio::test]
+async fn devices_are_listed_by_their_group_and_found_by_their_account() {
+    let emulator = Emulator::default();
+    let account = |account: &str, groups: Value| {
+        let names = groups.as_array().unwrap().clone();
+        let groups: Vec<_> = names.iter().map(|name| json!({"name": name})).collect();
+        json!({"account": account, "region": REGION, "groups": groups, "devices": [{"name": "core", "groups": names}]})
+    };
+    let fleet = json!({"accounts": [account(ACCOUNT, json!(["line"])), account("210987654321", json!([]))]});
+    assert_eq!(admin(&emulator, "POST", "/_emulator/fleet", &fleet).await.0, 200);
+    let get = |path: &'static str| admin(&emulator, "GET", path, &Value::Null);
+    assert_eq!(get("/_emulator/devices").await.1.as_array().unwrap().len(), 2);
+    let (_, of_group) = get("/_emulator/devices?thingGroup=line").await;
+    assert_eq!((of_group.as_array().unwrap().len(), &of_group[0]["account"]), (1, &json!(ACCOUNT)));
+    assert_eq!(get("/_emulator/devices/core?account=210987654321").await.1["account"], "210987654321");
 }
 
 #[tokio::test]

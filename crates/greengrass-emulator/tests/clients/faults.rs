@@ -18,6 +18,7 @@ use greengrass_emulator::{
     CallRecord, Clock, DelayAt, Emulator, FaultAction, FaultKind, FaultRule, ManualClock, Operation, Staleness,
 };
 use jiff::Timestamp;
+use tower::ServiceExt;
 
 use crate::support::{ACCOUNT, REGION, World, config};
 
@@ -234,4 +235,9 @@ fn a_defect_of_the_emulator_fails_the_test_that_shows_it() {
     });
     let panic = std::panic::catch_unwind(call).unwrap_err();
     assert!(panic.downcast_ref::<&str>().is_some_and(|words| words.contains("the clock is broken")));
+
+    // Whoever called over a socket is told that it was no fault of a rule's.
+    let request = http::Request::get("/greengrass/v2/deployments").body(axum::body::Body::empty()).unwrap();
+    let response = runtime.block_on(world.emulator.router().oneshot(request)).unwrap();
+    assert_eq!(response.status(), 500);
 }

@@ -146,11 +146,20 @@ async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
 #[tokio::test]
 async fn a_body_beyond_twelve_mebibytes_is_refused() {
     let emulator = Emulator::builder().switches(unverified()).build();
-    let mut large = request("POST", "/greengrass/v2/deployments", &Value::Null);
-    *large.body_mut() = Body::from(vec![b' '; 12 * 1024 * 1024 + 1]);
-    let response = send(&emulator, large).await;
-    assert_eq!(response.status(), 413);
-    assert_eq!(header(&response, "x-amzn-errortype"), "RequestEntityTooLargeException");
+    for (path, excess) in
+        [("/greengrass/v2/deployments", 1), ("/greengrass/v2/deployments", 1000), ("/_emulator/reset", 1)]
+    {
+        let mut large = request("POST", path, &Value::Null);
+        *large.body_mut() = Body::from(vec![b' '; 12 * 1024 * 1024 + excess]);
+        let response = send(&emulator, large).await;
+        assert_eq!(response.status(), 413, "{path} {excess}");
+        if path.starts_with("/greengrass/") {
+            assert_eq!(header(&response, "x-amzn-errortype"), "RequestEntityTooLargeException");
+            assert_ne!(header(&response, "x-amzn-requestid"), "");
+        }
+    }
+    let calls = emulator.calls_of("CreateDeployment");
+    assert_eq!(calls.iter().map(|call| call.status).collect::<Vec<_>>(), [Some(413), Some(413)]);
 }
 
 /// What a server sends to a request by hand, and how the connection ends.

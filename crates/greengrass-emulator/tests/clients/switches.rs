@@ -6,14 +6,14 @@ use aws_sdk_greengrassv2::{
 };
 use greengrass_emulator::{
     Acceptance, BoundToOtherParent, CancelInactive, Emulator, EndedSubdeployment, ErrorClass, LatestForTarget,
-    ManualClock, MissingTarget, RevisionCounter, RevisionsAfterDelete, SupersededRevision, Switches, TokenReuse,
-    VersionRanges,
+    ManualClock, MissingTarget, Operation, RevisionCounter, RevisionsAfterDelete, Scope, SupersededRevision, Switches,
+    TokenReuse, VersionRanges,
 };
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::time::Duration;
 
-use crate::support::{World, component};
+use crate::support::{ACCOUNT, REGION, World, component};
 
 const VALIDATION: Option<&str> = Some("ValidationException");
 const CONFLICT: Option<&str> = Some("ConflictException");
@@ -209,6 +209,34 @@ fn what_revisions_are_counted_by() {
     }
 }
 
+#[test]
+fn a_target_that_is_counted_as_one_goes_on_while_one_of_its_deployments_is_there() {
+    let switches = Switches {
+        revision_counter: RevisionCounter::Target,
+        revisions_after_delete: RevisionsAfterDelete::Restart,
+        ..Switches::default()
+    };
+    let world = World::with(switches);
+    let target = world.group("canary");
+    let delete = |id: &str| {
+        let call = |operation| {
+            let scope = Scope::new(ACCOUNT, REGION);
+            world.emulator.perform(&scope, operation, &json!({"deploymentId": id})).unwrap();
+        };
+        call(Operation::CancelDeployment);
+        call(Operation::DeleteDeployment);
+    };
+    let sub = world.deploy_sub(&target, &world.group);
+    let plain = world.deploy(&target);
+    delete(&plain);
+    let revision = |id: &str| world.emulator.deployment(id).unwrap().revision_id;
+    let next = world.deploy(&target);
+    assert_eq!((revision(&sub), revision(&next)), ("1".to_owned(), "3".to_owned()));
+    delete(&next);
+    delete(&sub);
+    assert_eq!(revision(&world.deploy(&target)), "1");
+}
+
 #[tokio::test]
 async fn the_newest_revision_says_whether_it_is_the_newest() {
     for (latest_for_target, expected) in [(LatestForTarget::Truth, true), (LatestForTarget::AlwaysFalse, false)] {
@@ -231,7 +259,7 @@ fn no_switch_goes_unmentioned_in_the_tests() {
         include_str!("fleet/devices.rs"),
         include_str!("fleet/rollouts.rs"),
     ];
-    let Value::Object(switches) = serde_json::json!(Switches::default()) else {
+    let Value::Object(switches) = json!(Switches::default()) else {
         panic!("switches are an object");
     };
     for name in switches.keys() {

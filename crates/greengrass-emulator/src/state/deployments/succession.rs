@@ -75,18 +75,14 @@ impl Deployments {
 
     /// The revision id that was given last, as the next one counts on.
     fn last_revision(&self, key: &Key, switches: &Switches) -> u64 {
-        let counted = |revisions: &&Revisions| {
-            revisions.existing > 0 || switches.revisions_after_delete == RevisionsAfterDelete::Continue
+        let counted: Vec<&Revisions> = match switches.revision_counter {
+            RevisionCounter::TargetAndParent => self.keys.get(key).into_iter().collect(),
+            RevisionCounter::Target => self.keys_of(Some(&key.target)).filter_map(|key| self.keys.get(key)).collect(),
         };
-        match switches.revision_counter {
-            RevisionCounter::TargetAndParent => {
-                self.keys.get(key).filter(counted).map_or(0, |revisions| revisions.last)
-            }
-            RevisionCounter::Target => {
-                let of_target = self.keys_of(Some(&key.target)).filter_map(|key| self.keys.get(key));
-                of_target.filter(counted).map(|revisions| revisions.last).max().unwrap_or_default()
-            }
-        }
+        let goes_on = switches.revisions_after_delete == RevisionsAfterDelete::Continue
+            || counted.iter().any(|revisions| revisions.existing > 0);
+        let last = counted.iter().map(|revisions| revisions.last).max().filter(|_| goes_on);
+        last.unwrap_or_default()
     }
 
     /// The target at the root of the parents of a subdeployment: the fleet on whose behalf it is.

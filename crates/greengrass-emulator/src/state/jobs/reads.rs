@@ -79,7 +79,8 @@ impl Jobs {
         // Newest first, as the console and the CLI's example show them.
         let mut jobs: Vec<&Job> = self.all().filter(|job| passes(job)).collect();
         jobs.sort_by_key(|job| std::cmp::Reverse(job.deployment));
-        let description = [namespace_of(input), input.text("status"), group, id].map(Option::unwrap_or_default);
+        let description = [namespace_of(input), input.text("status"), input.text("targetSelection"), group, id];
+        let description = description.map(Option::unwrap_or_default);
         let page = Paging::of(&[&["jobs"], &description[..]].concat()).page(
             jobs,
             input.page_size(PAGE_SIZE),
@@ -136,7 +137,7 @@ impl Jobs {
             .filter(|(_, execution)| execution.passes(&status, at))
             .collect();
         executions.sort_by_key(|(job, _)| std::cmp::Reverse(job.deployment));
-        let description = [thing, namespace_of(input).unwrap_or_default(), input.text("status").unwrap_or_default()];
+        let description = [Some(thing), namespace_of(input), input.text("status"), id].map(Option::unwrap_or_default);
         let page = Paging::of(&[&["executions of"], &description[..]].concat()).page(
             executions,
             input.page_size(PAGE_SIZE),
@@ -173,15 +174,15 @@ impl Jobs {
             .time_out
             .filter(|_| status == Some(ExecutionStatus::InProgress))
             .and_then(|time_out| execution.started?.checked_add(time_out).ok())
-            .map(|end| end.duration_since(now).as_secs().max(0));
+            .map(|end| end.duration_since(at.unwrap_or(now)).as_secs().max(0));
         Ok(Answer::ok(without_nulls(json!({"execution": {
             "jobId": &*job.id,
             "status": status,
-            "forceCanceled": execution.forced.then_some(true),
+            "forceCanceled": (status == Some(execution.status) && execution.forced).then_some(true),
             "statusDetails": execution.report.as_ref().filter(|_| status == Some(execution.status)).map(|report| json!({"detailsMap": report.details()})),
             "thingArn": scope.thing_arn(thing),
             "queuedAt": epoch_seconds(execution.queued),
-            "startedAt": execution.started.map(epoch_seconds),
+            "startedAt": execution.started_at(at).map(epoch_seconds),
             "lastUpdatedAt": epoch_seconds(execution.updated),
             "executionNumber": execution.number,
             "versionNumber": execution.version,
@@ -240,6 +241,10 @@ impl Execution {
         }
     }
 
+    fn started_at(&self, at: At) -> Option<Timestamp> {
+        self.started.filter(|started| at.is_none_or(|at| *started <= at))
+    }
+
     fn passes(&self, wanted: &Wanted<ExecutionStatus>, at: At) -> bool {
         self.status_at(at).is_some_and(|status| wanted.includes(status))
     }
@@ -248,7 +253,7 @@ impl Execution {
         json!({
             "status": self.status_at(at),
             "queuedAt": epoch_seconds(self.queued),
-            "startedAt": self.started.map(epoch_seconds),
+            "startedAt": self.started_at(at).map(epoch_seconds),
             "lastUpdatedAt": epoch_seconds(self.updated),
             "executionNumber": self.number,
             "retryAttempt": 0,
@@ -262,8 +267,14 @@ impl Job {
     }
 
     fn status_at(&self, at: At) -> JobStatus {
-        let before_its_end = at.is_some_and(|at| self.ended.is_none_or(|ended| at < ended));
-        if before_its_end { JobStatus::InProgress } else { self.status }
+        let before = |end: Option<Timestamp>| at.is_some_and(|at| end.is_none_or(|end| at < end));
+        if before(self.ended) {
+            JobStatus::InProgress
+        } else if before(self.deletion_began) {
+            JobStatus::Canceled
+        } else {
+            self.status
+        }
     }
 
     /// The counts as a call sees them: all zero for a while after the creation.
@@ -284,7 +295,7 @@ impl Job {
 
     fn description(&self, scope: &Scope, at: At, switches: &Switches, now: Timestamp) -> Value {
         let counts = self.visible_counts(at, switches, now);
-        let has_ended = self.status_at(at) == self.status;
+        let has_ended = self.status_at(at) != JobStatus::InProgress;
         let configuration = |name: &str| {
             // An empty one is as good as none: AWS's own CLI example sends it.
             let part = self.configuration.get(name).cloned().map(without_nulls);
@@ -337,7 +348,7 @@ impl Job {
             "status": self.status_at(at),
             "createdAt": epoch_seconds(self.created),
             "lastUpdatedAt": epoch_seconds(self.updated),
-            "completedAt": self.ended.filter(|_| self.status_at(at) == self.status).map(epoch_seconds),
+            "completedAt": self.ended.filter(|_| self.status_at(at) != JobStatus::InProgress).map(epoch_seconds),
             "isConcurrent": self.is_concurrent(),
         })
     }

@@ -204,7 +204,21 @@ fn what_a_device_never_saw_the_end_of_is_told_as_it_ended_even_when_the_job_is_g
     assert_eq!(world.effective("slow", &World::group_arn("line"))["reason"], Value::Null);
     world.ok(Operation::DeleteDeployment, &json!({"deploymentId": deployment.id}));
     world.pass(60);
-    assert_eq!(shown("away"), "CANCELED");
+    assert_eq!((shown("away"), shown("slow")), (json!("CANCELED"), json!("TIMED_OUT")));
+}
+
+#[test]
+fn cancelling_what_a_thing_works_on_lets_it_finish() {
+    let world = World::new("devices: [{name: core, behaviour: {takes: {seconds: 600}}}]");
+    let request = json!({"targetArn": thing_arn(), "components": {"app": {"componentVersion": "1.0.0"}}});
+    let id = world.ok(Operation::CreateDeployment, &request)["deploymentId"].clone();
+    world.pass(60);
+    world.ok(Operation::CancelDeployment, &json!({"deploymentId": id}));
+    assert_eq!(world.effective("core", &thing_arn())["coreDeviceExecutionStatus"], "IN_PROGRESS");
+    world.pass(600);
+    assert_eq!(world.effective("core", &thing_arn())["coreDeviceExecutionStatus"], "COMPLETED");
+    let status = world.ok(Operation::GetDeployment, &json!({"deploymentId": id}))["deploymentStatus"].clone();
+    assert_eq!(status, "CANCELED");
 }
 
 #[test]
@@ -213,6 +227,8 @@ fn nothing_reaches_the_device_of_a_thing_that_was_deleted() {
     let request = json!({"targetArn": thing_arn(), "components": {"app": {"componentVersion": "1.0.0"}}});
     let id = world.ok(Operation::CreateDeployment, &request)["deploymentId"].clone();
     world.ok(Operation::DeleteThing, &json!({"thingName": "core"}));
+    // A new thing of that name has a new shadow, which asks for nothing.
+    world.ok(Operation::CreateThing, &json!({"thingName": "core"}));
     assert!(world.emulator.connect_device(ACCOUNT, REGION, "core", Some(true)));
     world.pass(60);
     assert_eq!(world.components("core"), json!({}));

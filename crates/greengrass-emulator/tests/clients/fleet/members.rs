@@ -1,6 +1,6 @@
 //! Things that join a group, leave it, come back, or are no more.
 
-use greengrass_emulator::{ExecutionCounts, Operation};
+use greengrass_emulator::{ExecutionCounts, Operation, RolloutQueues, Switches};
 use serde_json::{Value, json};
 
 use super::World;
@@ -74,6 +74,39 @@ fn what_a_group_put_on_a_device_goes_with_the_next_deployment_after_it_left() {
     world.deploy_with("other", &json!({"components": {"tool": {"componentVersion": "1.0.0"}}}));
     world.pass(60);
     assert_eq!(world.components("core"), json!({"tool": "1.0.0"}));
+}
+
+#[test]
+fn a_device_that_comes_while_its_execution_waits_for_its_turn_does_it_once() {
+    let switches = Switches { rollout_queues: RolloutQueues::AtOnce, ..Switches::default() };
+    let world = World::with(switches, "groups: [{name: line}]");
+    for thing in ["core", "other"] {
+        world.ok(Operation::CreateThing, &json!({"thingName": thing}));
+        membership(&world, Operation::AddThingToThingGroup, thing);
+    }
+    let slow = json!({"iotJobConfiguration": {"jobExecutionsRolloutConfig": {"maximumPerMinute": 1}}});
+    let deployment = world.deploy_with("line", &slow);
+    world.pass(1);
+    world.add("devices: [{name: core, groups: [line]}, {name: other, groups: [line]}]");
+    world.pass(600);
+    for thing in ["core", "other"] {
+        let execution = world.execution(&deployment, thing).unwrap();
+        assert_eq!((&execution["status"], &execution["executionNumber"]), (&json!("SUCCEEDED"), &json!(1)), "{thing}");
+    }
+}
+
+#[test]
+fn a_thing_that_joins_below_another_group_does_the_oldest_deployment_of_all_first() {
+    let world = World::new("groups: [{name: plant}, {name: hall, parent: plant}], devices: [{name: core}]");
+    let older = world.deploy("plant", "1.0.0");
+    let sub =
+        json!({"parentTargetArn": World::group_arn("plant"), "components": {"app": {"componentVersion": "1.1.0"}}});
+    world.pass(1);
+    let newer = world.deploy_with("hall", &sub);
+    world.ok(Operation::AddThingToThingGroup, &json!({"thingName": "core", "thingGroupName": "hall"}));
+    world.pass(60);
+    let statuses = [older, newer].map(|deployment| world.execution_status(&deployment, "core"));
+    assert_eq!(statuses, ["SUCCEEDED", "SUCCEEDED"]);
 }
 
 #[test]

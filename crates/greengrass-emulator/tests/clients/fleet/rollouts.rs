@@ -209,6 +209,20 @@ async fn a_stale_read_shows_a_job_as_it_was() {
     assert_eq!(describe(50_001).await, Some(("IN_PROGRESS".to_owned(), 100, 0)));
     assert_eq!(describe(56_500).await, Some(("IN_PROGRESS".to_owned(), 66, 0)));
     assert_eq!(describe(60_001).await, None);
+
+    // Before its deletion began it was cancelled, before the last write too.
+    world.pass(60);
+    world.ok(Operation::DeleteDeployment, &json!({"deploymentId": deployment.id}));
+    world.pass(1);
+    assert_eq!(describe(0).await.unwrap().0, "DELETION_IN_PROGRESS");
+    assert_eq!(describe(30_000).await, Some(("CANCELED".to_owned(), 0, 100)));
+    for (writes, expected) in [(1, "CANCELED"), (2, "IN_PROGRESS")] {
+        let stale = FaultAction::Stale(Staleness::WritesAgo(writes));
+        world.emulator.faults().add(FaultRule::on(Operation::DescribeJob, stale));
+        let job = client.describe_job().job_id(&deployment.job).send().await.unwrap().job.unwrap();
+        let succeeded = job.job_process_details.unwrap().number_of_succeeded_things();
+        assert_eq!((job.status.unwrap().as_str(), succeeded), (expected, Some(100)), "{writes} writes ago");
+    }
 }
 
 #[test]
