@@ -251,15 +251,19 @@ impl Emulator {
     /// The core devices in a few words each: all of them, or those in a thing group and below it.
     #[must_use]
     pub fn devices(&self, thing_group: Option<&str>) -> Vec<Value> {
+        let mut core = self.core();
         let now = self.now();
-        self.current().state.devices(thing_group, now)
+        core.state.run_until(now);
+        core.state.devices(thing_group, now)
     }
 
     /// A core device with its components, their configuration, and its deployments. `None` when there is no such device.
     #[must_use]
     pub fn device(&self, account: &str, region: &str, name: &str) -> Option<Value> {
+        let mut core = self.core();
         let now = self.now();
-        self.current().state.device(&Scope::new(account, region), name, now)
+        core.state.run_until(now);
+        core.state.device(&Scope::new(account, region), name, now)
     }
 
     /// The accounts and regions that have a device of a name.

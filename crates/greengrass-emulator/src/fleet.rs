@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     access_keys::is_account,
     behaviour::{Behaviour, OutcomeRule},
+    model::is_name,
     signature::is_region,
 };
 
@@ -127,12 +128,6 @@ type Problem = (String, String);
 
 fn problem(field: &str, problem: impl Into<String>) -> Problem {
     (field.to_owned(), problem.into())
-}
-
-/// The names of things and thing groups: pattern `[a-zA-Z0-9:_-]+`, at most 128, in the model of `IoT` Core.
-fn is_name(name: &str) -> bool {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b":_-".contains(&byte);
-    (1..=128).contains(&name.len()) && name.bytes().all(allowed)
 }
 
 impl FleetAccount {

@@ -13,6 +13,8 @@ use jobs::{
     LIST_EXECUTIONS_FOR_THING, LIST_JOBS, LIST_SHADOWS,
 };
 
+use serde_json::Value;
+
 use crate::{
     operation::Operation,
     scope::Target,
@@ -206,6 +208,11 @@ macro_rules! input {
     ($($member:expr),+ $(,)?) => {
         const { &Shape::Structure(&[$($member),+]) }
     };
+}
+
+/// Whether a text can be the name of a thing or of a thing group.
+pub(crate) fn is_name(text: &str) -> bool {
+    NAME.read(&Value::from(text)).is_ok()
 }
 
 impl Operation {

@@ -1,7 +1,15 @@
 //! What AWS does but nobody documents: one switch each, with a default and an alternative. Pure.
 
+mod positions;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use positions::{
+    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
+    LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
+    RolloutQueues, Signatures, SupersededRevision, TokenReuse, VersionRanges,
+};
 
 /// What a switch is for, and where it can stand: what `--help` and the documentation say.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,177 +136,6 @@ switches! {
     get_visibility_delay_ms = 0,
     /// For how many milliseconds `ListDeployments` doesn't show a new deployment. What it did to others shows at once.
     list_visibility_delay_ms = 0,
-    }
-}
-
-macro_rules! positions {
-    ($(
-        $(#[doc = $doc:literal])+
-        $name:ident {
-            $(#[doc = $first_doc:literal])+ $first:ident,
-            $($(#[doc = $other_doc:literal])+ $other:ident),+ $(,)?
-        }
-    )+) => {$(
-        $(#[doc = $doc])+
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-        #[serde(rename_all = "camelCase")]
-        pub enum $name {
-            $(#[doc = $first_doc])+
-            #[default]
-            $first,
-            $($(#[doc = $other_doc])+ $other,)+
-        }
-
-        impl $name {
-            fn descriptions() -> Vec<(String, String)> {
-                let position = |name: &str, about: &[&str]| {
-                    let (initial, rest) = name.split_at_checked(1).unwrap_or_default();
-                    (initial.to_lowercase() + rest, one_line(about))
-                };
-                vec![
-                    position(stringify!($first), &[$($first_doc),+]),
-                    $(position(stringify!($other), &[$($other_doc),+]),)+
-                ]
-            }
-        }
-    )+};
-}
-
-positions! {
-    /// Positions of [`Switches::cancel_inactive`].
-    CancelInactive {
-        /// It succeeds, and the revision becomes CANCELED.
-        Accepted,
-        /// `ValidationException`, "already canceled", as for a cancelled one.
-        AlreadyCanceled,
-    }
-    /// Positions of [`Switches::delete_before_cancel`].
-    ErrorClass {
-        /// `ValidationException`.
-        Validation,
-        /// `ConflictException`.
-        Conflict,
-    }
-    /// Positions of [`Switches::bound_to_other_parent`].
-    BoundToOtherParent {
-        /// `ConflictException`.
-        Conflict,
-        /// `ValidationException`.
-        Validation,
-    }
-    /// Positions of [`Switches::token_reuse`].
-    TokenReuse {
-        /// The answer to the first request, as the wording of the documentation of `clientToken` implies.
-        CachedAnswer,
-        /// `ValidationException`.
-        ValidationError,
-        /// A new deployment, whose answer is cached from then on.
-        CreateAnew,
-    }
-    /// Positions of switches about something that is accepted or refused.
-    Acceptance {
-        /// It is accepted.
-        Accepted,
-        /// `ValidationException`.
-        Rejected,
-    }
-    /// Positions of [`Switches::version_ranges`].
-    VersionRanges {
-        /// `ValidationException`.
-        Rejected,
-        /// Anything within the model's length is accepted.
-        Accepted,
-    }
-    /// Positions of [`Switches::ended_subdeployment`].
-    EndedSubdeployment {
-        /// INACTIVE, as a revision that a newer one of its own target has replaced.
-        Inactive,
-        /// CANCELED.
-        Canceled,
-    }
-    /// Positions of [`Switches::revisions_after_delete`].
-    RevisionsAfterDelete {
-        /// It goes on.
-        Continue,
-        /// It starts at 1 again.
-        Restart,
-    }
-    /// Positions of [`Switches::plain_list`].
-    PlainList {
-        /// It shows them, each with its `parentTargetArn`.
-        ShowsSubdeployments,
-        /// It shows only deployments without parent.
-        HidesSubdeployments,
-    }
-    /// Positions of [`Switches::aborted_deployment`].
-    AbortedDeployment {
-        /// CANCELED, as its job.
-        Canceled,
-        /// FAILED.
-        Failed,
-    }
-    /// Positions of [`Switches::rollout_queues`].
-    RolloutQueues {
-        /// A thing gets its execution when the rollout reaches it.
-        AsItGoes,
-        /// All things have theirs from the beginning; the rollout tells devices of them.
-        AtOnce,
-    }
-    /// Positions of [`Switches::job_namespace`].
-    JobNamespace {
-        /// Without a namespace, jobs of all namespaces are found.
-        Optional,
-        /// Without a namespace, only jobs without one are found.
-        Required,
-    }
-    /// Positions of [`Switches::removed_component_configuration`].
-    RemovedConfiguration {
-        /// They forget it, as the nucleus does.
-        Forgotten,
-        /// They keep it for the day when the component comes back.
-        Kept,
-    }
-    /// Positions of [`Switches::missing_target`].
-    MissingTarget {
-        /// `ResourceNotFoundException`.
-        ResourceNotFound,
-        /// `ValidationException`.
-        Validation,
-    }
-    /// Positions of [`Switches::superseded_revision`].
-    SupersededRevision {
-        /// INACTIVE.
-        Inactive,
-        /// CANCELED, as its job.
-        Canceled,
-    }
-    /// Positions of [`Switches::revision_counter`].
-    RevisionCounter {
-        /// Subdeployments of a group are counted for themselves.
-        TargetAndParent,
-        /// All deployments of a target are counted together.
-        Target,
-    }
-    /// Positions of [`Switches::latest_for_target`].
-    LatestForTarget {
-        /// Whether it is the newest revision of its target and parent.
-        Truth,
-        /// Always false.
-        AlwaysFalse,
-    }
-    /// Positions of [`Switches::signatures`].
-    Signatures {
-        /// As AWS does: only what the owner of a known access key signed is accepted.
-        Verified,
-        /// Every well-formed `Authorization` header is. An access key id that isn't known is of the default account.
-        Anything,
-    }
-    /// Positions of [`Switches::list_order`].
-    ListOrder {
-        /// The newest deployment first.
-        NewestFirst,
-        /// The oldest deployment first.
-        OldestFirst,
     }
 }
 

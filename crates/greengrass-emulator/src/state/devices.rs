@@ -262,8 +262,10 @@ impl Device {
     }
 
     /// Takes up anew what it worked on, as a nucleus does that was restarted.
-    pub(crate) fn restart(&mut self) -> Option<Run> {
-        self.running.take().inspect(|run| self.waiting.insert(0, run.work.clone()))
+    pub(crate) fn restart(&mut self) {
+        if let Some(run) = self.running.take() {
+            self.waiting.insert(0, run.work);
+        }
     }
 
     pub(crate) const fn software(&self) -> &Software {

@@ -221,13 +221,11 @@ impl Job {
 
     /// The device reports. Refused once the execution has ended otherwise: "later device updates are rejected". A device names the job and not the
     /// execution, so that the report of a thing that left and came back meanwhile ends its new execution.
-    pub(crate) fn report(&mut self, thing: &str, report: &Arc<DeviceReport>, at: Timestamp) -> bool {
-        let Some(execution) = self.executions.get_mut(thing).filter(|execution| execution.status.is_open()) else {
-            return false;
-        };
-        execution.report = Some(Arc::clone(report));
-        self.set(thing, report.status, at);
-        true
+    pub(crate) fn report(&mut self, thing: &str, report: &Arc<DeviceReport>, at: Timestamp) {
+        if let Some(execution) = self.executions.get_mut(thing).filter(|execution| execution.status.is_open()) {
+            execution.report = Some(Arc::clone(report));
+            self.set(thing, report.status, at);
+        }
     }
 
     /// The execution is over without the device; nothing when it had ended.

@@ -1,5 +1,7 @@
 //! The wire format, byte by byte.
 
+use std::net::SocketAddr;
+
 use axum::{body::Body, response::Response};
 use greengrass_emulator::{ConnectionDropped, Emulator, FaultAction, FaultRule, ManualClock, Signatures, Switches};
 use http::Request;
@@ -9,6 +11,7 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    task::JoinHandle,
 };
 use tower::ServiceExt;
 
@@ -162,62 +165,66 @@ async fn a_body_beyond_twelve_mebibytes_is_refused() {
     assert_eq!(calls.iter().map(|call| call.status).collect::<Vec<_>>(), [Some(413), Some(413)]);
 }
 
-/// What a server sends to a request by hand, and how the connection ends.
-async fn raw_exchange(address: std::net::SocketAddr, head: &str) -> (Vec<u8>, std::io::Result<usize>) {
-    let mut stream = TcpStream::connect(address).await.unwrap();
-    stream.write_all(head.as_bytes()).await.unwrap();
-    let mut answer = Vec::new();
-    let end = stream.read_to_end(&mut answer).await;
-    (answer, end)
+/// An emulator behind a socket.
+struct Served {
+    emulator: Emulator,
+    address: SocketAddr,
+    server: JoinHandle<std::io::Result<()>>,
+}
+
+impl Served {
+    async fn start() -> Self {
+        let emulator = Emulator::builder().switches(unverified()).build();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let served = emulator.clone();
+        let server = tokio::spawn(async move { served.serve(listener).await });
+        Self { emulator, address, server }
+    }
+
+    /// What comes back to a request by hand, and how the connection ends.
+    async fn exchange(&self, head: &str) -> (Vec<u8>, std::io::Result<usize>) {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let end = stream.read_to_end(&mut answer).await;
+        (answer, end)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
 }
 
 #[tokio::test]
 async fn a_truncated_body_has_its_head_and_half_of_what_the_head_announces() {
-    let emulator = Emulator::builder().switches(unverified()).build();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn({
-        let emulator = emulator.clone();
-        async move { emulator.serve(listener).await }
-    });
-    emulator.faults().add(FaultRule::new(FaultAction::TruncatedBody));
+    let served = Served::start().await;
+    served.emulator.faults().add(FaultRule::new(FaultAction::TruncatedBody));
     let head = format!(
         "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nx-amz-date: 20260101T000000Z\r\nauthorization: {}\r\n\r\n",
         signed("greengrass")
     );
-    let (answer, _) = raw_exchange(address, &head).await;
+    let (answer, _) = served.exchange(&head).await;
     let answer = String::from_utf8(answer).unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
     assert!(head.starts_with("HTTP/1.1 200"), "{head}");
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap().parse::<usize>().unwrap();
     assert_eq!(body.len(), length / 2);
-    server.abort();
 }
 
 #[tokio::test]
 async fn a_reset_really_closes_the_connection_without_a_byte() {
-    let emulator = Emulator::builder().switches(unverified()).build();
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let address = listener.local_addr().unwrap();
-    let server = tokio::spawn({
-        let emulator = emulator.clone();
-        async move { emulator.serve(listener).await }
-    });
-    let exchange = async || {
-        let mut stream = TcpStream::connect(address).await.unwrap();
-        let head = "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
-        stream.write_all(head.as_bytes()).await.unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).await.map(|_| answer)
-    };
-    emulator.faults().add(FaultRule::new(FaultAction::ResetAfter));
-    let error = exchange().await.unwrap_err();
-    assert_eq!(error.kind(), std::io::ErrorKind::ConnectionReset);
-    let answer = exchange().await.unwrap();
-    assert!(answer.starts_with(b"HTTP/1.1 403"));
-    server.abort();
+    let served = Served::start().await;
+    let head = "GET /greengrass/v2/deployments HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    served.emulator.faults().add(FaultRule::new(FaultAction::ResetAfter));
+    let (nothing, end) = served.exchange(head).await;
+    assert_eq!((nothing.len(), end.unwrap_err().kind()), (0, std::io::ErrorKind::ConnectionReset));
+    let (answer, end) = served.exchange(head).await;
+    assert!(end.is_ok() && answer.starts_with(b"HTTP/1.1 403"));
 
-    emulator.faults().add(FaultRule::new(FaultAction::ResetBefore));
-    let response = send(&emulator, request("GET", "/greengrass/v2/deployments", &Value::Null)).await;
+    served.emulator.faults().add(FaultRule::new(FaultAction::ResetBefore));
+    let response = send(&served.emulator, request("GET", "/greengrass/v2/deployments", &Value::Null)).await;
     assert!(response.extensions().get::<ConnectionDropped>().is_some());
 }

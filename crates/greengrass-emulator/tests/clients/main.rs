@@ -12,7 +12,6 @@ mod access_keys;
 mod admin;
 mod aws_cli;
 mod boto3;
-mod boto3_fleet;
 mod cli;
 mod contract;
 mod document;

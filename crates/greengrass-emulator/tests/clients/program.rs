@@ -87,6 +87,15 @@ impl Program {
         command
     }
 
+    /// Runs a Python script of this folder against this program, and returns what it prints. It fails where the script does.
+    pub(crate) fn runs(&self, script: &str) -> String {
+        let script = format!("{}/tests/clients/{script}", env!("CARGO_MANIFEST_DIR"));
+        // Without -B the script's modules would be compiled into the tree.
+        let output = self.client("python3").args(["-B", &script]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Asks it to stop, and says whether it did so by itself.
     pub(crate) fn stops_on(&mut self, signal: &str) -> bool {
         let id = self.child.id().to_string();
