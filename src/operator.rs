@@ -17,6 +17,7 @@ use crate::admin::{Admin, AdminError};
 use crate::aws::{Aws, ClientSettings, Quotas, SingleReplica};
 use crate::config::Config;
 use crate::controller::clock::Clock;
+use crate::controller::config_maps::ConfigMaps;
 use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
 use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
@@ -87,7 +88,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         store: Arc::clone(&store),
         objects: objects.clone(),
         queue: queue.clone(),
-        events: Events::new(client, &resource, &instance_name, clock, metrics.clone()),
+        events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
         aws: Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(metrics.clone())),
         metrics: metrics.clone(),
         leadership: Arc::new(SingleReplica),
@@ -101,6 +102,12 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
     parts.spawn(async move {
         watch.run(watching).await;
         "watch"
+    });
+    let config_maps = ConfigMaps::new(client, Arc::clone(&store), queue.clone());
+    let watching = end_of_watch.clone();
+    parts.spawn(async move {
+        config_maps.run(watching).await;
+        "watch of ConfigMaps"
     });
     let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
     let driving = stop.clone();

@@ -117,7 +117,9 @@ fn values_arrive_where_they_belong() {
     assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
     assert!(narrow.contains("--watch-namespaces=team-a,team-b"), "{narrow}");
     assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 2);
-    assert!(!narrow.contains("kind: ClusterRoleBinding") && !narrow.contains("kube-system"), "{narrow}");
+    // The definition belongs to no namespace.
+    assert_eq!(narrow.matches("kind: ClusterRoleBinding\n").count(), 1);
+    assert!(narrow.contains("-definition") && !narrow.contains("kube-system"), "{narrow}");
     assert!(narrow.contains("name: AWS_ENDPOINT_URL\n              value: \"http://e:4566\""), "{narrow}");
 
     let annotation = format!(r"serviceAccount.annotations.eks\.amazonaws\.com/role-arn={ADMIN_ROLE_ARN}");
@@ -199,6 +201,9 @@ fn has_exactly(cluster: &Cluster, account: &str, namespace: &str, expected: &[&s
     assert_eq!(rights(cluster, account, namespace), expected, "{account} in {namespace}");
 }
 
+const DEFINITION: &str =
+    "customresourcedefinitions.apiextensions.k8s.io [] [greengrassdeployments.greengrass-operator.dev] [get]";
+
 #[test]
 fn the_operator_may_do_what_it_needs_and_nothing_else() {
     let cluster = Cluster::shared().unwrap();
@@ -209,13 +214,15 @@ fn the_operator_may_do_what_it_needs_and_nothing_else() {
     let deployments = [
         "greengrassdeployments.greengrass-operator.dev [] [] [get list watch patch]",
         "greengrassdeployments.greengrass-operator.dev/status [] [] [update]",
+        "configmaps [] [] [get list watch]",
         "events.events.k8s.io [] [] [create patch]",
+        DEFINITION,
     ];
 
     // One namespace first: what this step binds stays bound in the next, because apply deletes nothing.
     apply(&["crds.enabled=false", "clusterName=factory", &format!("watchNamespaces={{{namespace}}}")]);
     has_exactly(cluster, &account, &namespace, &deployments);
-    has_exactly(cluster, &account, &elsewhere, &[]);
+    has_exactly(cluster, &account, &elsewhere, &[DEFINITION]);
 
     apply(&["crds.enabled=false"]);
     let mut everywhere = deployments.to_vec();

@@ -13,6 +13,7 @@ mod body;
 mod bucket;
 mod classify;
 mod clients;
+mod content;
 mod fence;
 mod greengrass;
 mod observe;

@@ -10,6 +10,8 @@ use aws_sdk_greengrassv2::types::{Deployment, DeploymentStatus};
 use greengrass_operator_core::deployment::knowledge::{Created, Details, Row, RowPage, RowStatus};
 use jiff::{Timestamp, Unit};
 
+use super::content::content;
+
 /// What an answer lacks that can't be done without.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Missing(pub(super) &'static str);
@@ -20,6 +22,7 @@ pub(super) fn created(output: CreateDeploymentOutput) -> Result<Created, Missing
 
 pub(super) fn details(output: GetDeploymentOutput) -> Result<Details, Missing> {
     Ok(Details {
+        content: content(&output).map(Box::new),
         row: Row {
             deployment_id: required(output.deployment_id, "deploymentId")?,
             revision_id: revision(output.revision_id.as_deref()),

@@ -1,12 +1,14 @@
 //! What every kind shares: records, the queue, the driver, and the writers of status, finalizers and events.
 
 pub mod clock;
+pub mod config_maps;
 pub mod driver;
 pub mod events;
 pub mod finalizer;
 pub mod heartbeat;
 #[cfg(test)]
 pub(crate) mod mock;
+mod neighbours;
 pub mod object;
 pub mod objects;
 pub mod publish;

@@ -64,9 +64,9 @@ pub enum ApiError {
 /// The objects of a kind, as the API server has them.
 #[derive(Clone)]
 pub struct Objects {
-    client: Client,
+    pub(super) client: Client,
     resource: ApiResource,
-    namespaces: Namespaces,
+    pub(super) namespaces: Namespaces,
     metrics: Metrics,
 }
 

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use greengrass_operator_core::names::ObjectName;
-use tokio::sync::watch;
+use tokio::sync::futures::Notified;
+use tokio::sync::{Notify, watch};
 
 use super::record::{Record, ResourceVersion};
 use crate::telemetry::metrics::Readiness;
@@ -20,6 +21,8 @@ pub enum Reference {
     Identity(String),
     /// A `ConfigMap`.
     ConfigMap(ObjectName),
+    /// Another resource of the kind, by its name.
+    Named(ObjectName),
 }
 
 /// What a watch event did to the store.
@@ -46,6 +49,7 @@ pub enum Applied {
 pub struct Store {
     state: Mutex<State>,
     synced: watch::Sender<bool>,
+    references: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -58,7 +62,7 @@ struct State {
 
 impl Default for Store {
     fn default() -> Self {
-        Self { state: Mutex::default(), synced: watch::Sender::new(false) }
+        Self { state: Mutex::default(), synced: watch::Sender::new(false), references: Notify::new() }
     }
 }
 
@@ -189,6 +193,10 @@ impl Store {
     /// Says what a resource refers to; replaces what was said before.
     pub fn set_references(&self, name: &ObjectName, references: BTreeSet<Reference>) {
         let mut state = self.lock();
+        if state.references.get(name).unwrap_or(&BTreeSet::new()) == &references {
+            return;
+        }
+        self.references.notify_waiters();
         state.forget_references(name);
         // A run that ends after its object has gone must not leave references behind.
         if references.is_empty() || !state.records.contains_key(name) {
@@ -200,10 +208,25 @@ impl Store {
         state.references.insert(name.clone(), references);
     }
 
+    /// Ends when somebody refers to something else than when this was called.
+    pub fn references_changed(&self) -> Notified<'_> {
+        self.references.notified()
+    }
+
     /// The resources that refer to something, in order.
     #[must_use]
     pub fn referrers(&self, reference: &Reference) -> Vec<ObjectName> {
         self.lock().referrers.get(reference).map(|names| names.iter().cloned().collect()).unwrap_or_default()
+    }
+
+    /// The namespaces of the `ConfigMaps` that resources refer to.
+    #[must_use]
+    pub fn config_map_namespaces(&self) -> BTreeSet<String> {
+        let namespace = |reference: &Reference| match reference {
+            Reference::ConfigMap(name) => Some(name.namespace.clone()),
+            Reference::Key(_) | Reference::Parent(_) | Reference::Identity(_) | Reference::Named(_) => None,
+        };
+        self.lock().referrers.keys().filter_map(namespace).collect()
     }
 
     /// Whether every watch has listed what there is at least once.

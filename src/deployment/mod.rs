@@ -102,7 +102,7 @@ impl Kind for Deployments {
 
     fn lane(&self, record: &Record) -> Lane {
         let memory = Memory::recall(&resolve::status(record));
-        resolve::key(record, &memory).map_or_else(Lane::unresolved, |key| lane(&key))
+        resolve::key(record, &memory, &self.store).map_or_else(Lane::unresolved, |key| lane(&key))
     }
 
     fn look_interval(&self) -> Duration {
@@ -112,15 +112,29 @@ impl Kind for Deployments {
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {
         // Before the first turn of a resource its neighbours must know of it: a turn that finds no parent would not wait.
         match change {
-            Change::Listed(record) | Change::Changed { after: record, .. } => {
-                self.store.set_references(&record.name, resolve::references(record));
+            Change::Listed(record) => {
+                self.note(record);
+                // Those that name it as their parent have waited for it.
+                turn::wake_dependants(self, &record.name, None);
+            }
+            Change::Changed { before, after } => {
+                self.note(after);
+                if before.generation != after.generation || before.uid != after.uid {
+                    turn::wake_dependants(self, &after.name, None);
+                }
             }
             Change::Gone(record) => {
-                let key = resolve::key(record, &Memory::recall(&resolve::status(record)));
+                let key = resolve::key(record, &Memory::recall(&resolve::status(record)), &self.store);
                 turn::wake_dependants(self, &record.name, key.as_ref());
             }
         }
         default_wake(change, self.look_interval)
+    }
+}
+
+impl Deployments {
+    fn note(&self, record: &Record) {
+        self.store.set_references(&record.name, resolve::references(record, &self.store));
     }
 }
 

@@ -56,7 +56,7 @@ impl Act<'_> {
         // What was deployed to, even where the spec means something else by now: an open change is settled by reading there.
         self.memory.key.clone().or_else(|| match self.subject.desired() {
             Some(desired) => Some(desired.key.clone()),
-            None => resolve::key(self.record, self.memory),
+            None => resolve::key(self.record, self.memory, &self.all.store),
         })
     }
 
@@ -64,11 +64,15 @@ impl Act<'_> {
     /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
     /// so few wait; what takes longer is waited for in the queue.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
+        self.permit_of(key, self.class).await
+    }
+
+    async fn permit_of(&self, key: &Key, class: Class) -> Result<Permit, Done> {
         let scope = scope(key);
         let begun = Instant::now();
         loop {
             let fence = self.all.leadership.fence();
-            let wait = match self.all.aws.try_permit(&scope, self.class, ApiFamily::Greengrass, &fence) {
+            let wait = match self.all.aws.try_permit(&scope, class, ApiFamily::Greengrass, &fence) {
                 Ok(permit) => {
                     self.all.metrics.limiter_waited((&scope.account, &scope.region), begun.elapsed().as_secs_f64());
                     return Ok(permit);
@@ -84,13 +88,28 @@ impl Act<'_> {
 
     /// Reads.
     pub(super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let Some(key) = self.key() else { return Ok(Done::Learnt) };
         let at = self.all.clock.now();
-        let outcome = match query {
+        match query {
             Query::Object => {
                 let live = reread(self.all, self.record, knowledge).await?;
                 return Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))));
             }
+            Query::References => return self.references(knowledge).await,
+            Query::Definition => {
+                let value = self.all.objects.is_definition_going().await?;
+                knowledge.definition = Some(Reading { at, value });
+                return Ok(Done::Learnt);
+            }
+            Query::Owner(owner) => {
+                let value = self.all.objects.owner(owner).await;
+                knowledge.owners.insert(owner.clone(), Reading { at, value });
+                return Ok(Done::Learnt);
+            }
+            Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent | Query::Claimants => {}
+        }
+        let Some(key) = self.key() else { return Ok(Done::Learnt) };
+        let outcome = match query {
+            Query::Object | Query::References | Query::Definition | Query::Owner(_) => Ok(()),
             Query::Claimants => return self.claimants(&key, knowledge).await,
             Query::Deployment(id) => return Ok(self.read(&key, id, knowledge).await),
             Query::Look => self.rows(&key, all_of(&key)).await.map(|rows| {
@@ -154,11 +173,19 @@ impl Act<'_> {
         };
         let at = self.all.clock.now();
         match self.all.aws.greengrass().get_deployment(permit, id).await {
-            Ok(details) => knowledge.read(id, at, Some(details)),
-            Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read(id, at, None),
+            Ok(details) => knowledge.read_by(self.subject, id, at, Some(details)),
+            Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read_by(self.subject, id, at, None),
             Err(failure) => return self.failed(failure, knowledge),
         }
         Done::Learnt
+    }
+
+    async fn references(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        for name in resolve::config_maps(self.record) {
+            let found = self.all.objects.config_map(&self.record.name.namespace, &name).await?;
+            knowledge.references.config_maps.insert(name, found);
+        }
+        Ok(Done::Learnt)
     }
 
     async fn claimants(&self, key: &Key, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
@@ -196,9 +223,13 @@ impl Act<'_> {
                     None => Done::Gone,
                 })
             }
-            Change::Create { .. } | Change::Cancel(_) | Change::Delete(_) | Change::Tag | Change::Untag(_) => {
-                Ok(self.call(change, knowledge).await)
-            }
+            Change::Create { .. }
+            | Change::Cancel(_)
+            | Change::Delete(_)
+            | Change::Prune(_)
+            | Change::Adopt { .. }
+            | Change::Tag
+            | Change::Untag(_) => Ok(self.call(change, knowledge).await),
             // The status is written in one place: the turn does it.
             Change::Remember(..) => Ok(Done::Learnt),
         }
@@ -216,7 +247,8 @@ impl Act<'_> {
 
     async fn call(&self, change: &Change, knowledge: &mut Knowledge) -> Done {
         let Some(key) = self.key() else { return Done::Learnt };
-        let permit = match self.permit(&key).await {
+        let class = if matches!(change, Change::Prune(_)) { Class::History } else { self.class };
+        let permit = match self.permit_of(&key, class).await {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
@@ -244,6 +276,22 @@ impl Act<'_> {
                 self.ended(id, greengrass.delete_deployment(permit, id).await, knowledge, |knowledge, id| {
                     knowledge.deleted.insert(id);
                 })
+            }
+            Change::Prune(id) => {
+                self.prune(permit, id, knowledge).await;
+                Ok(())
+            }
+            Change::Adopt { deployment_id, tags } => {
+                let arn = deployment_arn(&key.target, deployment_id);
+                let outcome = greengrass.tag_resource(permit, &arn, tags).await;
+                // Whatever the answer: what its tags are now, only another reading says.
+                knowledge.details.remove(deployment_id);
+                if outcome.is_ok() {
+                    info!(deployment_id, "deployment taken over");
+                    knowledge.adopted = Some((deployment_id.clone(), self.all.clock.now()));
+                    knowledge.succeeded(Operation::TagResource);
+                }
+                outcome
             }
             Change::Tag => self.tag(permit, &key, knowledge).await,
             Change::Untag(keys) => self.untag(permit, &key, keys, knowledge).await,
@@ -280,6 +328,12 @@ impl Act<'_> {
                 Err(failure)
             }
         }
+    }
+
+    /// A failure is no trouble of the resource: it is told beside, and tried again with the next look.
+    async fn prune(&self, permit: Permit, id: &str, knowledge: &mut Knowledge) {
+        let outcome = self.all.aws.greengrass().delete_deployment(permit, id).await;
+        knowledge.pruned(id, outcome);
     }
 
     async fn tag(&self, permit: Permit, key: &Key, knowledge: &mut Knowledge) -> Result<(), Failure> {

@@ -7,6 +7,7 @@ use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Phase, a
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
+use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
@@ -62,7 +63,7 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
 
 /// Wakes those whose parent or rival this resource is.
 pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<&Key>) {
-    for dependant in key.map(|key| resolve::dependants(key, name, &all.store)).unwrap_or_default() {
+    for dependant in resolve::dependants(key, name, &all.store) {
         all.queue.wake(dependant, Wake::now(Class::Recovery, Reason::Reference));
     }
 }
@@ -70,6 +71,9 @@ pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<
 async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut Session) -> Rest {
     want_a_look(all, turn, session);
     session.knowledge.obstacle = None;
+    session.knowledge.references = References::default();
+    // What was not there when the record came in may be by now.
+    all.store.set_references(&record.name, resolve::references(&record, &all.store));
     let begun = Instant::now();
     let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
@@ -78,7 +82,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
         }
         if record.uid != session.uid {
             // Another object has the name now. Its turn begins anew, with nothing that was learnt for this one.
-            all.store.set_references(&record.name, resolve::references(&record));
+            all.store.set_references(&record.name, resolve::references(&record, &all.store));
             return Rest::after(Duration::ZERO, Class::Change);
         }
         match one_step(all, turn, &record, session, step).await {
@@ -117,12 +121,12 @@ async fn one_step(
     let now = all.clock.now();
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
-    let wanted = resolve::wanted(record, &memory);
+    let wanted = resolve::wanted(record, &memory, &session.knowledge.references.config_maps, &all.store);
     let peers = resolve::peers(record, &wanted, &all.store);
     let version = record.resource_version.to_string();
     let subject = subject(all, record, &version, &wanted, &peers);
     note_requests(&subject, &memory, &mut session.knowledge, now);
-    session.key = resolve::key(record, &memory);
+    session.key = resolve::key(record, &memory, &all.store);
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
@@ -188,12 +192,17 @@ fn name_of(step: &Step) -> &'static str {
         Step::Ask(Query::Parent) => "read parent",
         Step::Ask(Query::Object) => "read object",
         Step::Ask(Query::Claimants) => "list claimants",
+        Step::Ask(Query::Owner(_)) => "read owner",
+        Step::Ask(Query::Definition) => "read definition",
+        Step::Ask(Query::References) => "read references",
         Step::Write(Change::AddFinalizer) => "add finalizer",
         Step::Write(Change::RemoveFinalizer { .. }) => "remove finalizer",
         Step::Write(Change::Remember(..)) => "record status",
         Step::Write(Change::Create { .. }) => "create deployment",
         Step::Write(Change::Cancel(_)) => "cancel deployment",
         Step::Write(Change::Delete(_)) => "delete deployment",
+        Step::Write(Change::Prune(_)) => "delete old revision",
+        Step::Write(Change::Adopt { .. }) => "take over deployment",
         Step::Write(Change::Tag) => "tag deployment",
         Step::Write(Change::Untag(_)) => "untag deployment",
     }
@@ -218,6 +227,14 @@ fn note_requests(subject: &Subject<'_>, memory: &Memory, knowledge: &mut Knowled
     if is_new && !noticed {
         knowledge.request_noticed.clone_from(&subject.reconcile_at);
         knowledge.look_wanted_at = Some(now);
+    }
+    match subject.wanted {
+        Wanted::Missing(_) => {
+            knowledge.missing_since.get_or_insert(now);
+        }
+        // Not known yet whether it still is.
+        Wanted::Unread => {}
+        Wanted::Present(..) | Wanted::Invalid(_) | Wanted::Absent { .. } => knowledge.missing_since = None,
     }
     if let Some(id) = subject.peers.parent.as_ref().and_then(|parent| parent.deployment_id.as_ref())
         && knowledge.parent_since.as_ref().is_none_or(|(seen, _)| seen != id)
@@ -280,11 +297,14 @@ fn rest(
         Phase::Deleting(_) => Class::Deletion,
         Phase::Changing | Phase::Refused(_) | Phase::WaitingForParent => Class::Recovery,
         Phase::Invalid(_)
+        | Phase::Unresolved
+        | Phase::ReferenceMissing { .. }
         | Phase::KeyChanged { .. }
         | Phase::Suspended
         | Phase::TargetConflict(_)
         | Phase::Foreign(_)
         | Phase::Drifted(_)
+        | Phase::CorrectionsExhausted { .. }
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
         | Phase::Done => Class::Sweep,

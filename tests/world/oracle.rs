@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 /// Our condition types in the order in which they stand: kstatus reads them in order.
-const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+const TYPES: [&str; 6] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended", "Advisory"];
 
 /// What each status of `Ready` may be said with, and what stands beside it.
 pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
@@ -33,6 +33,8 @@ pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
             "KeyChanged",
             "ForeignRevision",
             "Drifted",
+            "CorrectionsExhausted",
+            "ReferenceNotFound",
             "QuotaExceeded",
             "RolloutFailed",
             "RolloutCanceled",
@@ -42,8 +44,11 @@ pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
     ("False", None, &["Suspended"]),
 ];
 
-const SYNCED: [(&str, &[&str]); 3] =
-    [("True", &["UpToDate"]), ("False", &["OutOfDate", "Drifted", "ForeignRevision"]), ("Unknown", &["Unknown"])];
+const SYNCED: [(&str, &[&str]); 3] = [
+    ("True", &["UpToDate"]),
+    ("False", &["OutOfDate", "Drifted", "ForeignRevision", "Yielded"]),
+    ("Unknown", &["Unknown"]),
+];
 
 /// Longest message, in bytes.
 const LONGEST_MESSAGE: usize = 1024;
@@ -102,8 +107,10 @@ pub fn broken_rules(object: &Value) -> Vec<&'static str> {
             !is("Unknown") || is_true("Reconciling") || ready.is_some_and(|ready| ready["reason"] == "Unverified"),
         ),
         (
-            "Reconciling, Stalled and Suspended are there only when True",
-            ["Reconciling", "Stalled", "Suspended"].iter().all(|name| find(name).is_none() || is_true(name)),
+            "Reconciling, Stalled, Suspended and Advisory are there only when True",
+            ["Reconciling", "Stalled", "Suspended", "Advisory"]
+                .iter()
+                .all(|name| find(name).is_none() || is_true(name)),
         ),
         (
             "what stands beside Ready has its reason and message",

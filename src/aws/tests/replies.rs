@@ -1,6 +1,7 @@
 //! What comes back, as the service writes it: pretty, with explicit nulls, seconds as a double.
 
-use greengrass_operator_core::deployment::knowledge::{Details, Row, RowStatus};
+use greengrass_operator_core::deployment::knowledge::{DeployedContent, Details, Row, RowStatus};
+use greengrass_operator_core::deployment::request::ComponentRequest;
 
 use super::*;
 
@@ -34,6 +35,18 @@ async fn a_deployment_with_explicit_nulls_is_read() {
             ]),
             iot_job_id: Some("job-1".into()),
             iot_job_arn: Some("arn:aws:iot:eu-central-1:123456789012:job/job-1".into()),
+            content: Some(Box::new(DeployedContent {
+                components: BTreeMap::from([(
+                    "com.example.Hello".into(),
+                    ComponentRequest {
+                        component_version: "1.0.0".into(),
+                        merge: None,
+                        reset: Vec::new(),
+                        run_with: None,
+                    },
+                )]),
+                ..DeployedContent::default()
+            })),
         }
     );
 }

@@ -84,7 +84,7 @@ fn good_statuses_break_no_rule() {
 )]
 #[case::not_true(
     with(progressing(), "/status/conditions/1/status", json!("False")),
-    "Reconciling, Stalled and Suspended are there only when True"
+    "Reconciling, Stalled, Suspended and Advisory are there only when True"
 )]
 #[case::two_stories(
     with(progressing(), "/status/conditions/1/message", json!("another story")),

@@ -33,16 +33,25 @@ pub struct ComponentDeploymentSpecification {
 }
 
 /// Changes of a component's configuration. In AWS: `ComponentConfigurationUpdate`.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub struct ConfigurationUpdate {
     /// What is merged into the configuration: an object, or a string that holds a JSON object as the AWS CLI prints it.
-    /// Objects merge key by key, arrays are replaced whole, null sets null. A key that is removed here stays on devices
-    /// until it is reset. In the string form every byte reaches AWS as written; in the object form numbers are 64-bit, and
+    /// Objects merge key by key, arrays are replaced whole, null sets null. A key that is removed here is reset on
+    /// devices with the next revision, see `droppedConfigurationKeys`. In the string form every byte reaches AWS as written; in the object form numbers are 64-bit, and
     /// kubectl's client-side apply drops nulls. Never write secrets here: every reader of the deployment sees them. Absent:
     /// nothing is merged. May change: a change makes a new revision. In AWS: `merge`. Example: `{Message: Hello}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MergeSchema")]
     pub merge: Option<Value>,
+    /// Configurations in ConfigMaps of the resource's namespace that are merged beneath `merge`, each as a JSON or YAML object:
+    /// a later one goes before an earlier one, and `merge` before all; objects merge key by key, everything else is replaced
+    /// whole. A change of such a ConfigMap is a change of the spec. At most 16 entries. Never from Secrets, because every reader
+    /// of the deployment sees what is merged. Absent: only `merge`. May change: a change makes a new revision. Not part of AWS.
+    /// Example: `[{configMapKeyRef: {name: press-settings, key: config.yaml}}]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_SOURCES), extend("x-kubernetes-list-type" = "atomic"))]
+    pub merge_from: Option<Vec<ConfigurationSource>>,
     /// JSON pointers to what is reset to the recipe's defaults before `merge` is applied, in this order; the empty string
     /// resets the whole configuration. Devices skip pointers through arrays and through keys that look like numbers. At
     /// most 256 entries of at most 256 characters. Absent: nothing is reset. May change: a change makes a new revision. In
@@ -54,6 +63,30 @@ pub struct ConfigurationUpdate {
         extend("x-kubernetes-list-type" = "atomic", "x-kubernetes-validations" = rules::reset())
     )]
     pub reset: Option<Vec<String>>,
+}
+
+/// Where a configuration stands.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ConfigurationSource {
+    /// A key of a ConfigMap in the resource's namespace. Required. May change: another content makes a new revision. Not part of
+    /// AWS. Example: `{name: press-settings, key: config.yaml}`.
+    pub config_map_key_ref: ConfigMapKeySelector,
+}
+
+/// A key of a `ConfigMap`, as Pods name it.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
+pub struct ConfigMapKeySelector {
+    /// Name of the ConfigMap, 1 to 253 characters. Required. May change. Not part of AWS. Example: `press-settings`.
+    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    pub name: String,
+    /// Key in its `data`, 1 to 253 characters. Required. May change. Not part of AWS. Example: `config.yaml`.
+    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    pub key: String,
+    /// Whether it may be missing, the ConfigMap or the key in it; then nothing is merged from it. Absent: false, and what is
+    /// missing keeps the resource from being deployed. May change. Not part of AWS. Example: `true`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub optional: Option<bool>,
 }
 
 /// User and limits of a component's processes. In AWS: `ComponentRunWith`.

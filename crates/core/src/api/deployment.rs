@@ -108,6 +108,10 @@ pub struct GreengrassDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_ARN), extend("x-kubernetes-validations" = rules::parent_target_arn()))]
     pub parent_target_arn: Option<String>,
+    /// The parent by the name of its GreengrassDeployment, in place of `parentTargetArn`. Absent: no subdeployment, or the one
+    /// that `parentTargetArn` names. Can't be changed, added or removed. Not part of AWS. Example: `{name: presses}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<ParentReference>,
     /// Name of the deployment in AWS, for people; 1 to 256 characters. Absent: `NAMESPACE/NAME` of this resource. May
     /// change: a change makes a new revision. In AWS: `deploymentName`. Example: `Deployment for MyThingGroup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -146,6 +150,35 @@ pub struct GreengrassDeploymentSpec {
         "x-kubernetes-validations" = rules::tags()
     ))]
     pub tags: Option<BTreeMap<String, String>>,
+    /// What to do where the target has a deployment that this resource did not make, and none of its own. `Never`: leave it
+    /// alone and say so (`ForeignRevision`). `IfUnmanaged`: deploy above it if it has no tags at all, or was made for a resource
+    /// of this cluster that does not exist any more. `Always`: deploy above it, whoever made it. Under each of them a deployment
+    /// with the very content of the spec is taken over in place, without a revision, unless it belongs to a resource that exists.
+    /// A new revision of a parent ends its subdeployments: this policy decides about those of others alike. Absent: `Never`. May
+    /// change, without a new revision where there is one. Not part of AWS. Example: `IfUnmanaged`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adoption_policy: Option<AdoptionPolicy>,
+    /// What to do where somebody deploys above this resource's deployment, deletes it, or leaves it superseded. `Warn`: nothing,
+    /// and say so (`Drifted`); a new value of the annotation `greengrass-operator.dev/redeploy-at` deploys anew. `Correct`: deploy
+    /// anew at once, at most 3 times an hour. A deployment that was cancelled is no drift under either. Absent: `Warn`. May change.
+    /// Not part of AWS. Example: `Correct`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drift_policy: Option<DriftPolicy>,
+    /// What becomes of configuration keys that an earlier revision merged and the present one does not. `Reset`: the next revision
+    /// resets them to the recipe's defaults, beside what `reset` names, until all devices have it. `Keep`: they stay on devices, as
+    /// AWS does it. Absent: `Reset`. May change, without a new revision. Not part of AWS. Example: `Keep`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dropped_configuration_keys: Option<DroppedConfigurationKeys>,
+    /// What a subdeployment does when its parent's new revision has ended it. `Redeploy`: a new revision follows two minutes after
+    /// the parent's, if the resource still exists then. `Yield`: devices go on with the parent's content. Only where there is a
+    /// parent. Absent: `Redeploy`. May change. Not part of AWS. Example: `Yield`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub on_parent_revision: Option<OnParentRevision>,
+    /// How many old revisions of this resource stay in AWS, beside the one in force; 0 to 100. Older ones are deleted slowly,
+    /// once they are superseded or cancelled. Absent: 10. May change, without a new revision. Not part of AWS. Example: `3`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0, max = rules::MAX_HISTORY))]
+    pub revision_history_limit: Option<i32>,
     /// What happens in AWS when this resource is deleted. `Retain`: nothing, the deployment stays in force. `Cancel`: the
     /// live deployment is cancelled, so that devices which did not yet get it never do. `Delete`: the deployments that this
     /// resource made are cancelled and deleted. None of them removes a component from a device. Absent: `Retain`. May
@@ -156,6 +189,61 @@ pub struct GreengrassDeploymentSpec {
     /// revision. Not part of AWS. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub suspend: Option<bool>,
+}
+
+/// The parent of a subdeployment, by name.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+pub struct ParentReference {
+    /// Name of the GreengrassDeployment in the same namespace that makes the parent's deployment: it must target a thing group
+    /// and be no subdeployment itself. Required; 1 to 253 characters. Can't be changed. Not part of AWS. Example: `presses`.
+    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    pub name: String,
+}
+
+/// What to do where somebody else's deployment is there first.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Default)]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
+pub enum AdoptionPolicy {
+    /// Leave it alone.
+    #[default]
+    Never,
+    /// Deploy above it where nobody manages it.
+    IfUnmanaged,
+    /// Deploy above it.
+    Always,
+}
+
+/// What to do where AWS no longer has what the resource made.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Default)]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
+pub enum DriftPolicy {
+    /// Say so.
+    #[default]
+    Warn,
+    /// Deploy anew.
+    Correct,
+}
+
+/// What becomes of configuration keys that are merged no more.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Default)]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
+pub enum DroppedConfigurationKeys {
+    /// They are reset.
+    #[default]
+    Reset,
+    /// They stay.
+    Keep,
+}
+
+/// What a subdeployment does when its parent has a new revision.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq, JsonSchema, Default)]
+#[schemars(description = "")] // else it takes the place of the field's own, where the field is optional
+pub enum OnParentRevision {
+    /// A new revision follows.
+    #[default]
+    Redeploy,
+    /// Nothing.
+    Yield,
 }
 
 /// What happens in AWS when the resource is deleted.

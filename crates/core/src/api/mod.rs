@@ -8,8 +8,14 @@ pub mod rules;
 pub mod schema;
 pub mod status;
 
-pub use components::{ComponentDeploymentSpecification, ConfigurationUpdate, RunWith, SystemResourceLimits};
-pub use deployment::{DeletionPolicy, GreengrassDeployment, GreengrassDeploymentSpec};
+pub use components::{
+    ComponentDeploymentSpecification, ConfigMapKeySelector, ConfigurationSource, ConfigurationUpdate, RunWith,
+    SystemResourceLimits,
+};
+pub use deployment::{
+    AdoptionPolicy, DeletionPolicy, DriftPolicy, DroppedConfigurationKeys, GreengrassDeployment,
+    GreengrassDeploymentSpec, OnParentRevision, ParentReference,
+};
 pub use job::{
     AbortAction, AbortConfig, AbortCriteria, ExponentialRate, FailureType, IotJobConfiguration,
     JobExecutionsRolloutConfig, RateIncreaseCriteria, TimeoutConfig,

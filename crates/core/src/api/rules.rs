@@ -35,6 +35,12 @@ pub const MAX_NAME: usize = 190;
 pub const MAX_ARN: usize = 256;
 /// Entries of `criteriaList`: one for each failure type is all that has a meaning, so this is ample.
 pub const MAX_ABORT_CRITERIA: usize = 16;
+/// Entries of `mergeFrom`. More would be a program.
+pub const MAX_SOURCES: usize = 16;
+/// Characters of the name of an object in Kubernetes, and of a key of a `ConfigMap` (RFC 1123 subdomain).
+pub const MAX_REFERENCE: usize = 253;
+/// The most that `revisionHistoryLimit` takes: one page of `ListDeployments`.
+pub const MAX_HISTORY: usize = 100;
 
 /// The name is too long.
 pub const NAME: &str = "metadata.name must have at most 190 characters, because NAMESPACE/NAME has to fit a tag in AWS: choose a shorter name";
@@ -52,12 +58,21 @@ pub const PARENT_OF_THING: &str = "parentTargetArn is possible only where target
 pub const PARENT_IS_TARGET: &str = "parentTargetArn must be another thing group than targetArn: name the thing group of the parent deployment, or remove parentTargetArn";
 /// A subdeployment across accounts or regions.
 pub const PARENT_ELSEWHERE: &str = "parentTargetArn must be in the partition, region and account of targetArn: name the thing group of the parent deployment there";
+/// Two parents.
+pub const PARENT_TWICE: &str = "parent and parentTargetArn name the same thing in two ways: keep one of them";
+/// `parent` was changed, set or removed.
+pub const PARENT_CHANGED: &str = "parent cannot be changed, added or removed, because it says which deployment in AWS this resource stands for: create another GreengrassDeployment, and delete this one when it is no longer wanted";
+/// A subdeployment for a thing, by name.
+pub const PARENT_NAME_OF_THING: &str = "parent is possible only where targetArn is a thing group: put the thing into a thing group and target that, or remove parent";
+/// What only subdeployments have.
+pub const ON_PARENT_REVISION: &str =
+    "onParentRevision is possible only where parentTargetArn or parent is set: remove it, or name the parent";
 /// A job configuration for a thing. An empty one is fine: AWS's own example of a deployment for a thing has it.
 pub const JOB_OF_THING: &str = "iotJobConfiguration must be absent or empty where targetArn is a thing, because a thing gets its deployment without a job: remove what is in it, or target a thing group";
 /// No components.
 pub const COMPONENTS_EMPTY: &str = "components is empty, which removes from the devices every component that this target put there: name at least one component, or set allowEmpty to true if that is wanted";
 /// A subdeployment without components.
-pub const COMPONENTS_EMPTY_SUBDEPLOYMENT: &str = "components must name at least one component where parentTargetArn is set, because an empty subdeployment would remove the parent's components from its devices: name the components that should run";
+pub const COMPONENTS_EMPTY_SUBDEPLOYMENT: &str = "components must name at least one component where parentTargetArn or parent is set, because an empty subdeployment would remove the parent's components from its devices: name the components that should run";
 /// A bad component name.
 pub const COMPONENT_NAME: &str = "each name in components must have 1 to 128 characters: write the component's name as its recipe does, for example com.example.HelloWorld";
 /// A bad version.
@@ -117,6 +132,18 @@ pub(super) fn spec() -> Value {
             "has(self.parentTargetArn) == has(oldSelf.parentTargetArn) && (!has(self.parentTargetArn) || self.parentTargetArn == oldSelf.parentTargetArn)",
             PARENT_ARN_CHANGED
         ),
+        rule_at(
+            ".parent",
+            "has(self.parent) == has(oldSelf.parent) && (!has(self.parent) || self.parent == oldSelf.parent)",
+            PARENT_CHANGED
+        ),
+        rule_at(".parent", "!has(self.parent) || !has(self.parentTargetArn)", PARENT_TWICE),
+        rule_at(".parent", &format!("!has(self.parent) || !{to_thing}"), PARENT_NAME_OF_THING),
+        rule_at(
+            ".onParentRevision",
+            "!has(self.onParentRevision) || has(self.parentTargetArn) || has(self.parent)",
+            ON_PARENT_REVISION
+        ),
         rule_at(".parentTargetArn", &format!("!has(self.parentTargetArn) || !{to_thing}"), PARENT_OF_THING),
         rule_at(
             ".parentTargetArn",
@@ -137,12 +164,12 @@ pub(super) fn spec() -> Value {
         ),
         rule_at(
             ".components",
-            "size(self.components) > 0 || has(self.parentTargetArn) || (has(self.allowEmpty) && self.allowEmpty)",
+            "size(self.components) > 0 || has(self.parentTargetArn) || has(self.parent) || (has(self.allowEmpty) && self.allowEmpty)",
             COMPONENTS_EMPTY
         ),
         rule_at(
             ".components",
-            "size(self.components) > 0 || !has(self.parentTargetArn)",
+            "size(self.components) > 0 || !(has(self.parentTargetArn) || has(self.parent))",
             COMPONENTS_EMPTY_SUBDEPLOYMENT
         ),
     ])

@@ -1,5 +1,7 @@
 //! The status of a `GreengrassDeployment`: what the operator remembers, and what it shows. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use schemars::JsonSchema;
@@ -20,7 +22,7 @@ pub struct GreengrassDeploymentStatus {
     /// What is the case, one entry per type. `Ready`: the deployment in AWS is what the spec says; always present.
     /// `Reconciling`: the operator is at work on it; only when True. `Stalled`: a person has to act; only when True. `Synced`:
     /// AWS was read and has the wanted revision; always present. `Suspended`: `spec.suspend` holds writes back; only when
-    /// True. Example: `{type: Ready, status: "True", reason: Deployed}`.
+    /// True. `Advisory`: it works, and something deserves a look; only when True. Example: `{type: Ready, status: "True", reason: Deployed}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
         length(max = 16),
@@ -77,6 +79,22 @@ pub struct GreengrassDeploymentStatus {
     /// The tags of the spec as they were last applied in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_tags: Option<AppliedTags>,
+    /// Configuration keys by component, as JSON pointers, that earlier revisions have set or reset on devices and that the
+    /// present one does not set: the next revision resets them. Empty: none; absent: not known, and found again in AWS when it is
+    /// needed. At most 100 for a component. Example: `{com.example.HelloWorld: [/Message]}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("maxProperties" = super::rules::MAX_COMPONENTS, "additionalProperties" = {
+        "type": "array",
+        "maxItems": crate::deployment::configuration::MAX_POINTERS,
+        "items": { "type": "string", "maxLength": super::rules::MAX_RESET },
+        "x-kubernetes-list-type": "atomic",
+    }))]
+    pub dropped_keys: Option<BTreeMap<String, Vec<String>>>,
+    /// What a new revision would change of the target's newest deployment, where that is somebody else's or nothing may be
+    /// written: names, versions and keys, never values. At most 20 lines. Example: `[component com.example.HelloWorld: 1.0.0 becomes 1.1.0]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 21), extend("x-kubernetes-list-type" = "atomic"))]
+    pub pending_change: Vec<String>,
     /// A deployment for the same target that this resource did not make and that stands above its own. Absent: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<ForeignDeployment>,
@@ -106,7 +124,7 @@ pub struct IntentStatus {
     /// Id of the parent's newest deployment, for subdeployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Why the change is made: `create`, `change`, `redeploy` or `parent`. Example: `change`.
+    /// Why the change is made: `create`, `change`, `redeploy`, `parent`, `correct` or `adopt`. Example: `change`.
     pub cause: String,
     /// SHA-256 of the request without its token, in hexadecimal.
     pub request: String,

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use semver::Version;
 use serde_json::{Map, Value};
 
-use crate::api::{DeletionPolicy, DeploymentPolicies, IotJobConfiguration};
+use crate::api::{
+    AdoptionPolicy, DeletionPolicy, DeploymentPolicies, DriftPolicy, DroppedConfigurationKeys, IotJobConfiguration,
+    OnParentRevision,
+};
 use crate::names::Key;
 
 /// A valid spec, resolved: inner code can't hold a wrong value.
@@ -17,6 +20,16 @@ pub struct Desired {
     pub content: Content,
     /// The user's tags.
     pub tags: BTreeMap<String, String>,
+    /// What to do where somebody else's deployment is there first.
+    pub adoption_policy: AdoptionPolicy,
+    /// What to do where AWS no longer has what the resource made.
+    pub drift_policy: DriftPolicy,
+    /// What becomes of configuration keys that are merged no more.
+    pub dropped_configuration_keys: DroppedConfigurationKeys,
+    /// What a subdeployment does when its parent has a new revision.
+    pub on_parent_revision: OnParentRevision,
+    /// Old revisions that stay in AWS.
+    pub revision_history_limit: usize,
     /// What happens in AWS when the resource is deleted.
     pub deletion_policy: DeletionPolicy,
     /// Read and report, write nothing to AWS.

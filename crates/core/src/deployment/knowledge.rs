@@ -8,11 +8,19 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::assess::ownership::is_ours;
+use super::configuration::Configured;
 use super::decide::Why;
 use super::memory::Memory;
-pub use super::rows::{Created, Details, Row, RowFilter, RowPage, RowStatus};
-use super::subject::Claimant;
+use super::references::References;
+pub use super::rows::{Created, DeployedContent, Details, Row, RowFilter, RowPage, RowStatus};
+use super::subject::{Claimant, Subject};
+use super::tags::{Cause, OwnerTags};
 use crate::failure::{Failure, FailureKind, Operation};
+use crate::names::ObjectName;
+
+/// Corrections of drift count for so long against their limit.
+pub const CORRECTIONS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What one process has learnt about one resource.
 #[derive(Clone, Debug)]
@@ -55,10 +63,48 @@ pub struct Knowledge {
     pub canceled: BTreeSet<String>,
     /// Deployments that this process deleted, or found deleted.
     pub deleted: BTreeSet<String>,
+    /// What the spec refers to, as read in this turn.
+    pub references: References,
+    /// Since when something that the spec refers to is missing.
+    pub missing_since: Option<Timestamp>,
+    /// What our newest deployment does to configurations.
+    pub configured: Option<Box<(String, Configured)>>,
+    /// Resources that deployments name as their owners, as the API server itself has them.
+    pub owners: BTreeMap<ObjectName, Reading<OwnerFound>>,
+    /// Somebody else's deployment that this process tagged as ours, and when.
+    pub adopted: Option<(String, Timestamp)>,
+    /// When this process settled corrections of drift, within the last hour.
+    pub corrected_at: Vec<Timestamp>,
+    /// Whether the resource's definition is being deleted, from the API server itself.
+    pub definition: Option<Reading<bool>>,
+    /// What is known of old revisions.
+    pub history: History,
     /// Digest of the user's tags that this process put on the newest deployment.
     pub tagged: Option<String>,
     /// Digest of the user's tags for which this process took the others off.
     pub untagged: Option<String>,
+}
+
+/// Whether the resource that a deployment names as its owner exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OwnerFound {
+    /// It does, or it can't be said: it is treated as if it did.
+    Exists,
+    /// The API server itself says that there is none.
+    Gone,
+}
+
+/// What is known of old revisions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// Old deployments of others among ours.
+    pub foreign: BTreeSet<String>,
+    /// Whether every old deployment of the key was read by this process.
+    pub is_read: bool,
+    /// How many were deleted since the last look.
+    pub pruned: usize,
+    /// The last deletion that failed; cleared by one that works.
+    pub failure: Option<Failure>,
 }
 
 /// A fact and when it was read.
@@ -152,6 +198,14 @@ impl Knowledge {
             obstacle: None,
             canceled: BTreeSet::new(),
             deleted: BTreeSet::new(),
+            references: References::default(),
+            missing_since: None,
+            configured: None,
+            owners: BTreeMap::new(),
+            adopted: None,
+            corrected_at: Vec::new(),
+            definition: None,
+            history: History::default(),
             tagged: None,
             untagged: None,
         }
@@ -177,6 +231,8 @@ impl Knowledge {
         self.tagless_since = self.tagless_since.or(Some(look.began_at));
         // A row may have got new status or become readable since it was read.
         self.details.retain(|_, reading| reading.value.is_some());
+        self.history.pruned = 0;
+        self.history.foreign.retain(|id| look.rows.iter().any(|row| row.deployment_id == *id));
         self.look = Some(look);
         self.succeeded(Operation::ListDeployments);
     }
@@ -190,6 +246,16 @@ impl Knowledge {
         }
         self.details.insert(deployment_id.to_owned(), Reading { at, value: details });
         self.succeeded(Operation::GetDeployment);
+    }
+
+    /// The same, and whose it is: others' deployments among old ones are remembered for as long as they are listed.
+    pub fn read_by(&mut self, subject: &Subject<'_>, deployment_id: &str, at: Timestamp, details: Option<Details>) {
+        if details.as_ref().is_some_and(|details| !is_ours(details, subject)) {
+            self.history.foreign.insert(deployment_id.to_owned());
+        } else {
+            self.history.foreign.remove(deployment_id);
+        }
+        self.read(deployment_id, at, details);
     }
 
     /// A send of the open intent ended.
@@ -220,6 +286,25 @@ impl Knowledge {
         self.tagless_since = None;
         if outcome.is_ok() {
             self.succeeded(Operation::CreateDeployment);
+        }
+    }
+
+    /// The deletion of an old revision ended.
+    pub fn pruned(&mut self, deployment_id: &str, outcome: Result<(), Failure>) {
+        self.details.remove(deployment_id);
+        // All had been read before the first was deleted; from then on every new one is, by this process.
+        self.history.is_read = true;
+        match outcome {
+            Err(failure) if failure.kind != FailureKind::NotFound => {
+                // None more before the next look.
+                self.history.pruned = usize::MAX;
+                self.history.failure = Some(failure);
+            }
+            Ok(()) | Err(_) => {
+                self.deleted.insert(deployment_id.to_owned());
+                self.history.pruned = self.history.pruned.saturating_add(1);
+                self.history.failure = None;
+            }
         }
     }
 
@@ -259,10 +344,15 @@ impl Knowledge {
     pub fn rest(&mut self, subdeployment: Option<&str>) {
         self.look = None;
         self.details.retain(|id, _| Some(id.as_str()) == subdeployment);
+        for details in self.details.values_mut().filter_map(|reading| reading.value.as_mut()) {
+            details.content = None;
+        }
         self.parent = None;
         self.subdeployments = None;
         self.claimants = None;
         self.sends = None;
+        self.references = References::default();
+        self.owners.clear();
         self.tagged = None;
         self.untagged = None;
     }
@@ -293,11 +383,24 @@ impl Knowledge {
         // A look from before the create would show its deployment as missing.
         self.look = self.look.take().filter(shown);
         self.details.retain(|id, _| Some(id.as_str()) == deployment_id);
+        self.note_settled(deployment_id, at);
         self.closed();
         self.claimants = None;
         self.subdeployments = None;
         self.settled_at = Some(at);
         self.verified_at = Some(at);
+    }
+
+    fn note_settled(&mut self, deployment_id: Option<&str>, at: Timestamp) {
+        let Some(id) = deployment_id else { return };
+        let Some(details) = self.details.get(id).and_then(|reading| reading.value.as_ref()) else { return };
+        let is_correction = OwnerTags::read(&details.tags).is_some_and(|tags| tags.cause == Cause::Correct);
+        self.configured = details.content.as_ref().map(|content| Box::new((id.to_owned(), Configured::by(content))));
+        self.corrected_at.retain(|corrected| at.duration_since(*corrected) < CORRECTIONS_COUNT_FOR);
+        // One that was found was counted when it was made, or is counted by its tags.
+        if is_correction && self.sends.is_some() {
+            self.corrected_at.push(at);
+        }
     }
 
     /// The open intent is closed: what was known of its sends and of their failures is over.

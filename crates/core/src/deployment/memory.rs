@@ -4,6 +4,7 @@
 
 use jiff::Timestamp;
 
+use super::configuration::{Configured, Keys};
 use super::hash::short_hash;
 use super::knowledge::Details;
 use super::revision::{Digest, digest_of_tags};
@@ -30,6 +31,8 @@ pub struct Memory {
     pub deletion_policy: Option<DeletionPolicy>,
     /// The user's tags as last applied.
     pub applied_tags: Option<AppliedTags>,
+    /// Configuration keys that earlier revisions have set; none where that is not known.
+    pub dropped: Option<Keys>,
     /// Somebody else's deployment above ours.
     pub foreign: Option<ForeignDeployment>,
     /// Last handled `reconcile-at`.
@@ -100,6 +103,7 @@ impl Memory {
             key: status.resolved.as_ref().and_then(recall_key),
             deletion_policy: status.deletion_policy.as_deref().and_then(recall_policy),
             applied_tags: status.applied_tags.clone(),
+            dropped: status.dropped_keys.as_ref().map(Keys::recorded),
             foreign: status.foreign.clone(),
             reconcile_at: status.last_handled_reconcile_at.clone(),
             redeploy_at: status.last_handled_redeploy_at.clone(),
@@ -117,6 +121,7 @@ impl Memory {
             key,
             deletion_policy,
             applied_tags,
+            dropped,
             foreign,
             reconcile_at,
             redeploy_at,
@@ -145,6 +150,8 @@ impl Memory {
             }),
             deletion_policy: deletion_policy.map(|policy| policy_name(policy).to_owned()),
             applied_tags: applied_tags.clone(),
+            dropped_keys: dropped.as_ref().map(Keys::to_status),
+            pending_change: Vec::new(),
             foreign: foreign.clone(),
             last_handled_reconcile_at: reconcile_at.clone(),
             last_handled_redeploy_at: redeploy_at.clone(),
@@ -165,10 +172,11 @@ impl Memory {
             generation: (wanted == Some(&owner.digest)).then_some(subject.generation),
             status: Some(details.row.status.as_str().to_owned()),
         });
-        self.applied_tags = Some(AppliedTags {
-            keys: user_tags(&details.tags).map(|(key, _)| key.clone()).collect(),
-            digest: digest_of_tags(user_tags(&details.tags)),
-        });
+        self.applied_tags = Some(self.tags_of(details, owner, subject));
+        if let (Some(dropped), Some(content)) = (&mut self.dropped, &details.content) {
+            // What it sets is counted again when it is superseded itself.
+            dropped.remove(&Configured::by(content).set);
+        }
         if let Some(present) = &subject.redeploy_at
             && owner.redeploy.as_deref() == Some(short_hash(present).as_str())
         {
@@ -179,6 +187,20 @@ impl Memory {
         }
         self.foreign = None;
         self
+    }
+
+    /// All user's tags on a deployment that this very change made are the user's. On one that was found, others may have put
+    /// some: only those that the spec names are taken for the user's, and the rest is never taken off.
+    fn tags_of(&self, details: &Details, owner: &OwnerTags, subject: &Subject<'_>) -> AppliedTags {
+        let is_made_by_this =
+            self.intent.as_ref().is_some_and(|intent| intent.ordinal == owner.ordinal) && owner.cause != Cause::Adopt;
+        let named = subject.desired().map(|desired| &desired.tags);
+        let counts = |key: &str| is_made_by_this || named.is_none_or(|tags| tags.contains_key(key));
+        let tags: Vec<_> = user_tags(&details.tags).filter(|(key, _)| counts(key)).collect();
+        AppliedTags {
+            keys: tags.iter().map(|(key, _)| (*key).clone()).collect(),
+            digest: digest_of_tags(tags.into_iter()),
+        }
     }
 }
 

@@ -4,11 +4,13 @@
 //! operation; `summarise` says it all on the resource.
 
 pub mod assess;
+pub mod configuration;
 pub mod decide;
 pub mod desired;
 pub mod hash;
 pub mod knowledge;
 pub mod memory;
+pub mod references;
 pub mod request;
 pub mod revision;
 pub mod rows;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use semver::Version;
 use serde::Serialize;
 use serde_json::{Map, Number, Value, json};
 
-use super::desired::{Component, Content, Desired};
+use super::desired::{Component, Content, Desired, Merge};
 use super::hash::sha256_hex;
 use super::request::{ComponentRequest, DeploymentRequest};
+use super::rows::DeployedContent;
 use super::tags::OwnerTags;
 use crate::api::{ComponentUpdateAction, DeploymentPolicies, FailureHandlingPolicy};
 use crate::names::{Key, ObjectName};
@@ -47,7 +49,33 @@ impl fmt::Display for Digest {
 /// The digest of what is wanted: a function of the spec alone.
 #[must_use]
 pub fn digest(desired: &Desired) -> Digest {
-    Digest(format!("{FORM}{}", sha256_hex(canonical_text(&canonical(&desired.key, &desired.content)).as_bytes())))
+    digest_of(&desired.key, &desired.content)
+}
+
+fn digest_of(key: &Key, content: &Content) -> Digest {
+    Digest(format!("{FORM}{}", sha256_hex(canonical_text(&canonical(key, content)).as_bytes())))
+}
+
+/// The digest of what somebody else deployed, as if it were wanted; none where no spec could say it. Its name counts only where
+/// the user names the deployment.
+#[must_use]
+pub fn digest_of_deployed(desired: &Desired, deployed: &DeployedContent) -> Option<Digest> {
+    let DeployedContent { name, components, policies, job } = deployed.clone();
+    let component = |(name, component): (String, ComponentRequest)| {
+        let ComponentRequest { component_version, merge, reset, run_with } = component;
+        let merge = match merge {
+            Some(text) => Some(Merge { value: serde_json::from_str(&text).ok()?, text }),
+            None => None,
+        };
+        Some((name, Component { version: Version::parse(&component_version).ok()?, merge, reset, run_with }))
+    };
+    let content = Content {
+        name: name.filter(|_| desired.content.name.is_some()),
+        components: components.into_iter().map(component).collect::<Option<_>>()?,
+        policies,
+        job,
+    };
+    Some(digest_of(&desired.key, &content))
 }
 
 /// Policies that AWS applies when a request names none (`DeploymentPolicies`, AWS IoT Greengrass V2 API reference): 60 seconds
@@ -155,7 +183,7 @@ fn whole(number: &Number) -> Option<Number> {
 }
 
 /// Whether a JSON text holds a number that a 64-bit integer or a double can't carry digit by digit.
-fn has_inexact_number(text: &str) -> bool {
+pub(super) fn has_inexact_number(text: &str) -> bool {
     let mut in_string = false;
     let mut escaped = false;
     let mut token = String::new();
@@ -203,30 +231,39 @@ fn canonical_text(value: &Value) -> String {
     }
 }
 
-/// The whole request but its token.
+/// The whole request but its token. `resets` are the pointers that each component resets beside the user's.
 #[must_use]
-pub fn request(object: &ObjectName, desired: &Desired, owner: &OwnerTags) -> DeploymentRequest {
-    let Desired { key, content, tags, deletion_policy: _, suspend: _ } = desired;
+pub fn request(
+    object: &ObjectName,
+    desired: &Desired,
+    resets: &BTreeMap<String, Vec<String>>,
+    owner: &OwnerTags,
+) -> DeploymentRequest {
+    let Desired { key, content, tags, .. } = desired;
     let Content { name, components, policies, job } = content;
+    let resets_of = |name: &str| resets.get(name).map(Vec::as_slice).unwrap_or_default();
     let mut all_tags = tags.clone();
     all_tags.extend(owner.to_map());
     DeploymentRequest {
         target_arn: key.target.to_string(),
         parent_target_arn: key.parent.as_ref().map(ToString::to_string),
         deployment_name: name.clone().unwrap_or_else(|| object.to_string()),
-        components: components.iter().map(|(name, component)| (name.clone(), component_request(component))).collect(),
+        components: components
+            .iter()
+            .map(|(name, component)| (name.clone(), component_request(component, resets_of(name))))
+            .collect(),
         deployment_policies: policies.clone(),
         iot_job_configuration: job.clone(),
         tags: all_tags,
     }
 }
 
-fn component_request(component: &Component) -> ComponentRequest {
+fn component_request(component: &Component, resets: &[String]) -> ComponentRequest {
     let Component { version, merge, reset, run_with } = component;
     ComponentRequest {
         component_version: version.to_string(),
         merge: merge.as_ref().map(|merge| merge.text.clone()),
-        reset: reset.clone(),
+        reset: reset.iter().chain(resets).cloned().collect(),
         run_with: run_with.clone(),
     }
 }

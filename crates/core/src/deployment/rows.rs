@@ -4,6 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
+use super::request::ComponentRequest;
+use crate::api::{DeploymentPolicies, IotJobConfiguration};
+
 /// One deployment of a key as `ListDeployments` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
@@ -54,7 +57,7 @@ impl RowStatus {
 }
 
 /// One deployment as `GetDeployment` shows it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Details {
     /// What the list shows of it too.
     pub row: Row,
@@ -64,6 +67,21 @@ pub struct Details {
     pub iot_job_id: Option<String>,
     /// The job's ARN.
     pub iot_job_arn: Option<String>,
+    /// What it contains; none where this version can't say it in its own words.
+    pub content: Option<Box<DeployedContent>>,
+}
+
+/// What a deployment contains, as AWS gives it back.
+#[derive(Clone, Debug, PartialEq, Default)]
+pub struct DeployedContent {
+    /// Its name.
+    pub name: Option<String>,
+    /// Components by name.
+    pub components: BTreeMap<String, ComponentRequest>,
+    /// How devices apply it.
+    pub policies: Option<DeploymentPolicies>,
+    /// How it is rolled out.
+    pub job: Option<IotJobConfiguration>,
 }
 
 /// AWS's answer to `CreateDeployment`.

@@ -17,6 +17,10 @@ pub enum Wanted {
     Present(Box<Desired>, Digest),
     /// The spec can't be used; the sentences name the fields.
     Invalid(String),
+    /// What the spec refers to must be read first.
+    Unread,
+    /// What the spec refers to is not there; the sentences name the fields.
+    Missing(String),
     /// The object is being deleted; this needs no valid spec.
     Absent {
         /// What is to be done in AWS.
@@ -70,7 +74,7 @@ impl Subject<'_> {
     pub fn desired(&self) -> Option<&Desired> {
         match self.wanted {
             Wanted::Present(desired, _) => Some(desired),
-            Wanted::Invalid(_) | Wanted::Absent { .. } => None,
+            Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => None,
         }
     }
 
@@ -79,7 +83,7 @@ impl Subject<'_> {
     pub fn wanted_digest(&self) -> Option<&Digest> {
         match self.wanted {
             Wanted::Present(_, digest) => Some(digest),
-            Wanted::Invalid(_) | Wanted::Absent { .. } => None,
+            Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => None,
         }
     }
 

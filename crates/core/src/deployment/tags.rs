@@ -28,6 +28,10 @@ pub enum Cause {
     Redeploy,
     /// The parent got a new revision, which ended this subdeployment.
     Parent,
+    /// AWS no longer had what was made.
+    Correct,
+    /// Somebody else's deployment was there first.
+    Adopt,
 }
 
 impl Cause {
@@ -39,6 +43,8 @@ impl Cause {
             Self::Change => "change",
             Self::Redeploy => "redeploy",
             Self::Parent => "parent",
+            Self::Correct => "correct",
+            Self::Adopt => "adopt",
         }
     }
 
@@ -49,6 +55,8 @@ impl Cause {
             "create" => Self::Create,
             "redeploy" => Self::Redeploy,
             "parent" => Self::Parent,
+            "correct" => Self::Correct,
+            "adopt" => Self::Adopt,
             _ => Self::Change,
         }
     }

@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::oracle::READY;
+use crate::people::{mended_too_often, missing_reference};
 use crate::stage::{PARENT, Stage, named};
 use crate::trouble::creating;
 
@@ -21,7 +22,7 @@ const END: &str = "<!-- Generated until here. -->\n";
 /// A situation in the words of the document, and how it comes about.
 type Situation = (&'static str, fn() -> Stage);
 
-const SITUATIONS: [Situation; 27] = [
+const SITUATIONS: [Situation; 31] = [
     ("AWS has it; also after a change that makes no revision", Stage::applied),
     ("a new resource, or AWS is being asked", Stage::new),
     ("a change was recorded and is being made", || changed(|_| {})),
@@ -43,6 +44,21 @@ const SITUATIONS: [Situation; 27] = [
     }),
     ("the parent's new revision has ended the subdeployment", || {
         let mut stage = Stage::subdeployment().with_deployment();
+        let object = named("plant", "machines");
+        stage.peers.parent = Some(ParentPeer { object, synced: true, deployment_id: Some("parent-2".into()) });
+        stage.knowledge.parent_since = Some(("parent-2".into(), stage.now));
+        stage
+    }),
+    ("AWS no longer has it, and it was mended three times within an hour", mended_too_often),
+    ("what the spec refers to is not there, in the first two minutes", missing_reference),
+    ("what the spec refers to is not there", || {
+        let mut stage = missing_reference();
+        stage.wait(SignedDuration::from_mins(2));
+        stage
+    }),
+    ("the parent's new revision has ended the subdeployment, and onParentRevision is Yield", || {
+        let mut stage = Stage::subdeployment().with_deployment();
+        stage.edit(|spec| spec["onParentRevision"] = json!("Yield"));
         let object = named("plant", "machines");
         stage.peers.parent = Some(ParentPeer { object, synced: true, deployment_id: Some("parent-2".into()) });
         stage.knowledge.parent_since = Some(("parent-2".into(), stage.now));

@@ -72,8 +72,9 @@ fn a_deployment_of_somebody_else_is_named_and_left_alone() {
     assert_eq!(stage.said(), "Ready=False/ForeignRevision Stalled Synced=False/ForeignRevision");
     assert_eq!(
         stage.message("Ready"),
-        "the target has deployments that this resource did not make, the newest is foreign-2; nothing was changed: cancel and \
-         delete all of them in AWS if this resource shall take their place, else delete this resource"
+        "the target has deployments that this resource did not make, the newest is foreign-2; nothing was changed: to deploy \
+         above them set spec.adoptionPolicy to Always, or to IfUnmanaged where nobody manages them, else delete this resource; \
+         status.pendingChange shows what would change"
     );
 }
 
@@ -92,7 +93,7 @@ fn subdeployments_of_somebody_else_hold_a_new_revision_up() {
         })
         .into();
     for row in &subdeployments {
-        let details = Details { row: row.clone(), tags: [].into(), iot_job_id: None, iot_job_arn: None };
+        let details = Details { row: row.clone(), tags: [].into(), iot_job_id: None, iot_job_arn: None, content: None };
         stage.knowledge.read(&row.deployment_id, stage.now, Some(details));
     }
     stage.knowledge.subdeployments = Some(Reading { at: stage.now, value: subdeployments });
@@ -100,12 +101,13 @@ fn subdeployments_of_somebody_else_hold_a_new_revision_up() {
     assert_eq!(
         stage.message("Ready"),
         "a new revision would end subdeployments of the target that this cluster did not make (s-1, s-2, s-3 and 1 more); \
-         nothing was changed: cancel and delete them in AWS if they are not needed, or put the spec back"
+         nothing was changed: set spec.adoptionPolicy to Always to end them, or put the spec back"
     );
 }
 
 const WAY_OUT: &str = "nothing was changed: to deploy what the spec says, set the annotation \
-                       greengrass-operator.dev/redeploy-at to a new value, for example the time of day";
+                       greengrass-operator.dev/redeploy-at to a new value, for example the time of day, or \
+                       spec.driftPolicy to Correct to have it done each time";
 
 fn assert_drifted(mut stage: Stage, what: &str) {
     assert_eq!(stage.said(), "Ready=False/Drifted Stalled Synced=False/Drifted");
@@ -139,6 +141,61 @@ fn a_deployment_that_was_superseded_by_one_that_is_gone_is_drift() {
     let mut stage = Stage::applied();
     stage.aws_shows(&[("d-1", 1, RowStatus::Inactive)]);
     assert_drifted(stage, "deployment d-1 was superseded in AWS, and what superseded it is gone");
+}
+
+#[test]
+fn drift_that_was_mended_three_times_within_an_hour_waits_and_says_until_when() {
+    let stage = mended_too_often();
+    assert_eq!(
+        stage.message("Ready"),
+        "deployment foreign-2, which this resource did not make, has taken the place of ours; it was mended 3 times within an \
+         hour, and is mended again at 13:00:00 UTC: find out who else deploys to the target, or set the annotation \
+         greengrass-operator.dev/redeploy-at to a new value to deploy at once"
+    );
+}
+
+pub(crate) fn mended_too_often() -> Stage {
+    let mut stage = Stage::applied();
+    stage.edit(|spec| spec["driftPolicy"] = serde_json::json!("Correct"));
+    stage.aws_shows(&[("foreign-2", 2, RowStatus::Active), ("d-1", 1, RowStatus::Inactive)]);
+    stage.knowledge.corrected_at = vec![stage.now; 3];
+    assert_eq!(stage.said(), "Ready=False/CorrectionsExhausted Stalled Synced=False/Drifted");
+    stage
+}
+
+#[test]
+fn what_the_spec_refers_to_may_be_on_its_way_for_two_minutes() {
+    let mut stage = missing_reference();
+    assert_eq!(stage.said(), "Ready=False/ProgressingWithRetry Reconciling Synced=Unknown/Unknown");
+    stage.wait(jiff::SignedDuration::from_mins(2));
+    assert_eq!(stage.said(), "Ready=False/ReferenceNotFound Stalled Synced=Unknown/Unknown");
+    stage.restart();
+    assert_eq!(stage.said(), "Ready=False/ReferenceNotFound Stalled Synced=Unknown/Unknown", "a restart is no news");
+    assert_eq!(
+        stage.message("Ready"),
+        "spec.parent.name: GreengrassDeployment presses is not there: create it in this namespace"
+    );
+}
+
+pub(crate) fn missing_reference() -> Stage {
+    let mut stage = Stage::new();
+    let message = "spec.parent.name: GreengrassDeployment presses is not there: create it in this namespace";
+    stage.wanted = Some(Wanted::Missing(message.into()));
+    stage.knowledge.missing_since = Some(stage.now);
+    stage
+}
+
+#[test]
+fn keys_that_devices_cannot_reset_are_told_beside_ready() {
+    let mut stage = Stage::applied();
+    let stuck = [("com.example.Press".to_owned(), vec!["/ports/8080".to_owned()])].into();
+    stage.memory.dropped = Some(greengrass_operator_core::deployment::configuration::Keys::recorded(&stuck));
+    assert_eq!(stage.said(), "Ready=True/Deployed Synced=True/UpToDate Advisory/KeysNotReset");
+    assert_eq!(
+        stage.message("Advisory"),
+        "configuration keys that an earlier revision merged stay on devices, because Greengrass can't reset keys that look \
+         like numbers: /ports/8080 of com.example.Press; to take them away, name what stands above them in reset"
+    );
 }
 
 #[test]

@@ -6,13 +6,14 @@ use std::time::Duration;
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
 use greengrass_operator_core::deployment::assess::assess;
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Row, RowStatus};
+use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Reading, Row, RowStatus};
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
+use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::revision::digest;
 use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
-use greengrass_operator_core::deployment::validate::validate;
+use greengrass_operator_core::deployment::validate::{Refused, validate};
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
 use jiff::{SignedDuration, Timestamp};
@@ -52,7 +53,7 @@ impl Stage {
             redeploy_at: None,
             peers: Peers::default(),
             memory: Memory::default(),
-            knowledge: Knowledge::new(now),
+            knowledge: Knowledge { definition: Some(Reading { at: now, value: false }), ..Knowledge::new(now) },
             status: GreengrassDeploymentStatus::default(),
         }
     }
@@ -98,12 +99,15 @@ impl Stage {
     /// What the validation says of the spec.
     pub(crate) fn invalid(&self) -> String {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
-        validate(&object(), &spec).unwrap_err().to_string()
+        match validate(&object(), &spec, &References::default()).unwrap_err() {
+            Refused::Invalid(invalid) | Refused::Missing(invalid) => invalid.to_string(),
+            Refused::Unread => panic!("nothing is referred to"),
+        }
     }
 
     pub(crate) fn desired(&self) -> Desired {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
-        validate(&object(), &spec).unwrap()
+        validate(&object(), &spec, &References::default()).unwrap()
     }
 
     /// A look has just shown these; `d-…` are ours.
@@ -111,7 +115,7 @@ impl Stage {
         let rows: Vec<Row> = rows.iter().map(|(id, revision, status)| self.row(id, *revision, *status)).collect();
         for row in &rows {
             let tags = if row.deployment_id.starts_with("d-") { self.tags() } else { BTreeMap::new() };
-            let details = Details { row: row.clone(), tags, iot_job_id: None, iot_job_arn: None };
+            let details = Details { row: row.clone(), tags, iot_job_id: None, iot_job_arn: None, content: None };
             self.knowledge.read(&row.deployment_id, self.now, Some(details));
         }
         let own = self.memory.deployment.as_ref().map(|own| own.deployment_id.clone());
@@ -185,11 +189,13 @@ impl Stage {
 
     pub(crate) fn wait(&mut self, time: SignedDuration) {
         self.now += time;
+        self.knowledge.definition = Some(Reading { at: self.now, value: false });
     }
 
     /// What the process knew is gone; the object stays.
     pub(crate) fn restart(&mut self) {
-        self.knowledge = Knowledge::new(self.now);
+        let definition = Some(Reading { at: self.now, value: false });
+        self.knowledge = Knowledge { definition, ..Knowledge::new(self.now) };
     }
 
     pub(crate) fn fails(&mut self, operation: Operation, kind: FailureKind) {

@@ -197,6 +197,7 @@ impl Aws {
             tags,
             iot_job_id: None,
             iot_job_arn: None,
+            content: None,
         });
         deployment_id
     }
@@ -240,6 +241,12 @@ impl Aws {
     /// The newest of the one target, whether it shows or not.
     pub(crate) fn newest(&self) -> Option<&Details> {
         self.details.iter().filter(|d| d.row.target_arn == TARGET).max_by_key(|d| d.row.revision_id)
+    }
+
+    pub(crate) fn tag(&mut self, id: &str, tags: &BTreeMap<String, String>) {
+        for details in self.details.iter_mut().filter(|details| details.row.deployment_id == id) {
+            details.tags.extend(tags.clone());
+        }
     }
 
     pub(crate) fn remove(&mut self, id: &str) {

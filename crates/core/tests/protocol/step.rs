@@ -3,7 +3,7 @@
 use greengrass_operator_core::api::GreengrassDeploymentStatus;
 use greengrass_operator_core::deployment::assess::assess;
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
-use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowStatus, later};
+use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::revision::digest_of_tags;
 use greengrass_operator_core::deployment::subject::{Subject, is_of_key};
@@ -160,7 +160,7 @@ impl World {
                 knowledge.looked(look, memory.deployment.as_ref().map(|own| own.deployment_id.as_str()));
                 knowledge.verified_at = Some(now);
             }),
-            Query::Deployment(id) => self.aws.get(id, now).map(|details| knowledge.read(id, now, details)),
+            Query::Deployment(id) => self.aws.get(id, now).map(|details| knowledge.read_by(subject, id, now, details)),
             Query::Subdeployments => self.aws.rows(now).map(|mut rows| {
                 rows.retain(|row| row.parent_target_arn.as_deref() == Some(key.target.as_str()));
                 knowledge.subdeployments = Some(Reading { at: now, value: rows });
@@ -179,6 +179,17 @@ impl World {
                 self.get_live(replica);
                 return;
             }
+            Query::Owner(owner) => {
+                let value = if self.living.contains(owner) { OwnerFound::Exists } else { OwnerFound::Gone };
+                knowledge.owners.insert(owner.clone(), Reading { at: now, value });
+                Ok(())
+            }
+            Query::Definition => {
+                knowledge.definition = Some(Reading { at: now, value: self.definition_goes });
+                Ok(())
+            }
+            // This world's specs refer to nothing.
+            Query::References => Ok(()),
             Query::Claimants => {
                 knowledge.claimants = Some(Reading { at: now, value: self.claimants.clone() });
                 Ok(())
@@ -238,6 +249,15 @@ impl World {
                 knowledge.canceled.insert(id.clone());
                 knowledge.deleted.insert(id.clone());
                 knowledge.details.remove(id);
+            }
+            Change::Prune(id) => {
+                self.aws.remove(id);
+                knowledge.pruned(id, Ok(()));
+            }
+            Change::Adopt { deployment_id, tags } => {
+                self.aws.tag(deployment_id, tags);
+                knowledge.adopted = Some((deployment_id.clone(), now));
+                knowledge.details.remove(deployment_id);
             }
             Change::Tag => {
                 if let Some(details) = self.aws.details.iter_mut().find(of_own) {

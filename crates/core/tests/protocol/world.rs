@@ -1,12 +1,13 @@
 //! One resource, two replicas, one small AWS, and time that is moved by hand. Pure.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::knowledge::{Knowledge, RowStatus, later};
+use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::subject::{Claimant, Peers, Wanted};
 use greengrass_operator_core::deployment::validate::validate;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
@@ -90,7 +91,7 @@ impl Object {
                 "configurationUpdate": {"merge": {"content": self.content}}}},
         }))
         .unwrap();
-        let mut desired = validate(&name(), &spec).unwrap();
+        let mut desired = validate(&name(), &spec, &References::default()).unwrap();
         desired.key = self.key();
         desired.tags.clone_from(&self.tags);
         desired.deletion_policy = self.policy;
@@ -124,6 +125,10 @@ pub(crate) struct World {
     pub(crate) peers: Peers,
     /// Other resources with the key that the API server has, whether the cache has them or not.
     pub(crate) claimants: Vec<Claimant>,
+    /// Resources that exist beside the one.
+    pub(crate) living: BTreeSet<ObjectName>,
+    /// The definition is being deleted.
+    pub(crate) definition_goes: bool,
     pub(crate) crash: Option<Crash>,
     pub(crate) status_writes: u32,
     pub(crate) oracle: Oracle,
@@ -169,6 +174,8 @@ impl World {
             zombie_until: now,
             peers: Peers::default(),
             claimants: Vec::new(),
+            living: BTreeSet::new(),
+            definition_goes: false,
             crash: None,
             status_writes: 0,
             past: Vec::new(),

@@ -3,7 +3,8 @@
 use greengrass_operator_core::api::schema::crd_yaml;
 use greengrass_operator_core::api::{GreengrassDeployment, GreengrassDeploymentSpec};
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::validate::{Invalid, validate};
+use greengrass_operator_core::deployment::references::References;
+use greengrass_operator_core::deployment::validate::{Invalid, Refused, validate};
 use greengrass_operator_core::names::ObjectName;
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
@@ -60,5 +61,10 @@ pub(crate) fn decoded(object: &Value) -> Result<GreengrassDeploymentSpec, serde_
 /// What the operator makes of a spec.
 pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec)
+    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &References::default()) {
+        Ok(desired) => Ok(desired),
+        Err(Refused::Invalid(invalid)) => Err(invalid),
+        // What it refers to is no matter of the schema.
+        Err(refused @ (Refused::Unread | Refused::Missing(_))) => panic!("{refused:?}"),
+    }
 }

@@ -23,6 +23,8 @@ pub enum Deletion {
     },
     /// What the deployment was for is not known.
     KeyUnknown,
+    /// Whether the resource's definition is being deleted must be asked.
+    Definition,
     /// A look at the key's deployments.
     Look,
     /// A request may still be on its way.
@@ -50,6 +52,15 @@ pub(super) fn assess(
 ) -> Deletion {
     if !subject.has_finalizer || policy == DeletionPolicy::Retain {
         return Deletion::Release { abandoned: false };
+    }
+    // Everybody's resources go at once then: nobody asked for everybody's deployments to go.
+    match &knowledge.definition {
+        Some(reading) if now.duration_since(reading.at) <= READING_IS_FRESH_FOR => {
+            if reading.value {
+                return Deletion::Release { abandoned: false };
+            }
+        }
+        Some(_) | None => return Deletion::Definition,
     }
     if key.is_none() {
         return Deletion::KeyUnknown;
@@ -168,13 +179,13 @@ fn finish(
     }
 }
 
-enum Reading<'a> {
+pub(super) enum Reading<'a> {
     Unread,
     Gone(Timestamp),
     There(&'a Details),
 }
 
-fn fresh<'a>(id: &str, subject: &Subject<'_>, knowledge: &'a Knowledge, now: Timestamp) -> Reading<'a> {
+pub(super) fn fresh<'a>(id: &str, subject: &Subject<'_>, knowledge: &'a Knowledge, now: Timestamp) -> Reading<'a> {
     match knowledge.details.get(id) {
         None => Reading::Unread,
         Some(reading) => match &reading.value {

@@ -2,27 +2,40 @@
 //!
 //! `decide` and `summarise` read the same [`Assessment`], so what is done and what is said can't disagree.
 
+pub mod adoption;
 pub mod deletion;
+pub mod drift;
+pub mod history;
 pub mod intent;
 pub mod ownership;
 pub mod parent;
+mod pending;
+pub mod subdeployments;
 pub mod sync;
 pub mod trouble;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use adoption::Adoption;
 pub use deletion::Deletion;
+use drift::Correction;
+pub use drift::Drift;
+pub use history::Old;
 pub use intent::IntentState;
 pub use ownership::{Own, Ownership};
 pub use parent::Parent;
-pub use sync::{Drift, Subdeployments, Sync, Tags};
+pub use subdeployments::Subdeployments;
+pub use sync::{Sync, Tags};
 pub use trouble::Blocked;
 
-use super::knowledge::{Knowledge, RowStatus};
+use super::configuration::Keys;
+use super::knowledge::{Knowledge, RowStatus, later};
 use super::memory::Memory;
 use super::subject::{Claimant, Subject, Wanted};
-use crate::failure::Blocking;
-use crate::names::Key;
+use super::tags::{Cause, OwnerTags};
+use crate::failure::{Blocking, Failure};
+use crate::names::{Key, ObjectName};
+use crate::pace::GRACE;
 
 /// So long what AWS was last seen to hold is shown as true while AWS can't be read.
 pub const TRUSTED_WITHOUT_VERIFICATION: SignedDuration = SignedDuration::from_hours(1);
@@ -38,14 +51,28 @@ pub struct Assessment {
     pub ownership: Ownership,
     /// How far the recorded change is.
     pub intent: IntentState,
+    /// What is to become of somebody else's that was there first.
+    pub adoption: Adoption,
     /// Whether AWS has what is wanted.
     pub sync: Sync,
+    /// How AWS no longer has what we made, whether it is being mended or not.
+    pub drift: Option<Drift>,
+    /// Whose tags must be read before it can be said whether a drift may be mended.
+    pub uncounted: Option<String>,
     /// The parent's deployment.
     pub parent: Parent,
     /// Subdeployments that a new revision would end.
     pub subdeployments: Subdeployments,
     /// The user's tags.
     pub tags: Tags,
+    /// Old revisions.
+    pub old: Old,
+    /// What a revision would change, where nothing may be written or somebody else's is there.
+    pub pending: Vec<String>,
+    /// Why the last deletion of an old revision failed.
+    pub prune_failure: Option<Failure>,
+    /// What is still to be reset on devices, where that has become less.
+    pub dropped: Option<Keys>,
     /// The call that fails.
     pub blocked: Option<Blocked>,
     /// What the API server answered when it refused something that must come first.
@@ -65,6 +92,15 @@ pub enum Phase {
     Deleting(Deletion),
     /// The spec can't be used.
     Invalid(String),
+    /// What the spec refers to must be read first.
+    Unresolved,
+    /// What the spec refers to is not there.
+    ReferenceMissing {
+        /// What is missing and what to do.
+        message: String,
+        /// From then on a person must act; until then it may be on its way.
+        stalled_at: Timestamp,
+    },
     /// The same resource now means another target.
     KeyChanged {
         /// What it meant.
@@ -80,6 +116,13 @@ pub enum Phase {
     Foreign(Vec<String>),
     /// AWS no longer has what we made.
     Drifted(Drift),
+    /// AWS no longer has what we made, and it was mended too often lately.
+    CorrectionsExhausted {
+        /// How.
+        drift: Drift,
+        /// When it is mended again.
+        until: Timestamp,
+    },
     /// AWS refuses, and a person must act.
     Refused(Blocking),
     /// The parent comes first.
@@ -101,16 +144,22 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let ownership = key.as_ref().map_or(Ownership::Unread, |key| ownership::assess(key, subject, memory, knowledge));
     let parent = parent::assess(subject, knowledge, now);
     let intent = intent::assess(subject, memory, knowledge, now);
-    let sync = sync::assess(subject, memory, &ownership, &parent, now);
-    let drift = sync::drift(subject, memory, &ownership, &parent, &intent, &sync);
-    let subdeployments = sync::subdeployments(subject, memory, knowledge, &sync);
+    let adoption = adoption::assess(subject, knowledge, &ownership);
+    let mut sync = sync::assess(subject, memory, &ownership, &adoption, &parent, now);
+    let drift = drift::find(subject, memory, &ownership, &parent, &intent, &sync);
+    let correction = drift.as_ref().map(|_| drift::correction(subject, knowledge, now));
+    if correction == Some(Correction::Make) {
+        sync = Sync::Due(Cause::Correct);
+    }
+    let subdeployments = subdeployments::assess(subject, memory, knowledge, &sync);
     let tags = sync::tags(subject, memory, knowledge, &ownership);
-    let found = trouble::Found { ownership: &ownership, sync: &sync, tags: &tags };
+    let old = history::assess(subject, memory, knowledge, &ownership, now);
+    let found = trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags };
     let blocked = trouble::assess(subject, memory, knowledge, &found, now);
     let suspended = match subject.wanted {
         Wanted::Present(desired, _) => desired.suspend,
         Wanted::Absent { suspended, .. } => *suspended,
-        Wanted::Invalid(_) => false,
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => false,
     };
     let verified_at = knowledge.verified_at.unwrap_or(knowledge.since);
     let mut assessment = Assessment {
@@ -118,17 +167,29 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         phase: Phase::Done,
         ownership,
         intent,
+        adoption,
         sync,
+        drift,
+        uncounted: None,
         parent,
         subdeployments,
         tags,
+        old,
+        pending: Vec::new(),
+        prune_failure: knowledge.history.failure.clone(),
+        dropped: None,
         blocked,
         obstacle: knowledge.obstacle.clone(),
         look_wanted: key.is_some() && knowledge.wants_look(),
         suspended,
         verified: now.duration_since(verified_at) < TRUSTED_WITHOUT_VERIFICATION,
     };
-    assessment.phase = phase(&assessment, subject, memory, knowledge, drift);
+    if let Some(Correction::Read(id)) = &correction {
+        assessment.uncounted = Some(id.clone());
+    }
+    assessment.phase = phase(&assessment, subject, memory, knowledge, correction);
+    assessment.pending = pending(&assessment, subject, knowledge);
+    assessment.dropped = still_dropped(&assessment, subject, memory, knowledge);
     assessment
 }
 
@@ -137,7 +198,7 @@ fn phase(
     subject: &Subject<'_>,
     memory: &Memory,
     knowledge: &Knowledge,
-    drift: Option<Drift>,
+    correction: Option<Correction>,
 ) -> Phase {
     let desired = match subject.wanted {
         Wanted::Absent { policy, key, suspended } => {
@@ -153,6 +214,11 @@ fn phase(
             ));
         }
         Wanted::Invalid(message) => return Phase::Invalid(message.clone()),
+        Wanted::Unread => return Phase::Unresolved,
+        Wanted::Missing(message) => {
+            let since = knowledge.missing_since.unwrap_or(assessment.now);
+            return Phase::ReferenceMissing { message: message.clone(), stalled_at: later(since, GRACE) };
+        }
         Wanted::Present(desired, _) => desired,
     };
     if let Some(was) = &memory.key
@@ -163,28 +229,40 @@ fn phase(
     if desired.suspend {
         return Phase::Suspended;
     }
-    if let Some(winner) = winner(subject, memory, knowledge) {
+    if let Some(winner) = winner(&assessment.ownership, subject, memory, knowledge) {
         return Phase::TargetConflict(winner);
     }
-    if let Ownership::Foreign { deployment_id } = &assessment.ownership {
+    if let (Ownership::Foreign { deployment_id }, Adoption::Refused) = (&assessment.ownership, &assessment.adoption) {
         return Phase::Foreign(vec![deployment_id.clone()]);
     }
     if let Subdeployments::Foreign(ids) = &assessment.subdeployments {
         return Phase::Foreign(ids.clone());
     }
-    if let Some(drift) = drift {
-        return Phase::Drifted(drift);
+    match (&assessment.drift, correction) {
+        (None, _) | (Some(_), Some(Correction::Make | Correction::Read(_))) => {}
+        (Some(drift), Some(Correction::Exhausted(until))) => {
+            return Phase::CorrectionsExhausted { drift: drift.clone(), until };
+        }
+        (Some(drift), Some(Correction::Wait) | None) => return Phase::Drifted(drift.clone()),
     }
     if let Some(Blocked::Person { reason, .. }) = &assessment.blocked {
         return Phase::Refused(*reason);
     }
-    let changing = memory.intent.is_some() || assessment.sync.is_open() || assessment.ownership.is_open();
+    let changing = memory.intent.is_some()
+        || assessment.sync.is_open()
+        || assessment.ownership.is_open()
+        || assessment.uncounted.is_some()
+        || matches!(assessment.adoption, Adoption::Ask(_) | Adoption::Take(_));
     let parent_first = assessment.parent.is_waiting() && changing || matches!(assessment.sync, Sync::DueAt(_));
     if parent_first && memory.intent.is_none() {
         return Phase::WaitingForParent;
     }
     if changing {
         return Phase::Changing;
+    }
+    // Whatever status AWS gives it: it was the parent that ended it.
+    if assessment.sync == Sync::Yielded {
+        return Phase::Done;
     }
     match assessment.ownership.own().and_then(|own| own.status) {
         Some(RowStatus::Canceled) => Phase::RolloutCanceled,
@@ -193,22 +271,88 @@ fn phase(
     }
 }
 
-/// The resource that goes before this one, where another has the same key: the one that already made a deployment, else the
-/// older, else the lower name, because creation times tie within a second.
-fn winner(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Option<Claimant> {
+/// The resource that goes before this one, where another has the same key: the one that the tags of the newest deployment name,
+/// else one that has made a deployment, else the older, else the lower name, because creation times tie within a second.
+fn winner(ownership: &Ownership, subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Option<Claimant> {
     // Only until the next look: the cache shows them by then, or they are gone.
     let since = knowledge.look.as_ref().map(|look| look.began_at);
     let live = knowledge.claimants.as_ref().filter(|reading| Some(reading.at) >= since);
     let live = live.map(|reading| reading.value.as_slice()).unwrap_or_default();
-    let mine = (memory.deployment.is_none(), subject.created_at, subject.object.to_string());
+    let named = named_in_tags(ownership, subject, knowledge);
+    let is_unnamed = |object: &ObjectName| named.as_ref() != Some(object);
+    let mine =
+        (is_unnamed(subject.object), memory.deployment.is_none(), subject.created_at, subject.object.to_string());
     subject
         .peers
         .claimants
         .iter()
         .chain(live)
         .filter(|other| !other.deleting)
-        .find(|other| (!other.has_deployment, other.created_at, other.object.to_string()) < mine)
+        .find(|other| {
+            (is_unnamed(&other.object), !other.has_deployment, other.created_at, other.object.to_string()) < mine
+        })
         .cloned()
+}
+
+/// The resource of this cluster that the newest deployment was made for, where its tags were read.
+fn named_in_tags(ownership: &Ownership, subject: &Subject<'_>, knowledge: &Knowledge) -> Option<ObjectName> {
+    let newest = match ownership {
+        Ownership::Ours(own) => &own.deployment_id,
+        Ownership::Foreign { deployment_id } | Ownership::Overridden { deployment_id } => deployment_id,
+        Ownership::Unread
+        | Ownership::Remembered(_)
+        | Ownership::Doubted(..)
+        | Ownership::Vacant
+        | Ownership::Unidentified { .. }
+        | Ownership::Missing => return None,
+    };
+    let details = knowledge.details.get(newest)?.value.as_ref()?;
+    OwnerTags::read(&details.tags).filter(|tags| tags.cluster == subject.cluster).map(|tags| tags.resource)
+}
+
+fn pending(assessment: &Assessment, subject: &Subject<'_>, knowledge: &Knowledge) -> Vec<String> {
+    let is_shown = match assessment.phase {
+        Phase::Foreign(_) | Phase::Drifted(_) | Phase::CorrectionsExhausted { .. } => true,
+        Phase::Suspended => assessment.sync != Sync::UpToDate,
+        Phase::Deleting(_)
+        | Phase::Invalid(_)
+        | Phase::Unresolved
+        | Phase::ReferenceMissing { .. }
+        | Phase::KeyChanged { .. }
+        | Phase::TargetConflict(_)
+        | Phase::Refused(_)
+        | Phase::WaitingForParent
+        | Phase::Changing
+        | Phase::RolloutCanceled
+        | Phase::RolloutFailed
+        | Phase::Done => false,
+    };
+    let newest = match (&knowledge.look, assessment.ownership.own()) {
+        (Some(look), _) => look.rows.first().map(|row| row.deployment_id.as_str()),
+        (None, own) => own.map(|own| own.deployment_id.as_str()),
+    };
+    let (Some(desired), Some(newest), true) = (subject.desired(), newest, is_shown) else { return Vec::new() };
+    let details = knowledge.details.get(newest).and_then(|reading| reading.value.as_ref());
+    details
+        .and_then(|details| details.content.as_ref())
+        .map(|content| pending::lines(desired, content))
+        .unwrap_or_default()
+}
+
+/// What the newest revision has reset on all devices need not be reset again: another group's settings would go with it. Only
+/// things say that they have it.
+fn still_dropped(
+    assessment: &Assessment,
+    subject: &Subject<'_>,
+    memory: &Memory,
+    knowledge: &Knowledge,
+) -> Option<Keys> {
+    let own = assessment.ownership.own().filter(|own| own.remembered && own.status == Some(RowStatus::Completed))?;
+    let (_, configured) = &**knowledge.configured.as_ref().filter(|known| known.0 == own.deployment_id)?;
+    subject.desired().filter(|_| memory.intent.is_none())?;
+    let mut dropped = memory.dropped.clone()?;
+    dropped.remove(&configured.reset);
+    (Some(&dropped) != memory.dropped.as_ref()).then_some(dropped)
 }
 
 fn current_key(subject: &Subject<'_>, memory: &Memory) -> Option<Key> {
@@ -216,7 +360,7 @@ fn current_key(subject: &Subject<'_>, memory: &Memory) -> Option<Key> {
         // What was deployed to, even where the spec means something else by now: nothing is read or written there.
         Wanted::Present(desired, _) => Some(memory.key.clone().unwrap_or_else(|| desired.key.clone())),
         Wanted::Absent { key, .. } => key.clone(),
-        Wanted::Invalid(_) => memory.key.clone(),
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => memory.key.clone(),
     }
 }
 

@@ -159,6 +159,11 @@ pub(super) fn assess(key: &Key, subject: &Subject<'_>, memory: &Memory, knowledg
     }
 }
 
+/// Whether this resource made a deployment.
+pub(crate) fn is_ours(details: &Details, subject: &Subject<'_>) -> bool {
+    ours(details, subject).is_some()
+}
+
 /// The tags of a deployment that this resource made. The object's uid does not count: a re-created object owns what its
 /// predecessor made.
 pub(crate) fn ours(details: &Details, subject: &Subject<'_>) -> Option<OwnerTags> {

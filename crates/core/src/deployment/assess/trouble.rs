@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::super::knowledge::{Knowledge, Request, Trouble};
 use super::super::memory::Memory;
 use super::super::subject::{Subject, Wanted};
+use super::adoption::Adoption;
 use super::ownership::Ownership;
 use super::sync::{Sync, Tags};
 use crate::failure::{Blocking, Operation};
@@ -61,6 +62,7 @@ impl Blocked {
 /// What tells which calls are still to be made.
 pub(super) struct Found<'a> {
     pub(super) ownership: &'a Ownership,
+    pub(super) adoption: &'a Adoption,
     pub(super) sync: &'a Sync,
     pub(super) tags: &'a Tags,
 }
@@ -77,7 +79,7 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
         }
         Operation::CreateDeployment => memory.intent.is_some(),
         Operation::CancelDeployment | Operation::DeleteDeployment => is_deleting,
-        Operation::TagResource => *found.tags == Tags::Add,
+        Operation::TagResource => *found.tags == Tags::Add || matches!(found.adoption, Adoption::Take(_)),
         Operation::UntagResource => matches!(found.tags, Tags::Add | Tags::Remove(_)),
     }
 }

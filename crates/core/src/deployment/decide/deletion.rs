@@ -8,6 +8,7 @@ pub(super) fn decide(case: &Case<'_>, state: &Deletion) -> Step {
         Deletion::Release { .. } if !case.subject.has_finalizer => Step::Rest(None),
         Deletion::Release { abandoned } => Step::Write(Change::RemoveFinalizer { abandoned: *abandoned }),
         Deletion::KeyUnknown => Step::Rest(None),
+        Deletion::Definition => Step::Ask(Query::Definition),
         Deletion::Look => Step::Ask(Query::Look),
         Deletion::Wait(until) => Step::Rest(Some(*until)),
         Deletion::Read(id) => Step::Ask(Query::Deployment(id.clone())),

@@ -1,16 +1,20 @@
 //! Rules: an open intent is settled, closed, rebound or sent; it is never forgotten. Pure.
 
+use std::collections::BTreeMap;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::super::assess::intent::{AfterReply, DOUBT, OpenIntent};
 use super::super::assess::{IntentState, Ownership, Sync};
+use super::super::configuration::{Keys, resets as configuration_resets};
 use super::super::hash::client_token;
 use super::super::knowledge::Knowledge;
 use super::super::memory::{Intent, Memory};
 use super::super::revision::{request, request_hash};
 use super::super::tags::{Cause, OwnerTags};
 use super::read::look_is_fresh;
-use super::{Case, Change, Query, Step, Why, finalizer, read, revise};
+use super::{Case, Change, Query, Step, Why, configuration, finalizer, read, revise};
+use crate::api::DroppedConfigurationKeys;
 
 /// A send goes out only so shortly after the object itself was seen to still show the intent.
 const OBJECT_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
@@ -81,7 +85,7 @@ pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
         return Some(close(case));
     }
     let owner = owner_tags(case, intent);
-    let body = request(case.subject.object, desired, &owner);
+    let body = request(case.subject.object, desired, &resets(case, case.memory.dropped.as_ref()), &owner);
     if request_hash(&body) != intent.request || is_judged_anew(case, intent) {
         return Some(rebind(case, open, intent));
     }
@@ -94,9 +98,6 @@ pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
     let is_first_create = case.memory.deployment.is_none() && intent.base.is_none() && open.unsent;
     if is_first_create && case.knowledge.claimants.as_ref().is_none_or(|claimants| claimants.at < intent.started_at) {
         return Some(Step::Ask(Query::Claimants));
-    }
-    if !object_is_fresh(case.knowledge, case.assessment.now) {
-        return Some(Step::Ask(Query::Object));
     }
     Some(Step::Write(Change::Create {
         ordinal: intent.ordinal,
@@ -112,7 +113,7 @@ pub fn may_still_go(knowledge: &Knowledge, now: Timestamp) -> bool {
     knowledge.look.as_ref().is_some_and(|look| look_is_fresh(look, now)) && object_is_fresh(knowledge, now)
 }
 
-fn object_is_fresh(knowledge: &Knowledge, now: Timestamp) -> bool {
+pub(super) fn object_is_fresh(knowledge: &Knowledge, now: Timestamp) -> bool {
     knowledge.live_at.is_some_and(|at| now.duration_since(at) <= OBJECT_IS_FRESH_FOR)
 }
 
@@ -131,17 +132,36 @@ fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
     if let Some(step) = look_first(case, open) {
         return step;
     }
-    let Some(rebound) = revise::intent(case, intent.ordinal, intent.attempt.saturating_add(1), intent.cause) else {
+    let dropped = match configuration::dropped(case) {
+        Ok(dropped) => dropped,
+        Err(step) => return step,
+    };
+    let cause = match case.assessment.sync {
+        // What it goes above has changed, and with it why it is made.
+        Sync::Due(cause @ (Cause::Correct | Cause::Adopt)) => cause,
+        Sync::Due(Cause::Create | Cause::Change | Cause::Redeploy | Cause::Parent)
+        | Sync::Unknown
+        | Sync::UpToDate
+        | Sync::DueAt(_)
+        | Sync::Yielded => intent.cause,
+    };
+    let attempt = intent.attempt.saturating_add(1);
+    let Some(rebound) = revise::intent(case, intent.ordinal, attempt, cause, &resets(case, dropped.as_ref())) else {
         return Step::Rest(None);
     };
-    Step::Write(Change::Remember(Box::new(Memory { intent: Some(rebound), ..case.memory.clone() }), Why::Rebound))
+    let memory = Memory { intent: Some(rebound), dropped, ..case.memory.clone() };
+    Step::Write(Change::Remember(Box::new(memory), Why::Rebound))
 }
 
-/// A `redeploy-at` asks to deploy above somebody else's deployment, which the intent was not judged against.
+/// A policy or a `redeploy-at` asks to deploy above somebody else's deployment, which the intent was not judged against.
 fn is_judged_anew(case: &Case<'_>, intent: &Intent) -> bool {
     match &case.assessment.ownership {
         Ownership::Overridden { deployment_id } => {
-            case.assessment.sync == Sync::Due(Cause::Redeploy) && intent.base.as_ref() != Some(deployment_id)
+            matches!(case.assessment.sync, Sync::Due(Cause::Redeploy | Cause::Correct))
+                && intent.base.as_ref() != Some(deployment_id)
+        }
+        Ownership::Foreign { deployment_id } => {
+            case.assessment.sync == Sync::Due(Cause::Adopt) && intent.base.as_ref() != Some(deployment_id)
         }
         Ownership::Unread
         | Ownership::Remembered(_)
@@ -149,8 +169,7 @@ fn is_judged_anew(case: &Case<'_>, intent: &Intent) -> bool {
         | Ownership::Vacant
         | Ownership::Unidentified { .. }
         | Ownership::Ours(_)
-        | Ownership::Missing
-        | Ownership::Foreign { .. } => false,
+        | Ownership::Missing => false,
     }
 }
 
@@ -182,16 +201,26 @@ fn look_first(case: &Case<'_>, open: &OpenIntent) -> Option<Step> {
 fn newest_is_another(case: &Case<'_>, intent: &Intent) -> Option<Step> {
     let may_go = match &case.assessment.ownership {
         Ownership::Ours(_) | Ownership::Vacant => true,
-        Ownership::Missing => case.assessment.sync == Sync::Due(Cause::Redeploy),
+        Ownership::Missing => matches!(case.assessment.sync, Sync::Due(Cause::Redeploy | Cause::Correct)),
         Ownership::Overridden { deployment_id } => intent.base.as_ref() == Some(deployment_id),
-        Ownership::Unread
-        | Ownership::Remembered(_)
-        | Ownership::Doubted(..)
-        | Ownership::Unidentified { .. }
-        | Ownership::Foreign { .. } => false,
+        // Policies may have changed since it was judged.
+        Ownership::Foreign { deployment_id } => {
+            case.assessment.sync == Sync::Due(Cause::Adopt) && intent.base.as_ref() == Some(deployment_id)
+        }
+        Ownership::Unread | Ownership::Remembered(_) | Ownership::Doubted(..) | Ownership::Unidentified { .. } => false,
     };
     let began_at = case.knowledge.look.as_ref().map_or(case.assessment.now, |look| look.began_at);
     (!may_go).then(|| Step::Rest(Some(began_at.checked_add(DOUBT).unwrap_or(began_at))))
+}
+
+/// What a revision resets beside what the user names.
+pub(super) fn resets(case: &Case<'_>, dropped: Option<&Keys>) -> BTreeMap<String, Vec<String>> {
+    match (case.subject.desired(), dropped) {
+        (Some(desired), Some(dropped)) if desired.dropped_configuration_keys == DroppedConfigurationKeys::Reset => {
+            configuration_resets(dropped, &desired.content)
+        }
+        _ => BTreeMap::new(),
+    }
 }
 
 /// The tags of the intent's revision: recorded values, so that an attempt is always the same bytes.

@@ -3,12 +3,17 @@
 //! An ordered list of rules, a file each, in the order of the phases. At most one operation on the outside comes out, reads
 //! included, so that every crash point lies between two steps.
 
+mod adopt;
+mod configuration;
 mod deletion;
 mod finalizer;
+mod history;
 mod intent;
 mod read;
 mod revise;
 mod tags;
+
+use std::collections::BTreeMap;
 
 pub use intent::may_still_go;
 use jiff::Timestamp;
@@ -18,6 +23,7 @@ use super::knowledge::Knowledge;
 use super::memory::Memory;
 use super::request::DeploymentRequest;
 use super::subject::Subject;
+use crate::names::ObjectName;
 
 /// The one next operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,6 +51,12 @@ pub enum Query {
     Object,
     /// Other resources with the key, from the API server and not from a cache.
     Claimants,
+    /// Whether a resource exists that a deployment names as its owner, from the API server and not from a cache.
+    Owner(ObjectName),
+    /// Whether the resource's definition is being deleted.
+    Definition,
+    /// What the spec refers to.
+    References,
 }
 
 /// A write.
@@ -72,6 +84,15 @@ pub enum Change {
     Cancel(String),
     /// `DeleteDeployment`.
     Delete(String),
+    /// `DeleteDeployment` of an old revision.
+    Prune(String),
+    /// `TagResource` with the operator's tags: somebody else's deployment becomes ours.
+    Adopt {
+        /// The deployment.
+        deployment_id: String,
+        /// The operator's tags.
+        tags: BTreeMap<String, String>,
+    },
     /// `TagResource` with the user's tags.
     Tag,
     /// `UntagResource`.
@@ -111,30 +132,52 @@ pub(crate) struct Case<'a> {
 #[must_use]
 pub fn decide(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, assessment: &Assessment) -> Step {
     let case = Case { subject, memory, knowledge, assessment };
-    let step = next(&case);
+    let step = live_before_writing(&case, next(&case));
     match (&step, assessment.blocked.as_ref().and_then(super::assess::Blocked::waits_until)) {
         (step, Some(until)) if calls_aws(step) => Step::Rest(Some(until)),
         _ => step,
     }
 }
 
+/// No write goes to AWS for an object that was not lately seen as the API server itself has it: after a start, or where the
+/// watch lags, the cache may show one that is older than what the operator has written, or that was changed since.
+fn live_before_writing(case: &Case<'_>, step: Step) -> Step {
+    match &step {
+        Step::Write(
+            Change::Create { .. }
+            | Change::Cancel(_)
+            | Change::Delete(_)
+            | Change::Prune(_)
+            | Change::Adopt { .. }
+            | Change::Tag
+            | Change::Untag(_),
+        ) if !intent::object_is_fresh(case.knowledge, case.assessment.now) => Step::Ask(Query::Object),
+        Step::Write(_) | Step::Ask(_) | Step::Rest(_) => step,
+    }
+}
+
 fn next(case: &Case<'_>) -> Step {
     match &case.assessment.phase {
         Phase::Deleting(state) => deletion::decide(case, state),
+        Phase::Unresolved => Step::Ask(Query::References),
         Phase::Invalid(_) | Phase::KeyChanged { .. } | Phase::TargetConflict(_) => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| finalizer::release(case))
             .unwrap_or(Step::Rest(None)),
+        Phase::ReferenceMissing { message: _, stalled_at } => intent::settle_by_reading(case)
+            .or_else(|| read::wanted_look(case))
+            .unwrap_or_else(|| Step::Rest(Some(*stalled_at).filter(|at| *at > case.assessment.now))),
         Phase::Suspended => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| read::identify(case))
+            .or_else(|| read::content_of_pending(case))
             .or_else(|| finalizer::release(case))
             .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),
-        Phase::Foreign(_) | Phase::Drifted(_) => intent::settle_by_reading(case)
+        Phase::Foreign(_) | Phase::Drifted(_) | Phase::CorrectionsExhausted { .. } => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| read::note_foreign(case))
             .or_else(|| finalizer::release(case))
-            .unwrap_or(Step::Rest(None)),
+            .unwrap_or_else(|| Step::Rest(read::corrected_again_at(case))),
         Phase::Refused(_)
         | Phase::WaitingForParent
         | Phase::Changing
@@ -143,10 +186,12 @@ fn next(case: &Case<'_>) -> Step {
         | Phase::Done => read::wanted_look(case)
             .or_else(|| intent::settle(case))
             .or_else(|| read::identify(case))
+            .or_else(|| adopt::adopt(case))
             .or_else(|| intent::pursue(case))
             .or_else(|| revise::revise(case))
             .or_else(|| finalizer::release(case))
             .or_else(|| tags::decide(case))
+            .or_else(|| history::decide(case))
             .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),
     }
 }
@@ -154,10 +199,16 @@ fn next(case: &Case<'_>) -> Step {
 fn calls_aws(step: &Step) -> bool {
     match step {
         Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent)
-        | Step::Write(Change::Create { .. } | Change::Cancel(_) | Change::Delete(_) | Change::Tag | Change::Untag(_)) => {
-            true
-        }
-        Step::Ask(Query::Object | Query::Claimants)
+        | Step::Write(
+            Change::Create { .. }
+            | Change::Cancel(_)
+            | Change::Delete(_)
+            | Change::Prune(_)
+            | Change::Adopt { .. }
+            | Change::Tag
+            | Change::Untag(_),
+        ) => true,
+        Step::Ask(Query::Object | Query::Claimants | Query::Owner(_) | Query::Definition | Query::References)
         | Step::Write(Change::AddFinalizer | Change::RemoveFinalizer { .. } | Change::Remember(..))
         | Step::Rest(_) => false,
     }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::super::assess::{Drift, Ownership, Parent, Phase, Sync};
+use super::super::assess::{Adoption, Drift, Ownership, Parent, Phase, Sync};
 use super::super::knowledge::{Look, RowStatus};
 use super::super::memory::Memory;
 use super::super::tags::Cause;
@@ -29,12 +29,18 @@ pub(super) fn next_doubt(case: &Case<'_>) -> Option<Timestamp> {
     let certain_at = case.assessment.ownership.doubted_until();
     match case.assessment.sync {
         Sync::DueAt(at) => Some(certain_at.map_or(at, |certain| certain.min(at))),
-        Sync::Unknown | Sync::UpToDate | Sync::Due(_) => certain_at,
+        Sync::Unknown | Sync::UpToDate | Sync::Due(_) | Sync::Yielded => certain_at,
     }
 }
 
 /// Who made a deployment must be read; one of ours that the status does not name is taken up.
 pub(super) fn identify(case: &Case<'_>) -> Option<Step> {
+    if let Adoption::Ask(owner) = &case.assessment.adoption {
+        return Some(Step::Ask(Query::Owner(owner.clone())));
+    }
+    if let Some(id) = &case.assessment.uncounted {
+        return Some(row(case, id));
+    }
     let own = match &case.assessment.ownership {
         Ownership::Unidentified { deployment_id } => return Some(row(case, deployment_id)),
         // The status is older than this version, or was edited: what the content was, only the tags say.
@@ -91,9 +97,29 @@ fn parent_tag_is_unknown(case: &Case<'_>) -> bool {
     })
 }
 
+/// When drift may be mended again.
+pub(super) fn corrected_again_at(case: &Case<'_>) -> Option<Timestamp> {
+    match &case.assessment.phase {
+        Phase::CorrectionsExhausted { until, .. } => Some(*until),
+        _ => None,
+    }
+}
+
+/// Where nothing may be written, what a revision would change is shown: what there is must be read for it.
+pub(super) fn content_of_pending(case: &Case<'_>) -> Option<Step> {
+    let own = case.assessment.ownership.own()?;
+    let is_due = matches!(case.assessment.sync, Sync::Due(Cause::Change));
+    let is_unread = !case.knowledge.details.contains_key(&own.deployment_id);
+    (is_due && is_unread).then(|| Step::Ask(Query::Deployment(own.deployment_id.clone())))
+}
+
 /// Somebody else's deployment above ours is remembered with the `redeploy-at` of that moment: only a newer one overrides it.
 pub(super) fn note_foreign(case: &Case<'_>) -> Option<Step> {
-    let Phase::Drifted(Drift::Overridden(deployment_id)) = &case.assessment.phase else { return None };
+    let (Phase::Drifted(Drift::Overridden(deployment_id))
+    | Phase::CorrectionsExhausted { drift: Drift::Overridden(deployment_id), .. }) = &case.assessment.phase
+    else {
+        return None;
+    };
     if case.memory.foreign.as_ref().is_some_and(|foreign| foreign.deployment_id == *deployment_id) {
         return None;
     }

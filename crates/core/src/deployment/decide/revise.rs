@@ -1,12 +1,14 @@
 //! Rule: a revision is due; what it will be is recorded before the first request goes out. Pure.
 
+use std::collections::BTreeMap;
+
 use super::super::assess::{Ownership, Parent, Subdeployments, Sync};
 use super::super::hash::short_hash;
 use super::super::memory::{Intent, Memory};
 use super::super::revision::{request, request_hash};
 use super::super::tags::{Cause, OwnerTags};
 use super::read::look_is_fresh;
-use super::{Case, Change, Query, Step, Why, finalizer, intent};
+use super::{Case, Change, Query, Step, Why, configuration, finalizer, intent};
 
 pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
     let Sync::Due(cause) = case.assessment.sync else { return None };
@@ -21,10 +23,7 @@ pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
     if let Ownership::Doubted(_, until) = &case.assessment.ownership {
         return Some(Step::Rest(Some(*until)));
     }
-    let judged = case.knowledge.look.as_ref().is_some_and(|look| {
-        look.resource_version == case.subject.resource_version && look_is_fresh(look, case.assessment.now)
-    });
-    if !judged {
+    if !is_judged(case) {
         return Some(Step::Ask(Query::Look));
     }
     match &case.assessment.subdeployments {
@@ -34,17 +33,34 @@ pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
         Subdeployments::Foreign(_) => return Some(Step::Rest(None)),
         Subdeployments::Unneeded | Subdeployments::Clear => {}
     }
+    let dropped = match configuration::dropped(case) {
+        Ok(dropped) => dropped,
+        Err(step) => return Some(step),
+    };
     if let Some(step) = finalizer::require(case) {
         return Some(step);
     }
-    let recorded = intent(case, next_ordinal(case), 0, cause)?;
+    let recorded = intent(case, next_ordinal(case), 0, cause, &intent::resets(case, dropped.as_ref()))?;
     let key = case.subject.desired().map(|desired| desired.key.clone());
-    let memory = Memory { intent: Some(recorded), key, ..case.memory.clone() };
+    let memory = Memory { intent: Some(recorded), key, dropped, ..case.memory.clone() };
     Some(Step::Write(Change::Remember(Box::new(memory), Why::Intent)))
 }
 
+/// Whether the look serves a decision on this version of the object.
+pub(super) fn is_judged(case: &Case<'_>) -> bool {
+    case.knowledge.look.as_ref().is_some_and(|look| {
+        look.resource_version == case.subject.resource_version && look_is_fresh(look, case.assessment.now)
+    })
+}
+
 /// The intent for what is wanted now, judged against the look.
-pub(super) fn intent(case: &Case<'_>, ordinal: u64, attempt: u64, cause: Cause) -> Option<Intent> {
+pub(super) fn intent(
+    case: &Case<'_>,
+    ordinal: u64,
+    attempt: u64,
+    cause: Cause,
+    resets: &BTreeMap<String, Vec<String>>,
+) -> Option<Intent> {
     let desired = case.subject.desired()?;
     let mut recorded = Intent {
         ordinal,
@@ -58,13 +74,13 @@ pub(super) fn intent(case: &Case<'_>, ordinal: u64, attempt: u64, cause: Cause) 
         started_at: case.assessment.now,
     };
     let owner = intent::owner_tags(case, &recorded);
-    recorded.request = request_hash(&request(case.subject.object, desired, &owner));
+    recorded.request = request_hash(&request(case.subject.object, desired, resets, &owner));
     Some(recorded)
 }
 
 /// One more than every number that may have been used, as far as the list shows: what is known beside it must not make a number
 /// be left out, because a status that is lost while a deployment does not show yet has to come to that deployment's token again.
-fn next_ordinal(case: &Case<'_>) -> u64 {
+pub(super) fn next_ordinal(case: &Case<'_>) -> u64 {
     let rows = case.knowledge.look.as_ref().map(|look| look.rows.as_slice()).unwrap_or_default();
     let in_tags = rows
         .iter()

@@ -1,5 +1,6 @@
 //! Says on the resource where it stands: the status, one function per condition. Pure.
 
+mod advisory;
 mod ready;
 mod standing;
 mod synced;
@@ -20,7 +21,7 @@ use ready::{Companion, Ready};
 const LONGEST_MESSAGE: usize = 1024;
 
 /// Condition types in the order in which they stand: kstatus reads them in order.
-pub const TYPES: [&str; 5] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended"];
+pub const TYPES: [&str; 6] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended", "Advisory"];
 
 /// Why a condition has its status: the reason in conditions, events and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +50,16 @@ pub enum Reason {
     ForeignRevision,
     /// AWS no longer has what was made.
     Drifted,
+    /// It was mended too often lately.
+    CorrectionsExhausted,
+    /// What the spec refers to is not there.
+    ReferenceNotFound,
+    /// The parent's new revision has ended it, and that is left so.
+    Yielded,
+    /// Some keys stay on devices.
+    KeysNotReset,
+    /// Old revisions stay in AWS.
+    HistoryNotPruned,
     /// The newest revision was cancelled.
     RolloutCanceled,
     /// The device reported a failure.
@@ -82,6 +93,11 @@ impl Reason {
             Self::TargetConflict => "TargetConflict",
             Self::ForeignRevision => "ForeignRevision",
             Self::Drifted => "Drifted",
+            Self::CorrectionsExhausted => "CorrectionsExhausted",
+            Self::ReferenceNotFound => "ReferenceNotFound",
+            Self::Yielded => "Yielded",
+            Self::KeysNotReset => "KeysNotReset",
+            Self::HistoryNotPruned => "HistoryNotPruned",
             Self::RolloutCanceled => "RolloutCanceled",
             Self::RolloutFailed => "RolloutFailed",
             Self::Refused(blocking) => blocking.reason(),
@@ -160,8 +176,10 @@ pub fn summarise(
         Companion::Reconciling => (Some(accompany(&saying)), None),
         Companion::Stalled => (None, Some(accompany(&saying))),
     };
-    let ours = [Some(saying), reconciling, stalled, Some(synced), suspended];
+    let advisory = advisory::advisory(&scene);
+    let ours = [Some(saying), reconciling, stalled, Some(synced), suspended, advisory];
     let mut status = memory.to_status();
+    status.pending_change.clone_from(&assessment.pending);
     let mut conditions: Vec<Condition> = TYPES
         .iter()
         .zip(ours)
@@ -182,8 +200,7 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
     if let Wanted::Present(desired, digest) = subject.wanted {
         memory.key = memory.key.or_else(|| Some(desired.key.clone()));
         memory.deletion_policy = Some(desired.deletion_policy);
-        let unchanged =
-            memory.intent.is_none() && !matches!(assessment.phase, Phase::Invalid(_) | Phase::KeyChanged { .. });
+        let unchanged = memory.intent.is_none() && !matches!(assessment.phase, Phase::KeyChanged { .. });
         if let Some(own) = memory.deployment.as_mut().filter(|own| unchanged && own.digest.as_ref() == Some(digest)) {
             own.generation = Some(subject.generation);
         }
@@ -192,6 +209,9 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
         (memory.deployment.as_mut(), assessment.ownership.own().and_then(|own| own.status))
     {
         own.status = Some(status.as_str().to_owned());
+    }
+    if assessment.dropped.is_some() {
+        memory.dropped.clone_from(&assessment.dropped);
     }
     if subject.reconcile_at.is_some() && !assessment.look_wanted {
         memory.reconcile_at.clone_from(&subject.reconcile_at);
@@ -232,14 +252,17 @@ fn cut(message: &str) -> String {
     format!("{}...", message.get(..end).unwrap_or_default())
 }
 
-/// What happened between two statuses, for an event: one per transition of Ready.
+/// What happened between two statuses, for an event: one per transition of Ready, and one where the parent has ended a
+/// subdeployment that stays Ready.
 #[must_use]
 pub fn transition<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
-    let ready = |conditions: &'a [Condition]| conditions.iter().find(|condition| condition.type_ == "Ready");
-    let now = ready(after)?;
-    let then = before.iter().find(|condition| condition.type_ == "Ready");
-    let same = then.is_some_and(|then| then.status == now.status && then.reason == now.reason);
-    (!same).then_some(now)
+    let changed = |name: &str| {
+        let now = after.iter().find(|condition| condition.type_ == name)?;
+        let then = before.iter().find(|condition| condition.type_ == name);
+        let same = then.is_some_and(|then| then.status == now.status && then.reason == now.reason);
+        (!same).then_some(now)
+    };
+    changed("Ready").or_else(|| changed("Synced").filter(|synced| synced.reason == Reason::Yielded.as_str()))
 }
 
 /// Re-exported for callers that record a failure.

@@ -2,7 +2,7 @@
 
 use super::super::assess::{Blocked, Deletion, Phase, Sync};
 use super::super::knowledge::RowStatus;
-use super::standing::{Standing, deletion_blocked, standing};
+use super::standing::{Standing, deletion_blocked, standing, was_stalled_by};
 use super::synced::drift_of;
 use super::{Reason, Saying, Scene, Truth, words};
 use crate::failure::{Blocking, FailureKind};
@@ -34,11 +34,23 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
     match &assessment.phase {
         Phase::Deleting(state) => deleting(scene, state),
         Phase::Invalid(message) => stalled(Reason::InvalidSpec, message.clone()),
+        Phase::Unresolved => changing(scene),
+        Phase::ReferenceMissing { message, stalled_at } => {
+            let stands = was_stalled_by(scene, Reason::ReferenceNotFound);
+            if stands || assessment.now >= *stalled_at {
+                stalled(Reason::ReferenceNotFound, message.clone())
+            } else {
+                reconciling(Truth::False, Reason::ProgressingWithRetry, message.clone())
+            }
+        }
         Phase::KeyChanged { was, is } => stalled(Reason::KeyChanged, words::key_changed(was, is)),
         Phase::Suspended => suspended(scene),
         Phase::TargetConflict(winner) => stalled(Reason::TargetConflict, words::conflict(subject, winner)),
         Phase::Foreign(ids) => stalled(Reason::ForeignRevision, words::foreign(ids, assessment)),
         Phase::Drifted(drift) => stalled(Reason::Drifted, words::drifted(drift)),
+        Phase::CorrectionsExhausted { drift, until } => {
+            stalled(Reason::CorrectionsExhausted, words::corrections_exhausted(drift, *until))
+        }
         Phase::Refused(blocking) => refused(*blocking, scene),
         Phase::WaitingForParent => {
             reconciling(Truth::False, Reason::WaitingForParent, words::waiting_for_parent(subject, assessment))
@@ -66,10 +78,9 @@ fn done(scene: &Scene<'_>) -> Ready {
             saying: say(Truth::Unknown, Reason::Unverified, words::unverified(blocked)),
             companion: Companion::None,
         },
-        Some(_) | None => Ready {
-            saying: say(Truth::True, Reason::Deployed, words::deployed(scene.memory)),
-            companion: Companion::None,
-        },
+        Some(_) | None => {
+            Ready { saying: say(Truth::True, Reason::Deployed, words::deployed(scene)), companion: Companion::None }
+        }
     }
 }
 
@@ -113,7 +124,7 @@ fn failed(scene: &Scene<'_>) -> Ready {
 fn suspended(scene: &Scene<'_>) -> Ready {
     let Scene { memory, assessment, .. } = *scene;
     let has_work = memory.intent.is_some()
-        || assessment.sync != Sync::UpToDate
+        || !matches!(assessment.sync, Sync::UpToDate | Sync::Yielded)
         || assessment.ownership.is_open()
         || drift_of(scene).is_some();
     if has_work {

@@ -31,9 +31,15 @@ pub(super) fn standing(scene: &Scene<'_>) -> Option<Standing> {
         let begun = matches!(&scene.assessment.intent, IntentState::Open(open) if open.unsent);
         return (!begun || scene.blocked().is_some()).then(|| standing(reason));
     }
-    let found =
-        [Reason::Drifted, Reason::ForeignRevision].into_iter().find(|reason| reason.as_str() == before.reason)?;
+    let found = [Reason::Drifted, Reason::ForeignRevision, Reason::CorrectionsExhausted]
+        .into_iter()
+        .find(|reason| reason.as_str() == before.reason)?;
     (scene.memory.intent.is_none() && is_unseen(scene)).then(|| standing(found))
+}
+
+/// Whether this very generation shows that it is stalled by this.
+pub(super) fn was_stalled_by(scene: &Scene<'_>, reason: Reason) -> bool {
+    stalled_before(scene).is_some_and(|before| before.reason == reason.as_str())
 }
 
 /// The refusal to clear AWS that this very generation shows.

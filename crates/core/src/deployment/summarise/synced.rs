@@ -1,8 +1,6 @@
 //! Condition `Synced`: whether AWS has what the spec says. Pure.
 
-use super::super::assess::{Drift, Ownership, Parent, Phase, Sync};
-use super::super::knowledge::RowStatus;
-use super::super::tags::Cause;
+use super::super::assess::{Drift, Ownership, Phase, Sync};
 use super::{Reason, Saying, Scene, Truth, words};
 
 pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
@@ -12,11 +10,17 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
     if matches!(ready.reason, Reason::Drifted | Reason::ForeignRevision) {
         return ready.clone();
     }
+    if ready.reason == Reason::CorrectionsExhausted {
+        return Saying { reason: Reason::Drifted, ..ready.clone() };
+    }
     match &assessment.phase {
         Phase::Deleting(_) => {
             return unknown("not compared any more, because the resource is being deleted".to_owned());
         }
         Phase::Invalid(_) => return unknown("not compared with AWS, because the spec can't be used".to_owned()),
+        Phase::Unresolved | Phase::ReferenceMissing { .. } => {
+            return unknown("not compared with AWS, because something that the spec refers to is not there".to_owned());
+        }
         Phase::KeyChanged { .. } => {
             return unknown("not compared with AWS, because the resource now means another target".to_owned());
         }
@@ -34,6 +38,7 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
         }
         Phase::Foreign(_)
         | Phase::Drifted(_)
+        | Phase::CorrectionsExhausted { .. }
         | Phase::Refused(_)
         | Phase::WaitingForParent
         | Phase::Changing
@@ -45,40 +50,31 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
         (_, Some(blocked)) if memory.intent.is_some() => unknown(words::trouble(blocked)),
         (_, None) if memory.intent.is_some() => unknown(words::being_made(scene)),
         (Sync::UpToDate, Some(blocked)) if !assessment.verified => unknown(words::trouble(blocked)),
-        (Sync::UpToDate, _) => say(Truth::True, Reason::UpToDate, words::deployed(memory)),
+        (Sync::UpToDate, _) => say(Truth::True, Reason::UpToDate, words::deployed(scene)),
+        (Sync::Yielded, _) => say(Truth::False, Reason::Yielded, words::yielded()),
         (Sync::Due(_) | Sync::DueAt(_), _) => say(Truth::False, Reason::OutOfDate, words::out_of_date(assessment)),
         (Sync::Unknown, _) => unknown(words::unread(scene)),
     }
 }
 
-/// Drift, also where the resource is suspended and its phase does not say so.
+/// Drift that is not being mended, also where the resource is suspended and its phase does not say so.
 pub(super) fn drift_of(scene: &Scene<'_>) -> Option<Drift> {
-    let Scene { memory, assessment, .. } = *scene;
+    let Scene { assessment, .. } = *scene;
     match &assessment.phase {
-        Phase::Drifted(drift) => return Some(drift.clone()),
-        Phase::Suspended if assessment.sync != Sync::Due(Cause::Redeploy) => {}
-        _ => return None,
-    }
-    let intent = memory.intent.as_ref();
-    match &assessment.ownership {
-        Ownership::Overridden { deployment_id } => {
-            let judged = intent.is_some_and(|intent| intent.base.as_ref() == Some(deployment_id));
-            (!judged).then(|| Drift::Overridden(deployment_id.clone()))
-        }
-        Ownership::Missing => intent.is_none().then_some(Drift::Missing),
-        Ownership::Ours(own) | Ownership::Remembered(own)
-            if own.remembered && own.status == Some(RowStatus::Inactive) && intent.is_none() =>
-        {
-            let parent = &assessment.parent;
-            let by_parent = assessment.sync.is_parent_pending() || parent.is_waiting() || *parent == Parent::Unread;
-            (!by_parent).then(|| Drift::Superseded(own.deployment_id.clone()))
-        }
-        Ownership::Ours(_)
-        | Ownership::Remembered(_)
-        | Ownership::Unread
-        | Ownership::Doubted(..)
-        | Ownership::Vacant
-        | Ownership::Unidentified { .. }
-        | Ownership::Foreign { .. } => None,
+        Phase::Drifted(drift) | Phase::CorrectionsExhausted { drift, .. } => Some(drift.clone()),
+        Phase::Suspended => assessment.drift.clone(),
+        Phase::Deleting(_)
+        | Phase::Invalid(_)
+        | Phase::Unresolved
+        | Phase::ReferenceMissing { .. }
+        | Phase::KeyChanged { .. }
+        | Phase::TargetConflict(_)
+        | Phase::Foreign(_)
+        | Phase::Refused(_)
+        | Phase::WaitingForParent
+        | Phase::Changing
+        | Phase::RolloutCanceled
+        | Phase::RolloutFailed
+        | Phase::Done => None,
     }
 }

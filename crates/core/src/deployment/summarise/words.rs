@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::super::assess::{Assessment, Blocked, Deletion, Drift, Ownership, Phase, Subdeployments, Sync};
+use super::super::assess::drift::CORRECTIONS_AT_MOST;
+use super::super::assess::{Adoption, Assessment, Blocked, Deletion, Drift, Ownership, Phase, Subdeployments, Sync};
 use super::super::memory::Memory;
 use super::super::subject::{Claimant, Subject, Wanted};
 use super::super::tags::Cause;
@@ -13,8 +14,16 @@ use crate::api::{DeletionPolicy, REDEPLOY_AT};
 /// Ids of other people's deployments that a message names.
 const NAMED_AT_MOST: usize = 3;
 
-pub(super) fn deployed(memory: &Memory) -> String {
-    format!("AWS has what the spec says: {}", named(memory))
+pub(super) fn deployed(scene: &Scene<'_>) -> String {
+    if scene.assessment.sync == Sync::Yielded {
+        return format!("{} was deployed; {}", named(scene.memory), yielded());
+    }
+    format!("AWS has what the spec says: {}", named(scene.memory))
+}
+
+pub(super) fn yielded() -> String {
+    "the parent's new revision has ended it: devices go on with the parent's content, as onParentRevision Yield says"
+        .to_owned()
 }
 
 fn named(memory: &Memory) -> String {
@@ -29,6 +38,9 @@ pub(super) fn progressing(scene: &Scene<'_>) -> String {
     match (&scene.memory.intent, scene.blocked()) {
         (_, Some(blocked)) => trouble(blocked),
         (Some(_), None) => being_made(scene),
+        (None, None) if matches!(scene.assessment.adoption, Adoption::Take(_)) => {
+            "the target's deployment has the content of the spec already: it is being taken over as it is".to_owned()
+        }
         (None, None) => "AWS is being asked what is deployed to the target".to_owned(),
     }
 }
@@ -42,6 +54,14 @@ pub(super) fn being_made(scene: &Scene<'_>) -> String {
         Some(Cause::Change) | None => "a revision with the changed content is being created".to_owned(),
         Some(Cause::Redeploy) => {
             format!("a revision of the same content is being created, as the annotation {REDEPLOY_AT} asks")
+        }
+        Some(Cause::Correct) => {
+            "a revision is being created, because AWS no longer had what was made, as driftPolicy Correct says"
+                .to_owned()
+        }
+        Some(Cause::Adopt) => {
+            "a revision is being created above a deployment that this resource did not make, as adoptionPolicy says"
+                .to_owned()
         }
         Some(Cause::Parent) => "a revision is being created, because the parent's new one ended the last".to_owned(),
     }
@@ -124,12 +144,13 @@ pub(super) fn foreign(ids: &[String], assessment: &Assessment) -> String {
     match assessment.subdeployments {
         Subdeployments::Foreign(_) => format!(
             "a new revision would end subdeployments of the target that this cluster did not make ({shown}{more}); nothing was \
-             changed: cancel and delete them in AWS if they are not needed, or put the spec back"
+             changed: set spec.adoptionPolicy to Always to end them, or put the spec back"
         ),
         Subdeployments::Unneeded | Subdeployments::Unread | Subdeployments::Unidentified(_) | Subdeployments::Clear => {
             format!(
                 "the target has deployments that this resource did not make, the newest is {shown}{more}; nothing was changed: \
-             cancel and delete all of them in AWS if this resource shall take their place, else delete this resource"
+             to deploy above them set spec.adoptionPolicy to Always, or to IfUnmanaged where nobody manages them, else delete \
+             this resource; status.pendingChange shows what would change"
             )
         }
     }
@@ -138,8 +159,17 @@ pub(super) fn foreign(ids: &[String], assessment: &Assessment) -> String {
 pub(super) fn drifted(drift: &Drift) -> String {
     format!(
         "{}; nothing was changed: to deploy what the spec says, set the annotation {REDEPLOY_AT} to a new value, for example \
-         the time of day",
+         the time of day, or spec.driftPolicy to Correct to have it done each time",
         drift_itself(drift)
+    )
+}
+
+pub(super) fn corrections_exhausted(drift: &Drift, until: Timestamp) -> String {
+    format!(
+        "{}; it was mended {CORRECTIONS_AT_MOST} times within an hour, and is mended again at {}: find out who else deploys to the \
+         target, or set the annotation {REDEPLOY_AT} to a new value to deploy at once",
+        drift_itself(drift),
+        time(until)
     )
 }
 
@@ -214,6 +244,7 @@ pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
             format!("{what}; waits until {}, by when AWS shows what became of the last request", time(*until))
         }
         Deletion::KeyUnknown
+        | Deletion::Definition
         | Deletion::Look
         | Deletion::Read(_)
         | Deletion::Settle
@@ -249,7 +280,7 @@ pub(super) fn suspended(scene: &Scene<'_>) -> String {
         being_made(scene)
     } else {
         match (&assessment.sync, &assessment.ownership) {
-            (Sync::UpToDate, _) => "nothing is to be done".to_owned(),
+            (Sync::UpToDate | Sync::Yielded, _) => "nothing is to be done".to_owned(),
             (Sync::Due(_) | Sync::DueAt(_), _) => {
                 "a revision is due, and is made when suspend is taken away".to_owned()
             }

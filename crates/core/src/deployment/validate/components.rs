@@ -4,14 +4,18 @@ use std::collections::BTreeMap;
 
 use semver::Version;
 
+use super::sources::{self, Needs};
 use super::{Problems, merge, shown};
 use crate::api::{ComponentDeploymentSpecification, ConfigurationUpdate, RunWith, SystemResourceLimits, rules};
 use crate::deployment::desired::Component;
+use crate::deployment::references::References;
 
 /// The components that are right; what is wrong is in `problems`.
 pub(super) fn check(
     components: &BTreeMap<String, ComponentDeploymentSpecification>,
+    references: &References,
     problems: &mut Problems,
+    needs: &mut Needs,
 ) -> BTreeMap<String, Component> {
     problems.unless(
         components.len() <= rules::MAX_COMPONENTS,
@@ -23,27 +27,41 @@ pub(super) fn check(
         let field = format!("spec.components[{}]", shown(name));
         let length = name.chars().count();
         problems.unless((1..=rules::MAX_COMPONENT_NAME).contains(&length), field.as_str(), rules::COMPONENT_NAME);
-        if let Some(component) = check_one(&field, component, problems) {
+        if let Some(component) = check_one(&field, component, references, problems, needs) {
             checked.insert(name.clone(), component);
         }
     }
     checked
 }
 
-fn check_one(field: &str, component: &ComponentDeploymentSpecification, problems: &mut Problems) -> Option<Component> {
+fn check_one(
+    field: &str,
+    component: &ComponentDeploymentSpecification,
+    references: &References,
+    problems: &mut Problems,
+    needs: &mut Needs,
+) -> Option<Component> {
     let ComponentDeploymentSpecification { component_version, configuration_update, run_with } = component;
     let version = exact_version(component_version);
     problems.unless(version.is_some(), format!("{field}.componentVersion"), rules::COMPONENT_VERSION);
-    let update = configuration_update.clone().unwrap_or(ConfigurationUpdate { merge: None, reset: None });
+    let ConfigurationUpdate { merge, merge_from, reset } = configuration_update.clone().unwrap_or_default();
     let update_field = format!("{field}.configurationUpdate");
-    let merge = match update.merge.as_ref().map(merge::parse).transpose() {
+    let own = match merge.as_ref().map(merge::parse).transpose() {
         Ok(merge) => merge,
         Err(message) => {
             problems.add(format!("{update_field}.merge"), message);
             None
         }
     };
-    let reset = update.reset.unwrap_or_default();
+    let from = format!("{update_field}.mergeFrom");
+    let merge = sources::merged(&from, &merge_from.unwrap_or_default(), own, references, problems, needs);
+    if let Some((one, other)) = merge.as_ref().and_then(|merge| merge::one_key_twice(&merge.value)) {
+        let message = format!(
+            "{one} and {other} are one key to a device, which doesn't tell upper from lower case: keep one of them"
+        );
+        problems.add(format!("{update_field}.merge"), message);
+    }
+    let reset = reset.unwrap_or_default();
     check_reset(&format!("{update_field}.reset"), &reset, problems);
     if let Some(run_with) = run_with {
         check_run_with(&format!("{field}.runWith"), run_with, problems);

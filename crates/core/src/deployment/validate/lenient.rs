@@ -17,15 +17,21 @@ pub struct Lenient {
     pub target_arn: Option<TargetArn>,
     /// The parent's thing group.
     pub parent_target_arn: Option<TargetArn>,
+    /// The parent's resource, where it is named in place of its thing group.
+    pub parent_name: Option<String>,
     /// Whether nothing may be written: anything but an absent, null or false `suspend` counts as true.
     pub suspend: bool,
 }
 
 impl Lenient {
-    /// What the deployment is for.
+    /// What the deployment is for. `target_of` knows the targets of the resources in the namespace.
     #[must_use]
-    pub fn key(&self) -> Option<Key> {
-        Some(Key { target: self.target_arn.clone()?, parent: self.parent_target_arn.clone() })
+    pub fn key(&self, target_of: impl FnOnce(&str) -> Option<TargetArn>) -> Option<Key> {
+        let parent = match &self.parent_name {
+            Some(name) => Some(target_of(name)?),
+            None => self.parent_target_arn.clone(),
+        };
+        Some(Key { target: self.target_arn.clone()?, parent })
     }
 }
 
@@ -35,7 +41,9 @@ pub fn lenient(spec: &Value) -> Lenient {
     let present = |field: &str| spec.get(field).filter(|value| !value.is_null());
     let arn = |field: &str| present(field).map(|value| TargetArn::parse(value.as_str().unwrap_or_default()).ok());
     let target = arn("targetArn").flatten();
+    let parent_name = present("parent").map(|parent| parent.get("name").and_then(Value::as_str).map(ToOwned::to_owned));
     let (target_arn, parent_target_arn) = match arn("parentTargetArn") {
+        None if parent_name == Some(None) => (None, None),
         None => (target, None),
         Some(Some(parent)) if parent.kind() == TargetKind::ThingGroup && target.is_some() => (target, Some(parent)),
         Some(_) => (None, None),
@@ -46,6 +54,7 @@ pub fn lenient(spec: &Value) -> Lenient {
             .and_then(|value| DeletionPolicy::deserialize(value).ok()),
         target_arn,
         parent_target_arn,
+        parent_name: parent_name.flatten(),
         suspend: present("suspend").is_some_and(|value| *value != Value::Bool(false)),
     }
 }
@@ -67,7 +76,7 @@ mod tests {
         });
         let read = lenient(&spec);
         assert_eq!(read.deletion_policy, Some(DeletionPolicy::Cancel));
-        assert_eq!(read.key().map(|key| key.target.to_string()).as_deref(), Some(GROUP));
+        assert_eq!(read.key(|_| None).map(|key| key.target.to_string()).as_deref(), Some(GROUP));
         assert_eq!(read.parent_target_arn.map(|arn| arn.to_string()).as_deref(), Some(PARENT));
         assert!(read.suspend);
     }
@@ -79,7 +88,7 @@ mod tests {
     #[case::nothing(Value::Null)]
     fn a_policy_that_is_none_is_not_made_up(#[case] spec: Value) {
         let read = lenient(&spec);
-        assert_eq!((read.deletion_policy, read.key(), read.suspend), (None, None, false));
+        assert_eq!((read.deletion_policy, read.key(|_| None), read.suspend), (None, None, false));
     }
 
     #[rstest]
@@ -87,7 +96,16 @@ mod tests {
     #[case::a_thing(json!("arn:aws:iot:us-west-2:123456789012:thing/MyParent"))]
     #[case::no_text(json!(7))]
     fn a_parent_that_cannot_be_read_leaves_no_key(#[case] parent: Value) {
-        assert_eq!(lenient(&json!({"targetArn": GROUP, "parentTargetArn": parent})).key(), None);
+        assert_eq!(lenient(&json!({"targetArn": GROUP, "parentTargetArn": parent})).key(|_| None), None);
+    }
+
+    #[test]
+    fn a_parent_that_is_named_by_its_resource_is_looked_up() {
+        let read = lenient(&json!({"targetArn": GROUP, "parent": {"name": "presses"}}));
+        assert_eq!(read.key(|_| None), None);
+        let key = read.key(|name| (name == "presses").then(|| TargetArn::parse(PARENT).unwrap())).unwrap();
+        assert_eq!(key.parent.map(|arn| arn.to_string()).as_deref(), Some(PARENT));
+        assert_eq!(lenient(&json!({"targetArn": GROUP, "parent": "presses"})).key(|_| None), None);
     }
 
     #[rstest]

@@ -1,6 +1,6 @@
 //! What is merged into a component's configuration: an object, or a text that holds one. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
@@ -35,7 +35,7 @@ pub(super) fn parse(merge: &Value) -> Result<Merge, String> {
     Ok(parsed)
 }
 
-fn from_object(object: &Map<String, Value>) -> Result<Merge, String> {
+pub(super) fn from_object(object: &Map<String, Value>) -> Result<Merge, String> {
     let mut value = Value::Object(object.clone());
     if depth(&value) > MAX_DEPTH {
         return Err(too_deep());
@@ -49,7 +49,7 @@ fn from_object(object: &Map<String, Value>) -> Result<Merge, String> {
     }
 }
 
-fn from_text(text: &str) -> Result<Merge, String> {
+pub(super) fn from_text(text: &str) -> Result<Merge, String> {
     let mut reader = serde_json::Deserializer::from_str(text);
     let value = Strict { depth: 0 }.deserialize(&mut reader).and_then(|value| reader.end().map(|()| value));
     match value {
@@ -62,6 +62,26 @@ fn from_text(text: &str) -> Result<Merge, String> {
             "merge is a string that holds no valid JSON object ({error}): correct it, or write merge as an object in place of a string"
         )),
     }
+}
+
+/// Two keys of one object that are the same to a device, as pointers.
+pub(super) fn one_key_twice(object: &Map<String, Value>) -> Option<(String, String)> {
+    let mut seen = BTreeMap::new();
+    for (key, value) in object {
+        if let Some(other) = seen.insert(key.to_lowercase(), key) {
+            return Some((format!("/{}", shown(other)), format!("/{}", shown(key))));
+        }
+        let below = match value {
+            Value::Object(below) => one_key_twice(below),
+            // Lists are values to a device: what is in them is not taken apart.
+            Value::Array(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => None,
+        };
+        if let Some((one, other)) = below {
+            let at = shown(key);
+            return Some((format!("/{at}{one}"), format!("/{at}{other}")));
+        }
+    }
+    None
 }
 
 fn too_deep() -> String {

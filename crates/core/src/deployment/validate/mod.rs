@@ -7,6 +7,7 @@ mod components;
 mod job;
 mod lenient;
 mod merge;
+mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -16,8 +17,21 @@ use thiserror::Error;
 pub use lenient::{Lenient, lenient};
 
 use super::desired::{Content, Desired};
-use crate::api::{DeploymentPolicies, GreengrassDeploymentSpec, rules};
+use super::references::{ParentFound, References};
+use crate::api::{DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, rules};
 use crate::names::{Key, ObjectName, TargetArn, TargetKind};
+use sources::Needs;
+
+/// Why a spec has no meaning now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It can't become a deployment.
+    Invalid(Invalid),
+    /// What it refers to was not read yet.
+    Unread,
+    /// What it refers to is not there.
+    Missing(Invalid),
+}
 
 /// Problems that an [`Invalid`] names at most: who sees five has enough to do, and a status has little room.
 pub const MAX_PROBLEMS: usize = 5;
@@ -67,25 +81,49 @@ impl Problems {
     }
 }
 
+/// Old revisions that stay in AWS unless the spec says otherwise, as many as the status tells of.
+const HISTORY_LIMIT: usize = 10;
+
 /// Checks the spec of the object with that name and resolves it.
-pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
+pub fn validate(
+    name: &ObjectName,
+    spec: &GreengrassDeploymentSpec,
+    references: &References,
+) -> Result<Desired, Refused> {
     // Named one by one: a new field must not be forgotten here.
     let GreengrassDeploymentSpec {
         target_arn,
         parent_target_arn,
+        parent,
         deployment_name,
         components,
         allow_empty,
         deployment_policies,
         iot_job_configuration,
         tags,
+        adoption_policy,
+        drift_policy,
+        dropped_configuration_keys,
+        on_parent_revision,
+        revision_history_limit,
         deletion_policy,
         suspend,
     } = spec;
     let mut problems = Problems::default();
+    let mut needs = Needs::default();
 
     problems.unless(name.name.chars().count() <= rules::MAX_NAME, "metadata.name", rules::NAME);
-    let key = key(target_arn, parent_target_arn.as_deref(), &mut problems);
+    let is_subdeployment = parent_target_arn.is_some() || parent.is_some();
+    problems.unless(parent_target_arn.is_none() || parent.is_none(), "spec.parent", rules::PARENT_TWICE);
+    let key = match parent.as_ref().filter(|_| parent_target_arn.is_none()) {
+        Some(parent) => key_by_name(target_arn, parent, &references.parent, &mut problems, &mut needs),
+        None => key(target_arn, parent_target_arn.as_deref().map(|arn| (PARENT_ARN, arn)), &mut problems),
+    };
+    problems.unless(
+        on_parent_revision.is_none() || is_subdeployment,
+        "spec.onParentRevision",
+        rules::ON_PARENT_REVISION,
+    );
     if let Some(text) = deployment_name {
         let fits = (1..=rules::MAX_DEPLOYMENT_NAME).contains(&text.chars().count());
         problems.unless(
@@ -95,13 +133,13 @@ pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<De
         );
     }
     if components.is_empty() {
-        if parent_target_arn.is_some() {
+        if is_subdeployment {
             problems.add("spec.components", rules::COMPONENTS_EMPTY_SUBDEPLOYMENT);
         } else if *allow_empty != Some(true) {
             problems.add("spec.components", rules::COMPONENTS_EMPTY);
         }
     }
-    let components = components::check(components, &mut problems);
+    let components = components::check(components, references, &mut problems, &mut needs);
     if let Some(policies) = deployment_policies {
         check_policies(policies, &mut problems);
     }
@@ -112,9 +150,23 @@ pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<De
     }
     let tags = tags.clone().unwrap_or_default();
     check_tags(&tags, &mut problems);
+    let history = revision_history_limit.map_or(Some(HISTORY_LIMIT), |limit| usize::try_from(limit).ok());
+    let history = history.filter(|limit| *limit <= rules::MAX_HISTORY);
+    problems.unless(
+        history.is_some(),
+        "spec.revisionHistoryLimit",
+        "revisionHistoryLimit must be 0 to 100: write how many old revisions stay in AWS",
+    );
 
+    if !problems.0.is_empty() {
+        return Err(Refused::Invalid(Invalid { problems: problems.0 }));
+    }
+    let Needs { unread, missing } = needs;
+    if unread {
+        return Err(Refused::Unread);
+    }
     match key {
-        Some(key) if problems.0.is_empty() => Ok(Desired {
+        Some(key) if missing.is_empty() => Ok(Desired {
             key,
             content: Content {
                 name: deployment_name.clone(),
@@ -123,20 +175,65 @@ pub fn validate(name: &ObjectName, spec: &GreengrassDeploymentSpec) -> Result<De
                 job: iot_job_configuration.clone().filter(|configuration| !configuration.is_empty()),
             },
             tags,
+            adoption_policy: adoption_policy.unwrap_or_default(),
+            drift_policy: drift_policy.unwrap_or_default(),
+            dropped_configuration_keys: dropped_configuration_keys.unwrap_or_default(),
+            on_parent_revision: on_parent_revision.unwrap_or_default(),
+            revision_history_limit: history.unwrap_or(HISTORY_LIMIT),
             deletion_policy: deletion_policy.unwrap_or_default(),
             suspend: suspend.unwrap_or_default(),
         }),
-        _ => Err(Invalid { problems: problems.0 }),
+        _ => Err(Refused::Missing(Invalid { problems: missing })),
     }
 }
 
-fn key(target: &str, parent: Option<&str>, problems: &mut Problems) -> Option<Key> {
+/// Names of objects and keys in them.
+fn is_reference(name: &str) -> bool {
+    (1..=rules::MAX_REFERENCE).contains(&name.chars().count())
+}
+
+const PARENT_ARN: &str = "spec.parentTargetArn";
+
+/// The key where the parent is named by its resource.
+fn key_by_name(
+    target: &str,
+    parent: &ParentReference,
+    found: &ParentFound,
+    problems: &mut Problems,
+    needs: &mut Needs,
+) -> Option<Key> {
+    let name = shown(&parent.name);
+    problems.unless(
+        is_reference(&parent.name),
+        "spec.parent.name",
+        "name must have 1 to 253 characters: write the name of a GreengrassDeployment",
+    );
+    match found {
+        ParentFound::Target(arn) => return key(target, Some(("spec.parent", arn.as_str())), problems),
+        ParentFound::Missing => needs.miss(
+            "spec.parent.name",
+            format!("GreengrassDeployment {name} is not there: create it in this namespace"),
+        ),
+        ParentFound::Unfit => needs.miss(
+            "spec.parent.name",
+            format!(
+                "GreengrassDeployment {name} can't be a parent: it must target a thing group and be no subdeployment itself"
+            ),
+        ),
+    }
+    key(target, None, problems).filter(|key| {
+        problems.unless(key.target.kind() == TargetKind::ThingGroup, "spec.parent", rules::PARENT_NAME_OF_THING);
+        // The target alone would be the key of another deployment.
+        false
+    })
+}
+
+fn key(target: &str, parent: Option<(&str, &str)>, problems: &mut Problems) -> Option<Key> {
     let target_arn = TargetArn::parse(target).ok();
     problems.unless(target_arn.is_some(), "spec.targetArn", rules::TARGET_ARN);
-    let Some(parent) = parent else {
+    let Some((field, parent)) = parent else {
         return target_arn.map(|target| Key { target, parent: None });
     };
-    let field = "spec.parentTargetArn";
     let parent_arn = TargetArn::parse(parent).ok().filter(|arn| arn.kind() == TargetKind::ThingGroup);
     problems.unless(parent_arn.is_some(), field, rules::PARENT_ARN);
     let (target, parent) = (target_arn?, parent_arn?);
