@@ -49,16 +49,37 @@ pub enum RunError {
     Ended(&'static str),
 }
 
+/// What the operator reaches the world by.
+pub struct Surroundings {
+    /// The API server, without retries: the queue repeats, at a pace that it knows of; retries below it would be invisible to
+    /// it.
+    pub kubernetes: Client,
+    /// AWS.
+    pub aws: ClientSettings,
+    /// The time of day.
+    pub clock: Clock,
+}
+
+impl Surroundings {
+    /// Those of this process: a service account or kubeconfig, what the AWS SDK finds, the system's clock.
+    pub async fn of_process() -> Result<Self, RunError> {
+        let mut config = kube::Config::infer().await.map_err(|error| RunError::Configuration(error.to_string()))?;
+        config.default_retry = false;
+        let kubernetes = Client::try_from(config).map_err(|error| RunError::Configuration(error.to_string()))?;
+        Ok(Self { kubernetes, aws: ClientSettings::default(), clock: Clock::system() })
+    }
+}
+
 /// Runs the operator until told to stop.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
-    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
-    let mut kubernetes = kube::Config::infer().await.map_err(|error| RunError::Configuration(error.to_string()))?;
-    // The queue repeats, at a pace that it knows of; retries below it would be invisible to it.
-    kubernetes.default_retry = false;
-    let client = Client::try_from(kubernetes).map_err(|error| RunError::Configuration(error.to_string()))?;
+    run_in(Surroundings::of_process().await?, config, stop).await
+}
 
+/// Runs the operator in these surroundings until told to stop.
+pub async fn run_in(surroundings: Surroundings, config: Config, stop: CancellationToken) -> Result<(), RunError> {
+    let Surroundings { kubernetes: client, aws, clock } = surroundings;
+    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
     let metrics = Metrics::new();
-    let clock = Clock::system();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
     let heartbeat = Heartbeat::new();
@@ -89,7 +110,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
         objects: objects.clone(),
         queue: queue.clone(),
         events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
-        aws: Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(metrics.clone())),
+        aws: Aws::new(aws, Quotas::default(), Arc::new(metrics.clone())),
         metrics: metrics.clone(),
         leadership: Arc::new(SingleReplica),
     }));

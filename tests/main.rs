@@ -13,6 +13,7 @@
 mod chart;
 mod crd;
 mod deletion;
+mod hours;
 mod idle;
 mod kill;
 mod lifecycle;

@@ -4,6 +4,7 @@
 mod manifest;
 mod operator;
 pub mod oracle;
+pub mod virtual_time;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -18,6 +19,7 @@ use tokio::runtime::Runtime;
 
 pub use manifest::Manifest;
 use operator::Operator;
+pub use virtual_time::VirtualWorld;
 
 /// The account that the operator's access key stands for.
 pub const ACCOUNT: &str = "123456789012";

@@ -1,0 +1,3 @@
+//! Stories of minutes and hours, told in seconds: time is moved by the test.
+
+mod rules;
