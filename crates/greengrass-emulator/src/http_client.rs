@@ -9,7 +9,6 @@ use aws_smithy_runtime_api::client::{
     runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
-use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::{BodyExt, StreamBody};
 
@@ -58,10 +57,8 @@ impl HttpConnector for Connector {
 async fn send(emulator: Emulator, request: HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
     let (parts, body) = request.into_parts();
-    let body = match body.bytes() {
-        Some(bytes) => Bytes::copy_from_slice(bytes),
-        None => body.collect().await.map_err(ConnectorError::user)?.to_bytes(),
-    };
+    // Read as a connection reads it, although its bytes may be at hand: the SDK breaks off a request whose body nobody reads.
+    let body = body.collect().await.map_err(ConnectorError::user)?.to_bytes();
     match emulator.answer(http::Request::from_parts(parts, body)).await {
         Reply::Response(response) => HttpResponse::try_from(response.map(SdkBody::from))
             .map_err(|error| ConnectorError::other(error.into(), None)),

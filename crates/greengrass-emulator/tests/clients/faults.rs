@@ -5,15 +5,15 @@ use std::{
         Arc,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, SystemTime},
 };
 
 use aws_sdk_greengrassv2::{
     Client,
-    config::timeout::TimeoutConfig,
+    config::{BehaviorVersion, timeout::TimeoutConfig},
     error::{ProvideErrorMetadata, SdkError},
 };
-use aws_smithy_async::rt::sleep::TokioSleep;
+use aws_smithy_async::{rt::sleep::TokioSleep, time::TimeSource};
 use greengrass_emulator::{
     CallRecord, Clock, DelayAt, Emulator, FaultAction, FaultKind, FaultRule, ManualClock, Operation, Staleness,
 };
@@ -112,6 +112,33 @@ async fn a_lost_reply_is_found_by_the_same_token() {
     let made = world.emulator.deployments(ACCOUNT, REGION);
     assert_eq!(made.len(), 1);
     assert_eq!(answer.deployment_id(), Some(made[0].deployment_id.as_str()));
+}
+
+/// The time of day as the emulator has it, for a client that watches how its request gets on.
+#[derive(Debug)]
+struct Time(Emulator);
+
+impl TimeSource for Time {
+    fn now(&self) -> SystemTime {
+        self.0.now().into()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_without_answer_ends_at_the_limit_of_its_client() {
+    let world = World::new();
+    on_create(&world, FaultAction::HangBefore);
+    let timeouts = TimeoutConfig::builder().operation_timeout(Duration::from_secs(10));
+    let config = config(&world.emulator, ACCOUNT, REGION)
+        .timeout_config(timeouts.build())
+        .sleep_impl(TokioSleep::new())
+        .time_source(Time(world.emulator.clone()))
+        .behavior_version(BehaviorVersion::latest());
+    let client = Client::from_conf(config.build());
+    let started = tokio::time::Instant::now();
+    let error = client.create_deployment().target_arn(&world.group).send().await.unwrap_err();
+    assert!(matches!(error, SdkError::TimeoutError(_)), "{error:?}");
+    assert_eq!(started.elapsed().as_secs(), 10);
 }
 
 #[tokio::test(start_paused = true)]
