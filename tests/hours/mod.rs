@@ -1,3 +1,4 @@
 //! Stories of minutes and hours, told in seconds: time is moved by the test.
 
+mod pace;
 mod rules;
