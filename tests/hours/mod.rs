@@ -2,3 +2,5 @@
 
 mod pace;
 mod rules;
+mod stories;
+mod unknown;

@@ -198,6 +198,14 @@ impl VirtualWorld {
         }
     }
 
+    /// Loses the status, as a restore of the object from a backup does.
+    pub fn clear_status(&self, name: &str) {
+        let patch = Patch::Merge(json!({"status": null}));
+        let patched =
+            ask(&self.namespace, async |api| api.patch_status(name, &PatchParams::default(), &patch).await.unwrap());
+        self.expect(&patched);
+    }
+
     /// The watch has to bring this before the operator counts as settled.
     fn expect(&self, object: &DynamicObject) {
         let version = object.metadata.resource_version.as_ref().and_then(|version| version.parse().ok());
