@@ -120,8 +120,7 @@ impl Failing {
         }
         match self.who {
             // Its content is another now, which may only go out when the first can't arrive any more.
-            Who::Service if by_edit => world.wait_ready_within(&self.name, 2 * MINUTE),
-            Who::Person("QuotaExceeded") if by_edit => world.wait_ready_within(&self.name, 2 * MINUTE),
+            Who::Service | Who::Person("QuotaExceeded") if by_edit => world.wait_ready_within(&self.name, 2 * MINUTE),
             Who::Person(_) | Who::Service => world.wait_ready(&self.name),
         };
         assert_eq!(self.attempts(world), before + 1, "{}", self.name);

@@ -12,7 +12,7 @@ const MOST_ITEMS: u64 = 3;
 /// Arrays and strings with more room than this are not filled to the brim.
 const BRIM: u64 = 300;
 
-/// A source of numbers: the same seed, the same numbers (SplitMix64).
+/// A source of numbers: the same seed, the same numbers (`SplitMix64`).
 pub struct Chance(u64);
 
 impl Chance {
@@ -38,7 +38,7 @@ impl Chance {
     }
 
     fn pick<'a, T>(&mut self, from: &'a [T]) -> &'a T {
-        &from[usize::try_from(self.below(from.len() as u64)).unwrap()]
+        &from[usize::try_from(self.below(u64::try_from(from.len()).unwrap())).unwrap()]
     }
 
     /// A text that matches, where one can be made within the length.
@@ -166,11 +166,11 @@ impl<'a> Generator<'a> {
             return (*self.chance.pick(&["", "a\u{0}b", " ", "line\nbreak", &too_long])).to_owned();
         }
         let rules = schema["x-kubernetes-validations"].as_array().into_iter().flatten();
-        let patterns = rules.filter_map(|rule| {
+        let mut patterns = rules.filter_map(|rule| {
             let (_, rest) = rule["rule"].as_str()?.split_once("self.matches('")?;
             Some(rest.rsplit_once("')")?.0)
         });
-        if let Some(pattern) = patterns.last() {
+        if let Some(pattern) = patterns.next() {
             let usual = ["1.0.0", "2.11.3", "1.0.0-rc.1", "0.0.1+build.5"];
             let is_usual = name == "componentVersion" && self.chance.percent(85);
             let made = if is_usual { None } else { self.chance.matching(pattern, longest) };
@@ -201,7 +201,7 @@ impl<'a> Generator<'a> {
         }
         let least = schema["minimum"].as_f64().unwrap_or(0.5);
         let most = schema["maximum"].as_f64().unwrap_or(100.0);
-        let number = *self.chance.pick(&[least, most, (least + most) / 2.0, least + 0.25]);
+        let number = *self.chance.pick(&[least, most, f64::midpoint(least, most), least + 0.25]);
         Number::from_f64(number).map_or(Value::Null, Value::Number)
     }
 

@@ -158,13 +158,13 @@ fn run(
         .build()
         .unwrap();
     // Its end ends the task that waits for it, which the runtime would else wait for.
-    let (_held, hold) = mpsc::channel::<()>();
+    let (held, hold) = mpsc::channel::<()>();
     runtime.block_on(async move {
         // Paused time would run on by itself whenever all wait for an answer from a socket, were there no task in a thread.
         tokio::task::spawn_blocking(move || hold.recv());
         obey(namespace, kubeconfig, emulator, traffic, commands).await;
     });
-    drop(_held);
+    drop(held);
 }
 
 async fn obey(

@@ -268,16 +268,15 @@ impl VirtualWorld {
                 return;
             }
             before = Some((now, self.emulator.calls().len()));
-            if self.now() >= end {
-                panic!("waited in vain for {what}{}", self.story());
-            }
+            assert!(self.now() < end, "waited in vain for {what}{}", self.story());
             self.pass(STEP);
         }
     }
 
     /// Objects, calls and log, for messages.
     pub fn story(&self) -> String {
-        let objects = ask(&self.namespace, async |api| api.list(&ListParams::default()).await.unwrap());
+        let mut objects = ask(&self.namespace, async |api| api.list(&ListParams::default()).await.unwrap());
+        objects.iter_mut().for_each(|object| object.metadata.managed_fields = None);
         let objects = serde_json::to_string_pretty(&objects.items).unwrap();
         let calls: Vec<String> = self.emulator.calls().iter().map(super::describe).collect();
         format!(" at {}\n{objects}\ncalls: {calls:#?}\nlog: {}", self.now(), self.log.end())
