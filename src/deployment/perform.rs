@@ -102,7 +102,7 @@ impl Act<'_> {
             }
             Query::Owner(owner) => {
                 let value = self.all.objects.owner(owner).await;
-                knowledge.owners.insert(owner.clone(), Reading { at, value });
+                knowledge.owners.insert(owner.clone(), value);
                 return Ok(Done::Learnt);
             }
             Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent | Query::Claimants => {}

@@ -2,7 +2,11 @@
 
 #![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
+mod adoption;
 mod chains;
+mod configuration;
+mod drift;
+mod history;
 mod pace;
 mod rules;
 mod stories;

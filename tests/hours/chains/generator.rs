@@ -71,7 +71,10 @@ impl<'a> Generator<'a> {
         let mut spec = self.value("spec", self.schema).unwrap();
         spec["targetArn"] = json!(target);
         let fields = spec.as_object_mut().unwrap();
-        fields.remove("parentTargetArn");
+        // They never change.
+        for of_parent in ["parentTargetArn", "parent", "onParentRevision"] {
+            fields.remove(of_parent);
+        }
         // Who is suspended ends where it began.
         fields.remove("suspend");
         spec
@@ -92,6 +95,10 @@ impl<'a> Generator<'a> {
     }
 
     fn value(&mut self, name: &str, schema: &Value) -> Option<Value> {
+        // There are no ConfigMaps: who refers to one waits for it.
+        if name == "mergeFrom" && !self.chance.percent(5) {
+            return None;
+        }
         if schema["x-kubernetes-preserve-unknown-fields"] == true {
             return Some(self.configuration());
         }

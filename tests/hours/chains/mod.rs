@@ -29,7 +29,7 @@ fn spec_schema() -> Value {
     definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"]["properties"]["spec"].clone()
 }
 
-fn number_from_environment(name: &str, default: u64) -> u64 {
+pub fn number_from_environment(name: &str, default: u64) -> u64 {
     let given = std::env::var(name).ok().filter(|given| !given.is_empty());
     given.map_or(default, |given| given.parse().unwrap_or_else(|_| panic!("{name} is a number, not {given}")))
 }
@@ -89,7 +89,9 @@ impl<'a> Chain<'a> {
         texts.extend(newest.map(|newest| (format!("revision {}", newest.revision_id), "revision N")));
         let general = |text: String| texts.iter().fold(text, |text, (own, general)| text.replace(own, general));
         let conditions = object["status"]["conditions"].as_array().cloned().unwrap_or_default();
-        let said = conditions.iter().map(|condition| {
+        // What is advised is about what earlier specs left behind.
+        let of_spec = conditions.iter().filter(|condition| condition["type"] != "Advisory");
+        let said = of_spec.map(|condition| {
             let words = ["type", "status", "reason", "message"].map(|field| condition[field].as_str().unwrap_or(""));
             general(words.join(" | "))
         });

@@ -214,6 +214,15 @@ impl VirtualWorld {
         }
     }
 
+    /// The status is lost, as when a backup brings an object back.
+    pub fn lose_status(&self, name: &str) {
+        let patch = json!({"status": null});
+        let patched = ask(&self.namespace, async |api| {
+            api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap()
+        });
+        self.expect(&patched);
+    }
+
     /// The object, judged by the oracle each time that it is read.
     pub fn object(&self, name: &str) -> Option<Value> {
         let object = ask(&self.namespace, async |api| api.get_opt(name).await.unwrap())?;

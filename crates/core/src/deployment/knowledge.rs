@@ -69,8 +69,8 @@ pub struct Knowledge {
     pub missing_since: Option<Timestamp>,
     /// What our newest deployment does to configurations.
     pub configured: Option<Box<(String, Configured)>>,
-    /// Resources that deployments name as their owners, as the API server itself has them.
-    pub owners: BTreeMap<ObjectName, Reading<OwnerFound>>,
+    /// Resources that deployments name as their owners, as the API server itself has had them since the last look.
+    pub owners: BTreeMap<ObjectName, OwnerFound>,
     /// Somebody else's deployment that this process tagged as ours, and when.
     pub adopted: Option<(String, Timestamp)>,
     /// When this process settled corrections of drift, within the last hour.
@@ -231,6 +231,8 @@ impl Knowledge {
         self.tagless_since = self.tagless_since.or(Some(look.began_at));
         // A row may have got new status or become readable since it was read.
         self.details.retain(|_, reading| reading.value.is_some());
+        // A resource that was missing may have made what this look shows.
+        self.owners.clear();
         self.history.pruned = 0;
         self.history.foreign.retain(|id| look.rows.iter().any(|row| row.deployment_id == *id));
         self.look = Some(look);

@@ -181,7 +181,7 @@ impl World {
             }
             Query::Owner(owner) => {
                 let value = if self.living.contains(owner) { OwnerFound::Exists } else { OwnerFound::Gone };
-                knowledge.owners.insert(owner.clone(), Reading { at: now, value });
+                knowledge.owners.insert(owner.clone(), value);
                 Ok(())
             }
             Query::Definition => {

@@ -79,14 +79,10 @@ fn manager(details: &Details, subject: &Subject<'_>, knowledge: &Knowledge) -> M
     if owner.cluster != subject.cluster {
         return Manager::OtherCluster;
     }
-    // Asked after the look that shows its deployment: a resource that was missing before may have made it since.
-    let since = knowledge.look.as_ref().map(|look| look.began_at);
-    match knowledge.owners.get(&owner.resource).filter(|reading| Some(reading.at) >= since) {
+    match knowledge.owners.get(&owner.resource) {
         None => Manager::Unread(owner.resource),
-        Some(reading) => match reading.value {
-            OwnerFound::Exists => Manager::Resource,
-            OwnerFound::Gone => Manager::Orphaned,
-        },
+        Some(OwnerFound::Exists) => Manager::Resource,
+        Some(OwnerFound::Gone) => Manager::Orphaned,
     }
 }
 

@@ -7,7 +7,7 @@ use super::super::memory::Memory;
 use super::super::subject::Subject;
 use super::super::tags::Cause;
 use super::intent::IntentState;
-use super::ownership::{Ownership, ours};
+use super::ownership::{Own, Ownership, ours};
 use super::parent::Parent;
 use super::sync::Sync;
 use crate::api::DriftPolicy;
@@ -62,7 +62,7 @@ pub(super) fn find(
         Ownership::Ours(own) | Ownership::Remembered(own)
             if own.status == Some(RowStatus::Inactive) && own.remembered =>
         {
-            let ended_by_parent = sync.is_ended_by_parent() || parent.is_waiting() || *parent == Parent::Unread;
+            let ended_by_parent = sync.is_ended_by_parent() || is_of_older_parent(own, parent);
             (!ended_by_parent && !intent.may_have_landed()).then(|| Drift::Superseded(own.deployment_id.clone()))
         }
         Ownership::Ours(_)
@@ -72,6 +72,18 @@ pub(super) fn find(
         | Ownership::Vacant
         | Ownership::Unidentified { .. }
         | Ownership::Foreign { .. } => None,
+    }
+}
+
+/// Whether the parent has, or may have, a newer deployment than the one that ours was made under: that ends ours, whatever
+/// content is wanted by now.
+fn is_of_older_parent(own: &Own, parent: &Parent) -> bool {
+    match parent {
+        Parent::None => false,
+        Parent::Waiting | Parent::Unread => true,
+        Parent::Known { deployment_id, .. } => {
+            own.tags.as_ref().is_some_and(|tags| deployment_id.is_some() && tags.parent != *deployment_id)
+        }
     }
 }
 

@@ -274,6 +274,10 @@ fn phase(
 /// The resource that goes before this one, where another has the same key: the one that the tags of the newest deployment name,
 /// else one that has made a deployment, else the older, else the lower name, because creation times tie within a second.
 fn winner(ownership: &Ownership, subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Option<Claimant> {
+    // Whom its tags name decides, so they are read first.
+    if matches!(ownership, Ownership::Unidentified { .. }) {
+        return None;
+    }
     // Only until the next look: the cache shows them by then, or they are gone.
     let since = knowledge.look.as_ref().map(|look| look.began_at);
     let live = knowledge.claimants.as_ref().filter(|reading| Some(reading.at) >= since);

@@ -1,7 +1,7 @@
 //! Rule: what earlier revisions have set on devices must be known before a revision that may no longer set it. Pure.
 
 use super::super::configuration::{Configured, Keys};
-use super::super::knowledge::Row;
+use super::super::knowledge::{Row, RowStatus};
 use super::{Case, Query, Step};
 use crate::api::DroppedConfigurationKeys;
 
@@ -28,7 +28,10 @@ pub(super) fn dropped(case: &Case<'_>) -> Result<Option<Keys>, Step> {
             }
         };
         dropped.add(&configured.set);
-        dropped.add(&configured.reset);
+        // A thing that has carried a revision out has carried its resets out.
+        if row.status != RowStatus::Completed {
+            dropped.add(&configured.reset);
+        }
     }
     Ok(Some(dropped))
 }
