@@ -80,3 +80,45 @@ fn a_policy_changed_to_retain_lets_go_of_a_deletion_that_aws_denies() {
     world.wait_gone("presses");
     assert_eq!(world.deployments().len(), 1);
 }
+
+#[test]
+fn a_namespace_goes_with_everything_in_it() {
+    // Or the operator would lose its account and its rights with the namespace.
+    let world = World::managed_from_elsewhere("namespace");
+    let (presses, lathes) = (world.group("Presses"), world.group("Lathes"));
+    world.apply(&Manifest::new("presses", &presses).with("deletionPolicy", json!("Delete")));
+    world.apply(&Manifest::new("lathes", &lathes).with("deletionPolicy", json!("Cancel")));
+    world.wait_ready("presses");
+    world.wait_ready("lathes");
+    // An operator for the whole cluster has rights that don't go with the namespace.
+    let path = "--output=jsonpath={.items[0].roleRef.name} {.items[0].subjects[0].namespace}";
+    let bound = world.kubectl(&["get", "rolebinding", path]).success().unwrap();
+    let (role, home) = bound.split_once(' ').unwrap();
+    let (role, account) = (format!("--clusterrole={role}"), format!("--serviceaccount={home}:greengrass-operator"));
+    world.cluster.kubectl(&["create", "clusterrolebinding", home, &role, &account]).unwrap().success().unwrap();
+    let namespace = world.namespace.clone();
+    world.cluster.kubectl(&["delete", "namespace", &namespace, "--wait=false"]).unwrap().success().unwrap();
+    world.wait("the deployments to go", || {
+        let left: Vec<_> = world.deployments().iter().map(|one| one.deployment_status).collect();
+        left == [DeploymentStatus::Canceled]
+    });
+}
+
+#[test]
+fn while_the_definition_itself_is_deleted_nothing_is_done_in_aws() {
+    // Its own cluster: definitions belong to all namespaces.
+    let cluster = Box::leak(Box::new(testcluster::Cluster::start().unwrap()));
+    crate::world::install_definitions_on(cluster);
+    let world = World::on(cluster, "definition");
+    let names = ["cancel", "delete", "retain"];
+    for (name, policy) in names.into_iter().zip(["Cancel", "Delete", "Retain"]) {
+        let group = world.group(name);
+        world.apply(&Manifest::new(name, &group).with("deletionPolicy", json!(policy)));
+        world.wait_ready(name);
+    }
+    let definition = "greengrassdeployments.greengrass-operator.dev";
+    cluster.kubectl(&["delete", "crd", definition, "--timeout=60s"]).unwrap().success().unwrap();
+    let statuses: Vec<_> = world.deployments().iter().map(|one| one.deployment_status).collect();
+    assert_eq!(statuses, [DeploymentStatus::Active; 3]);
+    assert_eq!(world.count("CancelDeployment") + world.count("DeleteDeployment"), 0);
+}

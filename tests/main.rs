@@ -17,5 +17,6 @@ mod hours;
 mod idle;
 mod kill;
 mod lifecycle;
+mod references;
 mod trouble;
 mod world;

@@ -72,10 +72,24 @@ impl World {
         world
     }
 
+    /// A world whose operator is installed in another namespace than the one that it looks at.
+    pub fn managed_from_elsewhere(prefix: &str) -> Self {
+        let cluster = Cluster::shared().unwrap();
+        install_definitions(cluster);
+        let home = cluster.namespace("home").unwrap();
+        let mut world = Self::managed_from(cluster, cluster.namespace(prefix).unwrap(), &home);
+        world.start_operator();
+        world
+    }
+
     fn prepared(cluster: &'static Cluster, prefix: &str) -> Self {
         let namespace = cluster.namespace(prefix).unwrap();
-        grant(cluster, &namespace);
-        let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
+        Self::managed_from(cluster, namespace.clone(), &namespace)
+    }
+
+    fn managed_from(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
+        grant(cluster, home, &namespace);
+        let kubeconfig = cluster.service_account_kubeconfig(home, "greengrass-operator").unwrap();
         let emulator = Emulator::builder().switches(switches()).build();
         let runtime = Runtime::new().unwrap();
         let listener = runtime.block_on(tokio::net::TcpListener::bind("127.0.0.1:0")).unwrap();
@@ -243,30 +257,27 @@ fn describe(call: &CallRecord) -> String {
 /// Applies the definitions to the shared cluster, once in this process.
 pub fn install_definitions(cluster: &Cluster) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| {
-        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-        cluster
-            .kubectl(&["apply", "--server-side", "--force-conflicts", "--filename", folder])
-            .unwrap()
-            .success()
-            .unwrap();
-        cluster
-            .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
-            .unwrap()
-            .success()
-            .unwrap();
-    });
+    INSTALLED.get_or_init(|| install_definitions_on(cluster));
 }
 
-/// The chart's `ServiceAccount` with the chart's rights, in one namespace.
-fn grant(cluster: &Cluster, namespace: &str) {
+/// Applies the definitions to a cluster.
+pub fn install_definitions_on(cluster: &Cluster) {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    let apply = ["apply", "--server-side", "--force-conflicts", "--filename", folder];
+    cluster.kubectl(&apply).unwrap().success().unwrap();
+    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    cluster.kubectl(&wait).unwrap().success().unwrap();
+}
+
+/// The chart's `ServiceAccount` in one namespace, with the chart's rights in another.
+fn grant(cluster: &Cluster, home: &str, namespace: &str) {
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/greengrass-operator");
     let rights = [
         "template",
         "greengrass-operator",
         chart,
         "--namespace",
-        namespace,
+        home,
         "--set",
         &format!("watchNamespaces={{{namespace}}},crds.enabled=false,clusterName=test,serviceAccount.name=greengrass-operator"),
         "--show-only",

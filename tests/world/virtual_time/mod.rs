@@ -78,7 +78,7 @@ impl VirtualWorld {
         let cluster = Cluster::shared().unwrap();
         install_definitions(cluster);
         let namespace = cluster.namespace(prefix).unwrap();
-        grant(cluster, &namespace);
+        grant(cluster, &namespace, &namespace);
         let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
         let clock = ManualClock::starting_at(Timestamp::now());
         let emulator = Emulator::builder().shared_clock(Arc::new(clock)).switches(switches).build();
