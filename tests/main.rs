@@ -10,6 +10,7 @@
 )]
 #![allow(clippy::disallowed_methods, reason = "tests wait for real processes in real time")]
 
+mod attacks;
 mod chart;
 mod crd;
 mod deletion;

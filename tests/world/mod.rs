@@ -7,7 +7,7 @@ pub mod oracle;
 pub mod virtual_time;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -39,6 +39,7 @@ pub struct World {
     kubeconfig: PathBuf,
     endpoint: String,
     operator: Option<Operator>,
+    others: Vec<Operator>,
     folder: tempfile::TempDir,
     _runtime: Runtime,
 }
@@ -97,11 +98,44 @@ impl World {
         let served = emulator.clone();
         runtime.spawn(async move { served.serve(listener).await });
         let folder = tempfile::tempdir().unwrap();
-        Self { cluster, namespace, emulator, kubeconfig, endpoint, operator: None, folder, _runtime: runtime }
+        Self {
+            cluster,
+            namespace,
+            emulator,
+            kubeconfig,
+            endpoint,
+            operator: None,
+            others: Vec::new(),
+            folder,
+            _runtime: runtime,
+        }
     }
 
     pub fn start_operator(&mut self) {
         self.start_operator_with(&[]);
+    }
+
+    /// A second one beside the first, until the test ends.
+    pub fn start_another_operator(&mut self) {
+        let first = self.operator.take();
+        self.start_operator();
+        self.others.extend(self.operator.take());
+        self.operator = first;
+    }
+
+    /// The operator's own access to the API server.
+    pub fn kubeconfig(&self) -> &Path {
+        &self.kubeconfig
+    }
+
+    /// Where AWS is.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// A place for files that goes with the test.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
     }
 
     pub fn start_operator_with(&mut self, environment: &[(&str, &str)]) {
@@ -206,10 +240,15 @@ impl World {
     }
 
     /// Waits for something; what stands in the way is shown when patience ends.
-    pub fn wait(&self, what: &str, mut holds: impl FnMut() -> bool) {
+    pub fn wait(&self, what: &str, holds: impl FnMut() -> bool) {
+        self.wait_patiently(what, PATIENCE, holds);
+    }
+
+    /// Waits for something that may take so long.
+    pub fn wait_patiently(&self, what: &str, patience: Duration, mut holds: impl FnMut() -> bool) {
         let started = Instant::now();
         while !holds() {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > patience {
                 let objects = self.kubectl(&["get", "greengrassdeployment", "--output=yaml"]).stdout;
                 let calls: Vec<String> = self.emulator.calls().iter().map(describe).collect();
                 panic!("waited in vain for {what}\n{objects}\ncalls: {calls:#?}\nlog: {}", self.operator_log());

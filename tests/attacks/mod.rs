@@ -1,0 +1,10 @@
+//! Attacks on the promise of one revision for each change: crashes at every write, lost answers and refusals, two replicas,
+//! stale and missed news.
+
+#![allow(clippy::print_stdout, reason = "what was covered is shown with --nocapture")]
+
+mod everywhere;
+mod proxy;
+mod replicas;
+mod scenarios;
+mod stale;
