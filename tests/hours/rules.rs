@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greengrass_emulator::{CallRecord, DeploymentStatus, FaultAction, FaultRule, Operation};
+use greengrass_emulator::{CallRecord, DeploymentStatus, FaultAction, FaultKind, FaultRule, Operation, Staleness};
 use serde_json::json;
 
 use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, condition};
@@ -101,7 +101,7 @@ fn a_deployment_that_does_not_show_for_a_while_is_no_drift() {
     world.apply(&Manifest::new("presses", &group));
     world.wait_ready("presses");
     world.pass(Duration::from_mins(3));
-    let stale = FaultAction::Stale(greengrass_emulator::Staleness::WritesAgo(1_000_000));
+    let stale = FaultAction::Stale(Staleness::WritesAgo(1_000_000));
     world.emulator.faults().add(FaultRule::on(Operation::ListDeployments, stale).lasting(50_000));
     world.annotate("presses", "reconcile-at", "1");
     let before = world.calls().len();
@@ -122,15 +122,11 @@ fn a_token_that_aws_has_forgotten_makes_one_deployment() {
         world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, FaultAction::AccessDenied).always());
     world.apply(&Manifest::new("presses", &group));
     world.wait_for("presses", "False", "ProgressingWithRetry");
-    world.pass_in(Duration::from_mins(450), Duration::from_secs(5));
+    world.pass_in(Duration::from_mins(450), Duration::from_secs(10));
     assert!(world.emulator.faults().remove(denied));
     let before = world.count("CreateDeployment");
     world.wait_ready_within("presses", Duration::from_mins(15));
     assert_eq!((world.deployments().len(), world.count("CreateDeployment")), (1, before + 1));
-    let calls = world.calls();
-    let sent = calls.iter().rposition(|call| call.operation == "CreateDeployment").unwrap();
-    let looks: Vec<_> = calls[..sent].iter().filter(|call| call.operation == "ListDeployments").collect();
-    assert!(seconds(looks[looks.len() - 2], looks[looks.len() - 1]) >= 60, "it was looked twice, a minute apart");
     world.pass(Duration::from_hours(1));
     assert_eq!(world.deployments().len(), 1);
 }
@@ -146,10 +142,17 @@ fn a_token_that_aws_has_forgotten_after_a_lost_reply_makes_no_second_deployment(
         .add(FaultRule::on(Operation::ListDeployments, FaultAction::AccessDenied).skip(2).always());
     world.apply(&Manifest::new("presses", &group));
     world.wait("the create", MINUTE, || world.count("CreateDeployment") == 1);
-    world.pass_in(Duration::from_hours(5), Duration::from_secs(5));
+    world.pass_in(Duration::from_hours(5), Duration::from_secs(10));
     world.restart_operator();
-    world.pass_in(Duration::from_hours(5), Duration::from_secs(5));
+    world.pass_in(Duration::from_hours(5), Duration::from_secs(10));
     assert!(world.emulator.faults().remove(unreadable));
+    // The first look does not show it yet: were that enough, another would be made.
+    let stale = FaultAction::Stale(Staleness::WritesAgo(1_000_000));
+    world.emulator.faults().add(FaultRule::on(Operation::ListDeployments, stale).lasting(40_000));
+    world.annotate("presses", "reconcile-at", "now");
+    world.settle();
+    let looks = || world.calls().into_iter().filter(|call| call.fault == Some(FaultKind::Stale)).count();
+    world.wait("a look that shows nothing", MINUTE, || looks() > 0);
     world.wait_ready_within("presses", Duration::from_mins(15));
     assert_eq!((world.deployments().len(), world.count("CreateDeployment")), (1, 1));
 }
@@ -161,7 +164,7 @@ fn what_does_not_show_is_only_counted_as_gone_after_a_minute() {
     world.apply(&Manifest::new("presses", &group).with("deletionPolicy", json!("Cancel")));
     world.wait_ready("presses");
     world.pass(Duration::from_mins(3));
-    let stale = || FaultAction::Stale(greengrass_emulator::Staleness::WritesAgo(1_000_000));
+    let stale = || FaultAction::Stale(Staleness::WritesAgo(1_000_000));
     world.emulator.faults().add(FaultRule::on(Operation::ListDeployments, stale()).lasting(40_000));
     world.emulator.faults().add(FaultRule::on(Operation::GetDeployment, stale()).lasting(40_000));
     world.delete("presses");

@@ -125,26 +125,53 @@ struct End {
     is_ready: bool,
 }
 
-/// What a revision means. Resets are left out: they say what to forget, which does depend on the road.
+/// What a revision means, whatever it is written like. Resets are left out: they say what to forget, which does depend on the
+/// road.
 fn content(deployment: &DeploymentRecord) -> Value {
     let mut components = deployment.components.clone();
     for component in components.as_object_mut().into_iter().flat_map(|components| components.values_mut()) {
-        if let Some(update) = component.get_mut("configurationUpdate").and_then(Value::as_object_mut) {
-            update.remove("reset");
-        }
-        if component["configurationUpdate"]["merge"].is_null() {
-            component["configurationUpdate"] = Value::Null;
-        }
+        let merge = component["configurationUpdate"]["merge"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        component["configurationUpdate"] = merge.unwrap_or(Value::Null);
     }
+    let mut policies = json!({
+        "failureHandlingPolicy": "ROLLBACK",
+        "componentUpdatePolicy": {"action": "NOTIFY_COMPONENTS", "timeoutInSeconds": 60},
+        "configurationValidationPolicy": {"timeoutInSeconds": 30},
+    });
+    lay_over(&mut policies, &deployment.deployment_policies);
     let tags: BTreeMap<_, _> = deployment.tags.iter().filter(|(key, _)| !key.starts_with(OWN_PREFIX)).collect();
     json!({
         "name": deployment.deployment_name,
-        "components": components,
-        "policies": deployment.deployment_policies,
-        "job": deployment.iot_job_configuration,
+        "components": components.as_object().unwrap().iter().map(|(name, component)| {
+            let run_with = said(&component["runWith"]);
+            (name.clone(), json!([component["componentVersion"], component["configurationUpdate"], run_with]))
+        }).collect::<BTreeMap<_, _>>(),
+        "policies": policies,
+        "job": said(&deployment.iot_job_configuration),
         "tags": tags,
         "status": deployment.deployment_status,
     })
+}
+
+/// What is said takes the place of the default.
+fn lay_over(defaults: &mut Value, said: &Value) {
+    match said {
+        Value::Null => {}
+        Value::Object(fields) => fields.iter().for_each(|(name, field)| lay_over(&mut defaults[name.as_str()], field)),
+        other => *defaults = other.clone(),
+    }
+}
+
+/// The value without what says nothing.
+fn said(value: &Value) -> Value {
+    match value {
+        Value::Object(fields) => {
+            let fields = fields.iter().map(|(name, field)| (name.clone(), said(field)));
+            let fields: BTreeMap<_, _> = fields.filter(|(_, field)| !field.is_null()).collect();
+            if fields.is_empty() { Value::Null } else { json!(fields) }
+        }
+        other => other.clone(),
+    }
 }
 
 #[test]
