@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use greengrass_emulator::{DeploymentRecord, DeploymentStatus, FaultAction, FaultRule, Operation, TokenReuse};
+use greengrass_emulator::{DelayAt, DeploymentRecord, DeploymentStatus, FaultAction, FaultRule, Operation, TokenReuse};
 use serde_json::json;
 
 use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, condition};
@@ -37,6 +37,7 @@ pub const STORIES: &[Story] = &[
     Story { name: "deleted-beneath", tell: deleted_beneath },
     Story { name: "lost-reply", tell: lost_reply },
     Story { name: "edited-in-flight", tell: edited_in_flight },
+    Story { name: "late-request", tell: late_request },
     Story { name: "killed", tell: killed },
     Story { name: "forgetful", tell: forgetful },
     Story { name: "rivals", tell: rivals },
@@ -294,6 +295,22 @@ fn edited_in_flight(world: &mut VirtualWorld, name: &str) {
     world.apply(&manifest.version("1.0.1"));
     ready(world, name);
     assert_eq!(versions(&of(world, &group)), ["1.0.0", "1.0.1"], "the first one was made, and the edit is the second");
+    newest_is_in_force(&of(world, &group));
+}
+
+fn late_request(world: &mut VirtualWorld, name: &str) {
+    let group = world.group(name);
+    // It is given up after half a minute and arrives after that.
+    let late = FaultAction::Delay { milliseconds: 40_000, at: DelayAt::Arrival };
+    world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, late).target(&group));
+    let manifest = Manifest::new(name, &group);
+    world.apply(&manifest);
+    world.pass(Duration::from_secs(5));
+    world.apply(&manifest.version("1.0.1"));
+    ready(world, name);
+    world.pass(Duration::from_mins(2));
+    ready(world, name);
+    assert_eq!(versions(&of(world, &group)), ["1.0.0", "1.0.1"], "what was on its way came first");
     newest_is_in_force(&of(world, &group));
 }
 

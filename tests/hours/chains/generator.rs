@@ -12,6 +12,9 @@ const MOST_ITEMS: u64 = 3;
 /// Arrays and strings with more room than this are not filled to the brim.
 const BRIM: u64 = 300;
 
+/// What a chain doesn't change: the target is fixed by the definition, and who is suspended ends where it began.
+const FIXED: [&str; 5] = ["targetArn", "parentTargetArn", "parent", "onParentRevision", "suspend"];
+
 /// A source of numbers: the same seed, the same numbers (`SplitMix64`).
 pub struct Chance(u64);
 
@@ -69,15 +72,36 @@ impl<'a> Generator<'a> {
     pub fn spec(&mut self, target: &str, beyond: bool) -> Value {
         self.beyond_in = beyond.then(|| self.chance.below(12));
         let mut spec = self.value("spec", self.schema).unwrap();
-        spec["targetArn"] = json!(target);
         let fields = spec.as_object_mut().unwrap();
-        // They never change.
-        for of_parent in ["parentTargetArn", "parent", "onParentRevision"] {
-            fields.remove(of_parent);
-        }
-        // Who is suspended ends where it began.
-        fields.remove("suspend");
+        fields.retain(|name, _| !FIXED.contains(&name.as_str()));
+        fields.insert("targetArn".to_owned(), json!(target));
         spec
+    }
+
+    /// A spec that differs from another in one field, or in one of one component's.
+    pub fn edit(&mut self, spec: &Value, beyond: bool) -> Value {
+        self.beyond_in = beyond.then_some(0);
+        let mut edited = spec.clone();
+        let components = spec["components"].as_object().into_iter().flatten();
+        let names: Vec<String> = components.map(|(name, _)| name.clone()).collect();
+        let (part, schema) = match names.as_slice() {
+            names if !names.is_empty() && self.chance.percent(50) => {
+                let schema = &self.schema["properties"]["components"]["additionalProperties"];
+                (&mut edited["components"][self.chance.pick(names).as_str()], schema)
+            }
+            _ => (&mut edited, self.schema),
+        };
+        let fields: Vec<_> = schema["properties"].as_object().into_iter().flatten().collect();
+        let fields: Vec<_> = fields.into_iter().filter(|(name, _)| !FIXED.contains(&name.as_str())).collect();
+        let (name, field) = *self.chance.pick(&fields);
+        let value = if self.chance.percent(25) { None } else { self.value(name, field) };
+        let part = part.as_object_mut().unwrap();
+        match value {
+            Some(value) => part.insert(name.clone(), value),
+            None if name == "components" || name == "componentVersion" => None,
+            None => part.remove(name),
+        };
+        edited
     }
 
     fn is_beyond(&mut self) -> bool {

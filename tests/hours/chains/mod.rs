@@ -43,13 +43,15 @@ struct Chain<'a> {
     /// How often the API server took a spec, and refused one.
     taken: usize,
     refused: usize,
+    /// The spec that was taken last.
+    newest: Option<Value>,
 }
 
 impl<'a> Chain<'a> {
     fn new(world: &VirtualWorld, schema: &'a Value, seed: u64) -> Self {
         let name = format!("chain-{seed}");
         let group = world.group(&name);
-        Self { seed, name, group, generator: Generator::new(schema, seed), taken: 0, refused: 0 }
+        Self { seed, name, group, generator: Generator::new(schema, seed), taken: 0, refused: 0, newest: None }
     }
 
     fn object(&self, spec: &Value) -> Value {
@@ -64,10 +66,14 @@ impl<'a> Chain<'a> {
     /// One spec that may be wrong; true where the API server took it.
     fn step(&mut self, world: &VirtualWorld, may_be_wrong: bool) -> bool {
         let beyond = may_be_wrong && self.generator.chance.percent(40);
-        let spec = self.generator.spec(&self.group, beyond);
+        let spec = match &self.newest {
+            Some(newest) if self.generator.chance.percent(60) => self.generator.edit(newest, beyond),
+            Some(_) | None => self.generator.spec(&self.group, beyond),
+        };
         let taken = world.try_apply(&self.object(&spec)).is_ok();
         if taken {
             self.taken += 1;
+            self.newest = Some(spec);
         } else {
             self.refused += 1;
         }
@@ -131,6 +137,7 @@ fn content(deployment: &DeploymentRecord) -> Value {
     let mut components = deployment.components.clone();
     for component in components.as_object_mut().into_iter().flat_map(|components| components.values_mut()) {
         let merge = component["configurationUpdate"]["merge"].as_str().and_then(|text| serde_json::from_str(text).ok());
+        let merge = merge.filter(|merge: &Value| *merge != json!({}));
         component["configurationUpdate"] = merge.unwrap_or(Value::Null);
     }
     let mut policies = json!({
