@@ -3,7 +3,7 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-switches lint fmt crd demo demo-down clients controlplane clean
+.PHONY: help build test test-switches soak lint fmt crd demo demo-down clients controlplane clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -24,6 +24,10 @@ switches := $(switches),removedComponentConfiguration=kept
 
 test-switches: ## Run every test with AWS in the other position of everything that it does not document
 	OPERATOR_TEST_SWITCHES=$(switches) tools/run-tests
+
+soak: ## Run long chains of random specs; SEED=n begins elsewhere, CHAINS=n makes fewer or more
+	OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
+	  cargo test $(everything) -- hours::chains --nocapture
 
 lint: ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check

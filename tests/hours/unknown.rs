@@ -55,7 +55,7 @@ fn tell_all(position: &Position) -> Vec<String> {
     }
     // All is in force: what is quiet now stays quiet.
     let before = world.deployments();
-    world.pass_in(Duration::from_mins(20), Duration::from_secs(2));
+    world.pass_in(Duration::from_mins(20), Duration::from_secs(5));
     if world.deployments() != before {
         wrong.push(format!("{title}: something was made, cancelled or deleted at rest"));
     }
