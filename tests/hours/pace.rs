@@ -121,8 +121,10 @@ impl Failing {
         match self.who {
             // Its content is another now, which may only go out when the first can't arrive any more.
             Who::Service | Who::Person("QuotaExceeded") if by_edit => world.wait_ready_within(&self.name, 2 * MINUTE),
-            // An attempt may be under way, and ends with its time-out.
-            Who::Service if self.action == FaultAction::HangBefore => world.wait_ready_within(&self.name, MINUTE),
+            // It may just be waiting for an answer that never comes, or the whole account for the end of a Retry-After.
+            Who::Service if matches!(self.action, FaultAction::HangBefore | FaultAction::Throttle { .. }) => {
+                world.wait_ready_within(&self.name, MINUTE)
+            }
             Who::Person(_) | Who::Service => world.wait_ready(&self.name),
         };
         assert_eq!(self.attempts(world), before + 1, "{}", self.name);
