@@ -25,9 +25,9 @@ switches := $(switches),removedComponentConfiguration=kept
 test-switches: ## Run every test with AWS in the other position of everything that it does not document
 	OPERATOR_TEST_SWITCHES=$(switches) tools/run-tests
 
-soak: ## Run long chains of random specs; SEED=n begins elsewhere, CHAINS=n makes fewer or more
-	OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
-	  cargo test $(everything) -- hours::chains --nocapture
+soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewer or more chains of random specs
+	OPERATOR_TEST_SOAK=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
+	  cargo test $(everything) -- hours::chains hours::configuration attacks:: model --nocapture
 
 lint: ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check

@@ -1,4 +1,4 @@
-//! What a spec refers to: a parent by name, and configurations in ConfigMaps.
+//! What a spec refers to: a parent by name, and configurations in a ConfigMap.
 
 use std::time::Duration;
 

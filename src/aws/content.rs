@@ -13,7 +13,11 @@ use greengrass_operator_core::deployment::request::ComponentRequest;
 
 /// What a deployment contains.
 pub(super) fn content(output: &GetDeploymentOutput) -> Option<DeployedContent> {
-    Some(DeployedContent {
+    read(output).ok()
+}
+
+fn read(output: &GetDeploymentOutput) -> Result<DeployedContent, NoWord> {
+    Ok(DeployedContent {
         name: output.deployment_name().filter(|name| !name.is_empty()).map(ToOwned::to_owned),
         components: output
             .components()
@@ -21,25 +25,13 @@ pub(super) fn content(output: &GetDeploymentOutput) -> Option<DeployedContent> {
             .flatten()
             .map(|(name, component)| (name.clone(), component_of(component)))
             .collect::<BTreeMap<_, _>>(),
-        policies: output.deployment_policies().map(policies).transpose_option()?,
-        job: output.iot_job_configuration().map(job).transpose_option()?,
+        policies: output.deployment_policies().map(policies).transpose()?,
+        job: output.iot_job_configuration().map(job).transpose()?,
     })
 }
 
-/// `None` inside says that there is no word for it; outside, that there is nothing.
-trait TransposeOption<T> {
-    fn transpose_option(self) -> Option<Option<T>>;
-}
-
-impl<T> TransposeOption<T> for Option<Option<T>> {
-    fn transpose_option(self) -> Option<Option<T>> {
-        match self {
-            None => Some(None),
-            Some(None) => None,
-            Some(Some(value)) => Some(Some(value)),
-        }
-    }
-}
+/// AWS says something that this version has no word for.
+struct NoWord;
 
 fn component_of(component: &sdk::ComponentDeploymentSpecification) -> ComponentRequest {
     let update = component.configuration_update();
@@ -59,13 +51,13 @@ fn component_of(component: &sdk::ComponentDeploymentSpecification) -> ComponentR
     }
 }
 
-fn policies(policies: &sdk::DeploymentPolicies) -> Option<api::DeploymentPolicies> {
+fn policies(policies: &sdk::DeploymentPolicies) -> Result<api::DeploymentPolicies, NoWord> {
     use sdk::{DeploymentComponentUpdatePolicyAction as Action, DeploymentFailureHandlingPolicy as Handling};
     let failure_handling_policy = match policies.failure_handling_policy() {
         None => None,
         Some(Handling::Rollback) => Some(api::FailureHandlingPolicy::Rollback),
         Some(Handling::DoNothing) => Some(api::FailureHandlingPolicy::DoNothing),
-        Some(_) => return None,
+        Some(_) => return Err(NoWord),
     };
     let component_update_policy = match policies.component_update_policy() {
         None => None,
@@ -75,25 +67,25 @@ fn policies(policies: &sdk::DeploymentPolicies) -> Option<api::DeploymentPolicie
                 None => None,
                 Some(Action::NotifyComponents) => Some(api::ComponentUpdateAction::NotifyComponents),
                 Some(Action::SkipNotifyComponents) => Some(api::ComponentUpdateAction::SkipNotifyComponents),
-                Some(_) => return None,
+                Some(_) => return Err(NoWord),
             },
         }),
     };
     let configuration_validation_policy = policies
         .configuration_validation_policy()
         .map(|policy| api::ConfigurationValidationPolicy { timeout_in_seconds: policy.timeout_in_seconds() });
-    Some(api::DeploymentPolicies { failure_handling_policy, component_update_policy, configuration_validation_policy })
+    Ok(api::DeploymentPolicies { failure_handling_policy, component_update_policy, configuration_validation_policy })
 }
 
-fn job(job: &sdk::DeploymentIoTJobConfiguration) -> Option<api::IotJobConfiguration> {
+fn job(job: &sdk::DeploymentIoTJobConfiguration) -> Result<api::IotJobConfiguration, NoWord> {
     let abort_config = match job.abort_config() {
         None => None,
         Some(abort) => {
-            let criteria_list = abort.criteria_list().iter().map(criteria).collect::<Option<Vec<_>>>()?;
+            let criteria_list = abort.criteria_list().iter().map(criteria).collect::<Result<Vec<_>, NoWord>>()?;
             Some(api::AbortConfig { criteria_list })
         }
     };
-    Some(api::IotJobConfiguration {
+    Ok(api::IotJobConfiguration {
         job_executions_rollout_config: job.job_executions_rollout_config().map(|rollout| {
             api::JobExecutionsRolloutConfig {
                 exponential_rate: rollout.exponential_rate().and_then(rate),
@@ -119,19 +111,19 @@ fn rate(rate: &sdk::IoTJobExponentialRolloutRate) -> Option<api::ExponentialRate
     })
 }
 
-fn criteria(criteria: &sdk::IoTJobAbortCriteria) -> Option<api::AbortCriteria> {
+fn criteria(criteria: &sdk::IoTJobAbortCriteria) -> Result<api::AbortCriteria, NoWord> {
     use sdk::IoTJobExecutionFailureType as Failure;
-    Some(api::AbortCriteria {
+    Ok(api::AbortCriteria {
         failure_type: match criteria.failure_type() {
             Failure::Failed => api::FailureType::Failed,
             Failure::Rejected => api::FailureType::Rejected,
             Failure::TimedOut => api::FailureType::TimedOut,
             Failure::All => api::FailureType::All,
-            _ => return None,
+            _ => return Err(NoWord),
         },
         action: match criteria.action() {
             sdk::IoTJobAbortAction::Cancel => api::AbortAction::Cancel,
-            _ => return None,
+            _ => return Err(NoWord),
         },
         threshold_percentage: criteria.threshold_percentage(),
         min_number_of_executed_things: criteria.min_number_of_executed_things(),

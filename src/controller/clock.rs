@@ -11,10 +11,21 @@ use tokio::time::Instant;
 /// The system's time of day is read once; from then on the monotonic clock carries it on. A step of the system's clock
 /// is not followed (slewing by NTP is): no decision of the operator hangs on it by less than seconds, and a time of day
 /// that jumps backwards would be worse.
+///
+/// The monotonic clock stands still while the machine is suspended (a laptop's lid, a virtual machine that is moved). The time
+/// of day does not: who wakes up must not take a token of yesterday for fresh.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
     origin: Timestamp,
     started: Instant,
+    suspended: Option<Suspended>,
+}
+
+/// How long the machine had been suspended when the clock was made.
+#[derive(Clone, Copy, Debug)]
+struct Suspended {
+    before: Duration,
+    read: fn() -> Duration,
 }
 
 impl Clock {
@@ -22,13 +33,14 @@ impl Clock {
     #[must_use]
     #[allow(clippy::disallowed_methods, reason = "the one place where the system's time of day is read")]
     pub fn system() -> Self {
-        Self::at(Timestamp::now())
+        let read = since_boot_beyond_monotonic;
+        Self { suspended: Some(Suspended { before: read(), read }), ..Self::at(Timestamp::now()) }
     }
 
     /// A clock that starts at a given time and moves with tokio's.
     #[must_use]
     pub fn at(origin: Timestamp) -> Self {
-        Self { origin, started: Instant::now() }
+        Self { origin, started: Instant::now(), suspended: None }
     }
 
     /// The time of day.
@@ -48,8 +60,10 @@ impl Clock {
     /// The time of day at a moment of the monotonic clock.
     #[must_use]
     pub fn at_instant(&self, instant: Instant) -> Timestamp {
+        let slept =
+            self.suspended.map_or(Duration::ZERO, |suspended| (suspended.read)().saturating_sub(suspended.before));
         let moved = if instant >= self.started {
-            self.origin.checked_add(instant - self.started)
+            self.origin.checked_add((instant - self.started).saturating_add(slept))
         } else {
             self.origin.checked_sub(self.started - instant)
         };
@@ -66,9 +80,44 @@ impl Clock {
     }
 }
 
+/// How much further the clock is that goes on while the machine is suspended than the one that does not.
+fn since_boot_beyond_monotonic() -> Duration {
+    let read = |clock| {
+        let time = rustix::time::clock_gettime(clock);
+        let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+        Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
+    };
+    // In this order the difference is never too large by what passes between the two.
+    let boot = read(rustix::time::ClockId::Boottime);
+    boot.saturating_sub(read(rustix::time::ClockId::Monotonic))
+}
+
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+
     use super::*;
+
+    thread_local! {
+        static SLEPT: Cell<Duration> = const { Cell::new(Duration::from_secs(7)) };
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_day_goes_on_while_the_machine_is_suspended() {
+        let read = || SLEPT.get();
+        let origin: Timestamp = "2026-11-23T10:00:00Z".parse().unwrap();
+        let clock = Clock { suspended: Some(Suspended { before: read(), read }), ..Clock::at(origin) };
+        assert_eq!(clock.now(), origin);
+        SLEPT.set(Duration::from_hours(9));
+        tokio::time::advance(Duration::from_secs(7)).await;
+        assert_eq!(clock.now().to_string(), "2026-11-23T19:00:00Z");
+    }
+
+    #[test]
+    fn a_machine_that_was_not_suspended_has_clocks_that_agree() {
+        let (first, second) = (since_boot_beyond_monotonic(), since_boot_beyond_monotonic());
+        assert!(first.abs_diff(second) < Duration::from_secs(1));
+    }
 
     #[tokio::test(start_paused = true)]
     async fn the_time_of_day_moves_with_tokios_clock() {

@@ -52,7 +52,7 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
         return Rest::until_woken();
     };
     let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
-    let rest = drive(all, &turn, Record::clone(&record), &mut session).await;
+    let rest = Box::pin(drive(all, &turn, Record::clone(&record), &mut session)).await;
     match all.store.get(&turn.name) {
         Some(_) => all.sessions.put(turn.name.clone(), session),
         // A live read has said so, and the watch will not say it again.

@@ -1,6 +1,7 @@
 //! A world for one test: a namespace of a real cluster, an AWS of its own, and the operator as a process with the rights of
 //! the chart (does I/O: starts processes).
 
+mod administrator;
 mod manifest;
 mod operator;
 pub mod oracle;
@@ -17,6 +18,7 @@ use serde_json::Value;
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
 
+use administrator::Administrator;
 pub use manifest::Manifest;
 use operator::Operator;
 pub use virtual_time::VirtualWorld;
@@ -207,12 +209,10 @@ impl World {
 
     /// The object, judged by the oracle each time that it is read.
     pub fn object(&self, name: &str) -> Option<Value> {
-        let output = self.kubectl(&["get", "greengrassdeployment", name, "--ignore-not-found", "--output=json"]);
-        let text = output.success().unwrap();
-        if text.trim().is_empty() {
-            return None;
-        }
-        let object = serde_json::from_str(&text).unwrap();
+        // A process for each reading would take longer than what is waited for.
+        let found =
+            Administrator::of(self.cluster).ask(&self.namespace, async |api| api.get_opt(name).await.unwrap())?;
+        let object = serde_json::to_value(found).unwrap();
         oracle::judge(&object);
         Some(object)
     }

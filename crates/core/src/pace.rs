@@ -6,17 +6,16 @@ use jiff::Timestamp;
 
 use crate::failure::{Failure, FailureKind, Who};
 
-/// First wait when the service must act.
+/// Waits when the service must act; the last one stays.
 ///
-/// Doubling from here, calls go out at 0, 1, 3, 7, 15, 31 and 63 s: six in the first minute, seven with the shortest
-/// jitter (0.8 of it: 0, 0.8, 2.4, 5.6, 12, 24.8, 50.4 s). The budget is eight.
-pub const SERVICE_FIRST: Duration = Duration::from_secs(1);
-/// Longest wait when the service must act: 300 resources that fail make one call a second.
-pub const SERVICE_LONGEST: Duration = Duration::from_mins(5);
-/// First wait when a person must act, within [`GRACE`].
-pub const PERSON_FIRST: Duration = Duration::from_secs(5);
-/// Longest wait when a person must act, within [`GRACE`]: what another tool applies in the same minute is seen soon.
-pub const PERSON_LONGEST: Duration = Duration::from_mins(1);
+/// A resource makes at most eight calls in its first minute. Each try but the first looks before it sends, two calls, and the
+/// first one of a group lists subdeployments too, three calls: so there is room for three tries, 3 + 2 + 2 = 7 calls. Two follow
+/// soon, because most failures pass; the third wait ends after the first minute even with the shortest jitter
+/// (0.8 × (1 + 5 + 72) = 62.4 s). 300 resources that fail for long make one call a second.
+pub const SERVICE_WAITS: [Duration; 6] = seconds([1, 5, 72, 144, 288, 300]);
+/// Waits when a person must act, within [`GRACE`]; the last one stays: what another tool applies in the same minute is seen
+/// soon, within the same budget (0.8 × (5 + 20 + 60) = 68 s).
+pub const PERSON_WAITS: [Duration; 3] = seconds([5, 20, 60]);
 /// How long what a person must fix counts as on its way: tools apply a target and its deployment in parallel.
 pub const GRACE: Duration = Duration::from_mins(2);
 /// First wait after [`GRACE`].
@@ -27,6 +26,17 @@ pub const STALLED_LONGEST: Duration = Duration::from_mins(10);
 pub const DELETION_LIMIT_WAIT: Duration = Duration::from_mins(1);
 /// Longest Retry-After that is honoured: a broken answer must not stop a resource for good.
 pub const RETRY_AFTER_LONGEST: Duration = Duration::from_mins(15);
+
+const fn seconds<const N: usize>(numbers: [u64; N]) -> [Duration; N] {
+    let mut waits = [Duration::ZERO; N];
+    let mut index = 0;
+    #[allow(clippy::indexing_slicing, reason = "the loop ends at the array's end, and is run when this is compiled")]
+    while index < N {
+        waits[index] = Duration::from_secs(numbers[index]);
+        index += 1;
+    }
+    waits
+}
 
 /// Share by which a wait is shortened or lengthened.
 const JITTER: f64 = 0.2;
@@ -72,13 +82,13 @@ pub fn pace(failure: &Failure, streak: Streak, now: Timestamp, jitter: f64) -> D
 #[must_use]
 pub fn pace_of(who: Who, streak: Streak, now: Timestamp, jitter: f64) -> Duration {
     let wait = match who {
-        Who::Service => doubled(SERVICE_FIRST, streak.attempts, SERVICE_LONGEST),
+        Who::Service => one_of(&SERVICE_WAITS, streak.attempts),
         Who::Person if grace_over(streak.first_failed_at, now) => {
             // As long as it has been stalled already: that doubles, and looks in between, which count as attempts,
             // don't lengthen it.
             elapsed(streak.first_failed_at, now).saturating_sub(GRACE).clamp(STALLED_FIRST, STALLED_LONGEST)
         }
-        Who::Person => doubled(PERSON_FIRST, streak.attempts, PERSON_LONGEST),
+        Who::Person => one_of(&PERSON_WAITS, streak.attempts),
     };
     wait.mul_f64(1.0 - JITTER + 2.0 * JITTER * unit(jitter))
 }
@@ -94,9 +104,9 @@ fn elapsed(first_failed_at: Timestamp, now: Timestamp) -> Duration {
     Duration::try_from(now.duration_since(first_failed_at)).unwrap_or(Duration::ZERO)
 }
 
-fn doubled(first: Duration, attempts: u32, longest: Duration) -> Duration {
-    let factor = 1_u32.checked_shl(attempts.saturating_sub(1)).unwrap_or(u32::MAX);
-    first.saturating_mul(factor).min(longest)
+fn one_of(waits: &[Duration], attempts: u32) -> Duration {
+    let index = usize::try_from(attempts.saturating_sub(1)).unwrap_or(usize::MAX);
+    waits.get(index).or_else(|| waits.last()).copied().unwrap_or(STALLED_LONGEST)
 }
 
 /// A number from 0 to 1, whatever came in.
@@ -133,8 +143,9 @@ mod tests {
     fn a_failing_resource_makes_at_most_eight_calls_in_its_first_minute() {
         for kind in FailureKind::ALL {
             for jitter in [0.0, 0.5, 1.0] {
-                let calls = calls(kind, jitter, 60.0);
-                assert!(calls.len() <= 8, "{kind:?} {jitter}: {calls:?}");
+                let tries = calls(kind, jitter, 60.0);
+                // Each but the first is a look and a send; the first lists subdeployments too.
+                assert!(3 + 2 * (tries.len() - 1) <= 8, "{kind:?} {jitter}: {tries:?}");
             }
         }
     }
@@ -161,7 +172,7 @@ mod tests {
     fn the_first_two_minutes_of_what_a_person_must_fix_are_quick() {
         let all = calls(FailureKind::NotFound, 0.5, 300.0);
         let rounded: Vec<f64> = all.iter().map(|at| at.round()).collect();
-        assert_eq!(rounded, [0.0, 5.0, 15.0, 35.0, 75.0, 135.0, 165.0, 210.0]);
+        assert_eq!(rounded, [0.0, 5.0, 25.0, 85.0, 145.0, 175.0, 230.0]);
     }
 
     #[test]

@@ -5,20 +5,17 @@ mod engine;
 mod traffic;
 
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use greengrass_emulator::{CallRecord, DeploymentRecord, Emulator, ManualClock, Operation, Scope, Switches};
 use jiff::Timestamp;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
-use kube::config::{KubeConfigOptions, Kubeconfig};
-use kube::core::{ApiResource, GroupVersionKind};
-use kube::{Client, Config};
 use serde_json::{Value, json};
 use testcluster::Cluster;
-use tokio::runtime::Runtime;
 
 use self::engine::{Engine, Log};
+use super::administrator::Administrator;
 use super::{ACCOUNT, Manifest, REGION, condition, grant, install_definitions, oracle};
 
 /// Timers that are due in between fire up to so much late; nothing of the operator hangs on less.
@@ -37,34 +34,9 @@ pub struct VirtualWorld {
     log: Log,
 }
 
-/// The test's own access to the API server, in real time.
-struct Administrator {
-    runtime: Runtime,
-    client: Client,
-    resource: ApiResource,
-}
-
-impl Administrator {
-    fn shared() -> &'static Self {
-        static SHARED: OnceLock<Administrator> = OnceLock::new();
-        SHARED.get_or_init(|| {
-            let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-            let kubeconfig = Kubeconfig::read_from(Cluster::shared().unwrap().kubeconfig()).unwrap();
-            let client = runtime.block_on(async {
-                let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
-                Client::try_from(config).unwrap()
-            });
-            let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
-            Self { runtime, client, resource: ApiResource::from_gvk(&kind) }
-        })
-    }
-}
-
 /// Does something with the objects of a namespace and waits for it.
 fn ask<T>(namespace: &str, act: impl AsyncFnOnce(Api<DynamicObject>) -> T) -> T {
-    let administrator = Administrator::shared();
-    let api = Api::namespaced_with(administrator.client.clone(), namespace, &administrator.resource);
-    administrator.runtime.block_on(act(api))
+    Administrator::of(Cluster::shared().unwrap()).ask(namespace, act)
 }
 
 impl VirtualWorld {

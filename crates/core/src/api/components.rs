@@ -44,7 +44,7 @@ pub struct ConfigurationUpdate {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(with = "MergeSchema")]
     pub merge: Option<Value>,
-    /// Configurations in ConfigMaps of the resource's namespace that are merged beneath `merge`, each as a JSON or YAML object:
+    /// Configurations in `ConfigMaps` of the resource's namespace that are merged beneath `merge`, each as a JSON or YAML object:
     /// a later one goes before an earlier one, and `merge` before all; objects merge key by key, everything else is replaced
     /// whole. A change of such a ConfigMap is a change of the spec. At most 16 entries. Never from Secrets, because every reader
     /// of the deployment sees what is merged. Absent: only `merge`. May change: a change makes a new revision. Not part of AWS.

@@ -34,7 +34,6 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
     match &assessment.phase {
         Phase::Deleting(state) => deleting(scene, state),
         Phase::Invalid(message) => stalled(Reason::InvalidSpec, message.clone()),
-        Phase::Unresolved => changing(scene),
         Phase::ReferenceMissing { message, stalled_at } => {
             let stands = was_stalled_by(scene, Reason::ReferenceNotFound);
             if stands || assessment.now >= *stalled_at {
@@ -55,7 +54,7 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
         Phase::WaitingForParent => {
             reconciling(Truth::False, Reason::WaitingForParent, words::waiting_for_parent(subject, assessment))
         }
-        Phase::Changing => changing(scene),
+        Phase::Unresolved | Phase::Changing => changing(scene),
         Phase::RolloutCanceled => stalled(Reason::RolloutCanceled, words::canceled(scene.memory)),
         Phase::RolloutFailed => failed(scene),
         Phase::Done => done(scene),
