@@ -225,8 +225,8 @@ const HEAD: &str = "\
 Every failure is on the resource: `Ready` names the call, AWS's code, AWS's words and what to do. The request id is in
 the event and in the log.
 
-*The service* must act: the operator repeats after 1 s, then twice as long each time up to 5 minutes, and never before
-AWS's Retry-After is over. *A person* must act: for two minutes the resource is `Reconciling` with reason
+*The service* must act: the operator repeats after 1, 5 and 72 seconds, then twice as long each time up to 5 minutes, and never
+before AWS's Retry-After is over. A failing resource makes at most 8 calls in its first minute. *A person* must act: for two minutes the resource is `Reconciling` with reason
 `ProgressingWithRetry`, because tools apply things in parallel and what is missing may be on its way; the operator repeats
 after 5 s up to 60 s. Then it is `Stalled` with the reason below and the operator looks again after 30 s up to 10 minutes,
 and at once when the spec changes or `greengrass-operator.dev/reconcile-at` is set. Nothing needs a restart.

@@ -101,7 +101,7 @@ impl Stage {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
         match validate(&object(), &spec, &References::default()).unwrap_err() {
             Refused::Invalid(invalid) | Refused::Missing(invalid) => invalid.to_string(),
-            Refused::Unread => panic!("nothing is referred to"),
+            Refused::Unread => unreachable!("nothing is referred to"),
         }
     }
 
