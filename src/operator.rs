@@ -124,7 +124,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         watch.run(watching).await;
         "watch"
     });
-    let config_maps = ConfigMaps::new(client, Arc::clone(&store), queue.clone());
+    let config_maps = ConfigMaps::new(client, Arc::clone(&store), queue.clone(), drift_interval.get());
     let watching = end_of_watch.clone();
     parts.spawn(async move {
         config_maps.run(watching).await;

@@ -3,8 +3,9 @@
 //! Only names and versions are watched, and only in namespaces where a resource refers to a `ConfigMap`: what is in them is read
 //! when a turn needs it, and kept nowhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::{StreamExt, pin_mut};
 use greengrass_operator_core::names::ObjectName;
@@ -19,6 +20,7 @@ use tracing::warn;
 
 use super::queue::{Queue, Reason, Wake};
 use super::store::{Reference, Store};
+use super::wakes::spread;
 use crate::aws::Class;
 
 /// The watches of `ConfigMaps`.
@@ -26,13 +28,14 @@ pub struct ConfigMaps {
     client: Client,
     store: Arc<Store>,
     queue: Queue,
+    look_interval: Duration,
 }
 
 impl ConfigMaps {
-    /// None yet.
+    /// None yet. What may have changed while the operator was down is looked at within `look_interval`.
     #[must_use]
-    pub fn new(client: Client, store: Arc<Store>, queue: Queue) -> Self {
-        Self { client, store, queue }
+    pub fn new(client: Client, store: Arc<Store>, queue: Queue, look_interval: Duration) -> Self {
+        Self { client, store, queue, look_interval }
     }
 
     /// Keeps one watch for each namespace where it is needed, until told to stop.
@@ -42,8 +45,9 @@ impl ConfigMaps {
         loop {
             let changed = self.store.references_changed();
             let wanted = self.store.config_map_namespaces();
+            while watches.try_join_next().is_some() {}
             running.retain(|namespace, watch| {
-                let stays = wanted.contains(namespace);
+                let stays = wanted.contains(namespace) && !watch.is_finished();
                 if !stays {
                     watch.abort();
                 }
@@ -60,16 +64,24 @@ impl ConfigMaps {
 
     fn watch(&self, namespace: String) -> impl Future<Output = ()> + Send + 'static {
         let api: Api<PartialObjectMeta<ConfigMap>> = Api::namespaced(self.client.clone(), &namespace);
-        let mut seen =
-            Seen { store: Arc::clone(&self.store), queue: self.queue.clone(), namespace, versions: BTreeMap::new() };
+        let mut seen = Seen {
+            store: Arc::clone(&self.store),
+            queue: self.queue.clone(),
+            look_interval: self.look_interval,
+            namespace,
+            versions: BTreeMap::new(),
+            listed: None,
+            was_listed: false,
+        };
         async move {
             let events = watcher(api, Config::default()).default_backoff();
             pin_mut!(events);
             while let Some(event) = events.next().await {
                 match event {
-                    Ok(Event::Init | Event::InitDone) => {}
-                    Ok(Event::InitApply(object) | Event::Apply(object)) => seen.take(object, false),
-                    Ok(Event::Delete(object)) => seen.take(object, true),
+                    Ok(Event::Init) => seen.listed = Some(BTreeSet::new()),
+                    Ok(Event::InitApply(object) | Event::Apply(object)) => seen.there(object),
+                    Ok(Event::Delete(object)) => seen.gone(&object.metadata.name.unwrap_or_default()),
+                    Ok(Event::InitDone) => seen.list_done(),
                     Err(error) => {
                         let namespace = &seen.namespace;
                         warn!(namespace, %error, "watch of ConfigMaps failed; it begins again");
@@ -84,25 +96,57 @@ impl ConfigMaps {
 struct Seen {
     store: Arc<Store>,
     queue: Queue,
+    look_interval: Duration,
     namespace: String,
     versions: BTreeMap<String, String>,
+    /// While a list is under way: what it has brought.
+    listed: Option<BTreeSet<String>>,
+    was_listed: bool,
 }
 
 impl Seen {
-    fn take(&mut self, object: PartialObjectMeta<ConfigMap>, is_gone: bool) {
+    fn there(&mut self, object: PartialObjectMeta<ConfigMap>) {
         let Some(name) = object.metadata.name else { return };
-        let referrers = self.referrers(&name);
+        if let Some(listed) = &mut self.listed {
+            listed.insert(name.clone());
+        }
+        if self.referrers(&name).is_empty() {
+            self.versions.remove(&name);
+            return;
+        }
         let version = object.metadata.resource_version.unwrap_or_default();
-        let before = if is_gone || referrers.is_empty() {
-            self.versions.remove(&name)
-        } else {
-            self.versions.insert(name, version.clone())
-        };
         // A list that begins anew shows again what is known.
-        if is_gone || before.as_ref() != Some(&version) {
-            for referrer in referrers {
-                self.queue.wake(referrer, Wake::now(Class::Change, Reason::Reference));
-            }
+        if self.versions.insert(name.clone(), version.clone()) != Some(version) {
+            self.wake(&name);
+        }
+    }
+
+    fn gone(&mut self, name: &str) {
+        self.versions.remove(name);
+        self.wake(name);
+    }
+
+    /// What went while the watch was broken is not told by it.
+    fn list_done(&mut self) {
+        self.was_listed = true;
+        let listed = self.listed.take().unwrap_or_default();
+        let gone: Vec<String> = self.versions.keys().filter(|name| !listed.contains(*name)).cloned().collect();
+        for name in gone {
+            self.gone(&name);
+        }
+    }
+
+    /// At once; but what a first list shows may have changed while nobody looked, or not: a restart must not look like a change
+    /// of everything.
+    fn wake(&self, name: &str) {
+        for referrer in self.referrers(name) {
+            let wake = if self.was_listed {
+                Wake::now(Class::Change, Reason::Reference)
+            } else {
+                let delay = spread(&referrer.to_string(), self.look_interval);
+                Wake::now(Class::Sweep, Reason::Reference).after(delay)
+            };
+            self.queue.wake(referrer, wake);
         }
     }
 

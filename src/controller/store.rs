@@ -170,6 +170,7 @@ impl Store {
         let ours = state.records.get(&gone.name).is_some_and(|known| known.uid == gone.uid);
         if ours {
             state.drop_record(&gone.name);
+            self.references.notify_waiters();
         }
         ours
     }
@@ -187,6 +188,7 @@ impl Store {
         for record in &gone {
             state.drop_record(&record.name);
         }
+        self.references.notify_waiters();
         gone
     }
 

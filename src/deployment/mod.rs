@@ -114,8 +114,10 @@ impl Kind for Deployments {
         match change {
             Change::Listed(record) => {
                 self.note(record);
-                // Those that name it as their parent have waited for it.
-                turn::wake_dependants(self, &record.name, None);
+                // Those that name it as their parent have waited for it; the first list wakes everybody anyway.
+                if self.store.is_synced() {
+                    turn::wake_dependants(self, &record.name, None);
+                }
             }
             Change::Changed { before, after } => {
                 self.note(after);

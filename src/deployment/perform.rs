@@ -64,15 +64,11 @@ impl Act<'_> {
     /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
     /// so few wait; what takes longer is waited for in the queue.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
-        self.permit_of(key, self.class).await
-    }
-
-    async fn permit_of(&self, key: &Key, class: Class) -> Result<Permit, Done> {
         let scope = scope(key);
         let begun = Instant::now();
         loop {
             let fence = self.all.leadership.fence();
-            let wait = match self.all.aws.try_permit(&scope, class, ApiFamily::Greengrass, &fence) {
+            let wait = match self.all.aws.try_permit(&scope, self.class, ApiFamily::Greengrass, &fence) {
                 Ok(permit) => {
                     self.all.metrics.limiter_waited((&scope.account, &scope.region), begun.elapsed().as_secs_f64());
                     return Ok(permit);
@@ -247,10 +243,20 @@ impl Act<'_> {
 
     async fn call(&self, change: &Change, knowledge: &mut Knowledge) -> Done {
         let Some(key) = self.key() else { return Done::Learnt };
-        let class = if matches!(change, Change::Prune(_)) { Class::History } else { self.class };
-        let permit = match self.permit_of(&key, class).await {
-            Ok(permit) => permit,
-            Err(wait) => return wait,
+        let permit = match change {
+            Change::Prune(_) => {
+                let fence = self.all.leadership.fence();
+                self.all.aws.try_permit(&scope(&key), Class::History, ApiFamily::Greengrass, &fence)
+            }
+            _ => match self.permit(&key).await {
+                Ok(permit) => Ok(permit),
+                Err(wait) => return wait,
+            },
+        };
+        let Ok(permit) = permit else {
+            // What is least urgent waits for the next look, and never in a place that others need.
+            knowledge.history.leave();
+            return Done::Learnt;
         };
         let greengrass = self.all.aws.greengrass();
         let outcome = match change {

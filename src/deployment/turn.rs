@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Phase, assess};
+use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Old, Phase, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
@@ -128,6 +128,9 @@ async fn one_step(
     note_requests(&subject, &memory, &mut session.knowledge, now);
     session.key = resolve::key(record, &memory, &all.store);
     let assessment = assess(&subject, &memory, &session.knowledge, now);
+    if assessment.old == Old::WithinLimit {
+        session.knowledge.history.failure = None;
+    }
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
     let act = Act { all, record, subject: &subject, memory: &memory, class: turn.class };
@@ -147,11 +150,13 @@ async fn one_step(
     };
     let done = match outcome {
         Err(ApiError::Denied(answer)) => {
-            session.knowledge.obstacle = Some(answer.clone());
-            let assessment = assess(&subject, &memory, &session.knowledge, now);
-            // Where the status is refused as well there is only the event.
-            let _ = publisher.publish(&memory, &assessment, &mut session.knowledge).await;
+            obstructed(&publisher, &answer, &mut session.knowledge).await;
             return Err(ApiError::Denied(answer));
+        }
+        // Without what it refers to nothing else can be said of a resource.
+        Err(ApiError::Other(answer)) if next == Step::Ask(Query::References) => {
+            obstructed(&publisher, &answer, &mut session.knowledge).await;
+            return Err(ApiError::Other(answer));
         }
         outcome => outcome?,
     };
@@ -171,6 +176,15 @@ async fn one_step(
             Stepped::Ended(Rest::back_off(delay, turn.class).having_seen(seen))
         }
     })
+}
+
+/// Says on the resource what the API server has answered to something that must come first.
+async fn obstructed(publisher: &Publisher<'_>, answer: &str, knowledge: &mut Knowledge) {
+    let Act { all, subject, memory, .. } = publisher.act;
+    knowledge.obstacle = Some(answer.to_owned());
+    let assessment = assess(subject, memory, knowledge, all.clock.now());
+    // Where the status is refused as well there is only the event.
+    let _ = publisher.publish(memory, &assessment, knowledge).await;
 }
 
 /// The API server says that the object is gone. Where the watch has not said so too, it is asked again: not everything that

@@ -78,10 +78,10 @@ pub struct ConfigurationSource {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, PartialOrd, Ord, JsonSchema)]
 pub struct ConfigMapKeySelector {
     /// Name of the ConfigMap, 1 to 253 characters. Required. May change. Not part of AWS. Example: `press-settings`.
-    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
     pub name: String,
     /// Key in its `data`, 1 to 253 characters. Required. May change. Not part of AWS. Example: `config.yaml`.
-    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::CONFIG_MAP_KEY))]
     pub key: String,
     /// Whether it may be missing, the ConfigMap or the key in it; then nothing is merged from it. Absent: false, and what is
     /// missing keeps the resource from being deployed. May change. Not part of AWS. Example: `true`.

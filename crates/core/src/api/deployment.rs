@@ -196,7 +196,7 @@ pub struct GreengrassDeploymentSpec {
 pub struct ParentReference {
     /// Name of the GreengrassDeployment in the same namespace that makes the parent's deployment: it must target a thing group
     /// and be no subdeployment itself. Required; 1 to 253 characters. Can't be changed. Not part of AWS. Example: `presses`.
-    #[schemars(length(min = 1, max = rules::MAX_REFERENCE))]
+    #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
     pub name: String,
 }
 

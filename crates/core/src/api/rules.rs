@@ -39,6 +39,10 @@ pub const MAX_ABORT_CRITERIA: usize = 16;
 pub const MAX_SOURCES: usize = 16;
 /// Characters of the name of an object in Kubernetes, and of a key of a `ConfigMap` (RFC 1123 subdomain).
 pub const MAX_REFERENCE: usize = 253;
+/// Names of objects in Kubernetes (RFC 1123 subdomain).
+pub const OBJECT_NAME: &str = "^[a-z0-9]([-a-z0-9]*[a-z0-9])?([.][a-z0-9]([-a-z0-9]*[a-z0-9])?)*$";
+/// Keys in the data of a `ConfigMap`.
+pub const CONFIG_MAP_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// The most that `revisionHistoryLimit` takes: one page of `ListDeployments`.
 pub const MAX_HISTORY: usize = 100;
 

@@ -13,9 +13,12 @@ use super::desired::{Component, Content};
 use super::rows::DeployedContent;
 use crate::api::rules;
 
-/// Pointers that are kept for one component; beyond it they collapse to what stands above them. A status has to fit etcd's
-/// 1.5 MiB with all else: 1000 components of 100 pointers of 14 characters.
+/// Pointers that are kept for one component; beyond it they collapse to what stands above them.
 pub const MAX_POINTERS: usize = 100;
+
+/// Pointers that are kept in all; beyond it whole components are reset. A status has to fit etcd's 1.5 MiB with all else:
+/// 2000 pointers of at most 256 characters are half a mebibyte.
+const MAX_TOTAL: usize = 2000;
 
 /// Components for which pointers are kept.
 pub const MAX_COMPONENTS: usize = rules::MAX_COMPONENTS;
@@ -62,13 +65,20 @@ impl Pointers {
     }
 
     /// The deepest go first, so that little is reset that need not be.
-    fn bound(&mut self) {
-        while self.0.len() > MAX_POINTERS {
-            let deepest = self.0.values().max_by_key(|pointer| pointer.matches('/').count()).cloned();
-            let Some(parent) = deepest.as_deref().map(above).map(str::to_owned) else { return };
-            let below = format!("{}/", folded(&parent));
-            self.0.retain(|folded, _| !folded.starts_with(&below));
-            self.insert(parent);
+    fn bound(&mut self, most: usize) {
+        let depth = |pointer: &str| pointer.matches('/').count();
+        while self.0.len() > most {
+            let Some(deepest) = self.0.keys().map(|pointer| depth(pointer)).max().filter(|deepest| *deepest > 0) else {
+                return;
+            };
+            let all = std::mem::take(&mut self.0);
+            for (folded, pointer) in all {
+                if depth(&folded) == deepest {
+                    self.insert(above(&pointer).to_owned());
+                } else {
+                    self.0.insert(folded, pointer);
+                }
+            }
         }
     }
 }
@@ -108,10 +118,16 @@ impl Keys {
             for pointer in pointers.iter() {
                 known.insert(within_reset(pointer).to_owned());
             }
-            known.bound();
+            known.bound(MAX_POINTERS);
         }
         while self.0.len() > MAX_COMPONENTS {
             self.0.pop_last();
+        }
+        let mut total: usize = self.0.values().map(|pointers| pointers.0.len()).sum();
+        while total > MAX_TOTAL {
+            let Some(largest) = self.0.values_mut().max_by_key(|pointers| pointers.0.len()) else { return };
+            total -= largest.0.len() - 1;
+            largest.bound(1);
         }
     }
 
@@ -175,7 +191,7 @@ fn resets_of(dropped: &Pointers, component: &Component) -> Vec<String> {
     if users.contains("") {
         return Vec::new();
     }
-    let set = component.merge.as_ref().map(|merge| set_by(&merge.value)).unwrap_or_default();
+    let set = covered_by(component);
     let due = |pointer: &&str| {
         let is_set = set.contains(pointer) || set.has_ancestor_of(pointer);
         !is_set && !users.contains(pointer) && is_resettable(pointer) && !dropped_above(dropped, pointer)
@@ -193,7 +209,7 @@ fn dropped_above(dropped: &Pointers, pointer: &str) -> bool {
 pub fn stuck<'a>(dropped: &'a Keys, content: &Content) -> Vec<(&'a str, &'a str)> {
     let sticks = |(name, pointer): &(&str, &str)| {
         content.components.get(*name).is_some_and(|component| {
-            let set = component.merge.as_ref().map(|merge| set_by(&merge.value)).unwrap_or_default();
+            let set = covered_by(component);
             let users = Pointers::of(component.reset.iter().cloned());
             let is_covered = |all: &Pointers| all.contains(pointer) || all.has_ancestor_of(pointer);
             !is_resettable(pointer) && !is_covered(&set) && !is_covered(&users)
@@ -211,19 +227,30 @@ fn is_resettable(pointer: &str) -> bool {
     })
 }
 
-/// The pointers at which a merge sets a value. Lists are values, and so are empty objects.
+/// The pointers at which a merge leaves a trace on a device: those of values, lists among them, and of empty objects.
 #[must_use]
 pub fn set_by(merge: &Map<String, Value>) -> Pointers {
     let mut pointers = Pointers::default();
-    walk(merge, "", &mut pointers);
+    walk(merge, "", true, &mut pointers);
     pointers
 }
 
-fn walk(object: &Map<String, Value>, path: &str, pointers: &mut Pointers) {
+/// The pointers at which a device has the component's value whatever it had before. An empty object is none: what is below it
+/// stays.
+fn covered_by(component: &Component) -> Pointers {
+    let mut pointers = Pointers::default();
+    if let Some(merge) = &component.merge {
+        walk(&merge.value, "", false, &mut pointers);
+    }
+    pointers
+}
+
+fn walk(object: &Map<String, Value>, path: &str, empty_ones: bool, pointers: &mut Pointers) {
     for (key, value) in object {
         let pointer = format!("{path}/{}", key.replace('~', "~0").replace('/', "~1"));
         match value {
-            Value::Object(below) if !below.is_empty() => walk(below, &pointer, pointers),
+            Value::Object(below) if !below.is_empty() => walk(below, &pointer, empty_ones, pointers),
+            Value::Object(_) if !empty_ones => {}
             Value::Object(_) | Value::Array(_) | Value::String(_) | Value::Number(_) | Value::Bool(_) | Value::Null => {
                 pointers.insert(pointer);
             }

@@ -107,6 +107,13 @@ pub struct History {
     pub failure: Option<Failure>,
 }
 
+impl History {
+    /// None more before the next look.
+    pub fn leave(&mut self) {
+        self.pruned = usize::MAX;
+    }
+}
+
 /// A fact and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading<T> {
@@ -234,7 +241,9 @@ impl Knowledge {
         // A resource that was missing may have made what this look shows.
         self.owners.clear();
         self.history.pruned = 0;
-        self.history.foreign.retain(|id| look.rows.iter().any(|row| row.deployment_id == *id));
+        let is_listed = |id: &String| look.rows.iter().any(|row| row.deployment_id == *id);
+        self.history.foreign.retain(is_listed);
+        self.deleted.retain(|id| is_listed(id) || Some(id.as_str()) == remembered);
         self.look = Some(look);
         self.succeeded(Operation::ListDeployments);
     }
@@ -298,9 +307,9 @@ impl Knowledge {
         self.history.is_read = true;
         match outcome {
             Err(failure) if failure.kind != FailureKind::NotFound => {
-                // None more before the next look.
-                self.history.pruned = usize::MAX;
-                self.history.failure = Some(failure);
+                self.history.leave();
+                // What passes by itself is not worth a word.
+                self.history.failure = Some(failure).filter(|failure| failure.rule().blocking.is_some());
             }
             Ok(()) | Err(_) => {
                 self.deleted.insert(deployment_id.to_owned());
@@ -346,6 +355,9 @@ impl Knowledge {
     pub fn rest(&mut self, subdeployment: Option<&str>) {
         self.look = None;
         self.details.retain(|id, _| Some(id.as_str()) == subdeployment);
+        if let Some(id) = subdeployment {
+            self.note_configured(id);
+        }
         for details in self.details.values_mut().filter_map(|reading| reading.value.as_mut()) {
             details.content = None;
         }
@@ -395,13 +407,21 @@ impl Knowledge {
 
     fn note_settled(&mut self, deployment_id: Option<&str>, at: Timestamp) {
         let Some(id) = deployment_id else { return };
+        self.note_configured(id);
         let Some(details) = self.details.get(id).and_then(|reading| reading.value.as_ref()) else { return };
         let is_correction = OwnerTags::read(&details.tags).is_some_and(|tags| tags.cause == Cause::Correct);
-        self.configured = details.content.as_ref().map(|content| Box::new((id.to_owned(), Configured::by(content))));
         self.corrected_at.retain(|corrected| at.duration_since(*corrected) < CORRECTIONS_COUNT_FOR);
         // One that was found was counted when it was made, or is counted by its tags.
         if is_correction && self.sends.is_some() {
             self.corrected_at.push(at);
+        }
+    }
+
+    /// What our newest deployment does to configurations outlives its other details: the next revision has to know.
+    fn note_configured(&mut self, deployment_id: &str) {
+        let details = self.details.get(deployment_id).and_then(|reading| reading.value.as_ref());
+        if let Some(content) = details.and_then(|details| details.content.as_ref()) {
+            self.configured = Some(Box::new((deployment_id.to_owned(), Configured::by(content))));
         }
     }
 

@@ -173,7 +173,10 @@ impl Memory {
             status: Some(details.row.status.as_str().to_owned()),
         });
         self.applied_tags = Some(self.tags_of(details, owner, subject));
-        if let (Some(dropped), Some(content)) = (&mut self.dropped, &details.content) {
+        if !self.is_made_by_open_intent(owner) {
+            // Between it and what the status knew of there may have been others: all is found again in AWS when it is needed.
+            self.dropped = None;
+        } else if let (Some(dropped), Some(content)) = (&mut self.dropped, &details.content) {
             // What it sets is counted again when it is superseded itself.
             dropped.remove(&Configured::by(content).set);
         }
@@ -189,11 +192,15 @@ impl Memory {
         self
     }
 
+    fn is_made_by_open_intent(&self, owner: &OwnerTags) -> bool {
+        let is_of_intent = self.intent.as_ref().is_some_and(|intent| intent.ordinal == owner.ordinal);
+        is_of_intent && owner.cause != Cause::Adopt
+    }
+
     /// All user's tags on a deployment that this very change made are the user's. On one that was found, others may have put
     /// some: only those that the spec names are taken for the user's, and the rest is never taken off.
     fn tags_of(&self, details: &Details, owner: &OwnerTags, subject: &Subject<'_>) -> AppliedTags {
-        let is_made_by_this =
-            self.intent.as_ref().is_some_and(|intent| intent.ordinal == owner.ordinal) && owner.cause != Cause::Adopt;
+        let is_made_by_this = self.is_made_by_open_intent(owner);
         let named = subject.desired().map(|desired| &desired.tags);
         let counts = |key: &str| is_made_by_this || named.is_none_or(|tags| tags.contains_key(key));
         let tags: Vec<_> = user_tags(&details.tags).filter(|(key, _)| counts(key)).collect();

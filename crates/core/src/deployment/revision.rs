@@ -20,7 +20,7 @@ use crate::names::{Key, ObjectName};
 const FORM: &str = "1:";
 
 /// Whole numbers up to here survive the way through a double.
-const EXACT_IN_A_DOUBLE: f64 = 9_007_199_254_740_992.0;
+pub(super) const EXACT_IN_A_DOUBLE: f64 = 9_007_199_254_740_992.0;
 
 /// SHA-256 of the canonical revision with its form in front.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -49,13 +49,14 @@ pub(super) fn find(
     intent: &IntentState,
     sync: &Sync,
 ) -> Option<Drift> {
-    if subject.desired().is_none() || *sync == Sync::Due(Cause::Redeploy) {
-        return None;
-    }
+    let desired = subject.desired().filter(|_| *sync != Sync::Due(Cause::Redeploy))?;
     match ownership {
         Ownership::Overridden { deployment_id } => {
             // An intent that was judged against it may still be sent.
-            let judged = memory.intent.as_ref().is_some_and(|intent| intent.base.as_ref() == Some(deployment_id));
+            let mends = desired.drift_policy == DriftPolicy::Correct;
+            let judged = memory.intent.as_ref().is_some_and(|intent| {
+                intent.base.as_ref() == Some(deployment_id) && (intent.cause != Cause::Correct || mends)
+            });
             (!judged).then(|| Drift::Overridden(deployment_id.clone()))
         }
         Ownership::Missing => (!intent.may_have_landed()).then_some(Drift::Missing),
@@ -82,7 +83,8 @@ fn is_of_older_parent(own: &Own, parent: &Parent) -> bool {
         Parent::None => false,
         Parent::Waiting | Parent::Unread => true,
         Parent::Known { deployment_id, .. } => {
-            own.tags.as_ref().is_some_and(|tags| deployment_id.is_some() && tags.parent != *deployment_id)
+            // Unread tags may name another one.
+            deployment_id.is_some() && own.tags.as_ref().is_none_or(|tags| tags.parent != *deployment_id)
         }
     }
 }

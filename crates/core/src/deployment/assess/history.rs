@@ -14,7 +14,9 @@ const PRUNED_BETWEEN_LOOKS: usize = 5;
 /// Old revisions of ours that are not kept any longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Old {
-    /// None, or none now.
+    /// There are not too many.
+    WithinLimit,
+    /// None goes now.
     Settled,
     /// Who made this one must be read first.
     Read(String),
@@ -39,7 +41,7 @@ pub(super) fn assess(
     let below = look.rows.iter().skip_while(|row| row.deployment_id != own.deployment_id).skip(1);
     let old: Vec<&Row> = below.filter(|row| may_go(row, knowledge)).collect();
     if old.len() <= desired.revision_history_limit {
-        return Old::Settled;
+        return Old::WithinLimit;
     }
     // Others' must not count against the limit: every one is read once.
     let is_unread = |row: &&&Row| !knowledge.details.contains_key(&row.deployment_id);

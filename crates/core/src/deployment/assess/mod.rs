@@ -154,6 +154,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let subdeployments = subdeployments::assess(subject, memory, knowledge, &sync);
     let tags = sync::tags(subject, memory, knowledge, &ownership);
     let old = history::assess(subject, memory, knowledge, &ownership, now);
+    let prune_failure = knowledge.history.failure.clone().filter(|_| old != Old::WithinLimit);
     let found = trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags };
     let blocked = trouble::assess(subject, memory, knowledge, &found, now);
     let suspended = match subject.wanted {
@@ -176,7 +177,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         tags,
         old,
         pending: Vec::new(),
-        prune_failure: knowledge.history.failure.clone(),
+        prune_failure,
         dropped: None,
         blocked,
         obstacle: knowledge.obstacle.clone(),

@@ -11,6 +11,9 @@ use crate::names::TargetKind;
 /// Lines that are shown; one more says how many are left out.
 const LINES_AT_MOST: usize = 20;
 
+/// Characters of a key that are shown.
+const KEY_LENGTH: usize = 64;
+
 /// Keys of one component that are shown.
 const KEYS_AT_MOST: usize = 5;
 
@@ -54,7 +57,8 @@ fn component(there: &ComponentRequest, wanted: &Component) -> Option<String> {
     }
     let keys = changed_keys(there, wanted);
     if !keys.is_empty() {
-        let shown: Vec<&str> = keys.iter().take(KEYS_AT_MOST).map(String::as_str).collect();
+        let short = |key: &String| key.chars().take(KEY_LENGTH).collect::<String>();
+        let shown: Vec<String> = keys.iter().take(KEYS_AT_MOST).map(short).collect();
         let more = keys.len().checked_sub(KEYS_AT_MOST).filter(|more| *more > 0);
         let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
         changes.push(format!("merge of {}{more}", shown.join(", ")));

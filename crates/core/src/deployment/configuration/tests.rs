@@ -46,6 +46,8 @@ fn keys_are_pointers_with_their_signs_escaped() {
 #[case::all_below(json!({"a": {"b": 1, "c": 2}}), json!({"d": 1}), &["/a/b", "/a/c"])]
 #[case::an_object_by_a_value(json!({"a": {"b": 1}}), json!({"a": 5}), &[])]
 #[case::a_value_by_an_object(json!({"a": 5}), json!({"a": {"b": 1}}), &["/a"])]
+#[case::an_empty_object_covers_nothing(json!({"a": {"b": 1}}), json!({"a": {}}), &["/a/b"])]
+#[case::an_empty_object_is_no_value(json!({"a": 5}), json!({"a": {}}), &["/a"])]
 #[case::a_list_is_one_value(json!({"a": [1, 2]}), json!({"a": [3]}), &[])]
 #[case::null_is_a_value(json!({"a": null}), json!({}), &["/a"])]
 #[case::another_case_is_the_same_key(json!({"Port": 1}), json!({"pORT": 2}), &[])]
@@ -93,6 +95,15 @@ fn a_pointer_longer_than_aws_takes_stands_for_what_is_above_it() {
     // Another long key beneath it does not make it one that is set.
     let after = json!({"a": {"l".repeat(300): 1}});
     assert_eq!(resets(&keys, &content(&after, &[]))[NAME], ["/a"]);
+}
+
+#[test]
+fn a_bound_holds_for_all_together_too() {
+    let each = |n: usize| (format!("c{n}"), (0..MAX_POINTERS).map(|k| format!("/k{k}")).collect());
+    let mut keys = Keys::default();
+    keys.add(&Keys::recorded(&(0..30).map(each).collect()));
+    assert!(keys.iter().count() <= MAX_TOTAL);
+    assert_eq!(keys.to_status().len(), 30, "no component is forgotten");
 }
 
 #[test]

@@ -3,19 +3,22 @@
 use super::super::configuration::{Configured, Keys};
 use super::super::knowledge::{Row, RowStatus};
 use super::{Case, Query, Step};
-use crate::api::DroppedConfigurationKeys;
 
 /// Rows that are read for it after a loss of the status; what lies beyond has been superseded fifty times.
 const ROWS_READ_AT_MOST: usize = 50;
 
 /// What is to be remembered as set once the next revision is made; or what must be read first.
 pub(super) fn dropped(case: &Case<'_>) -> Result<Option<Keys>, Step> {
-    let policy = case.subject.desired().map(|desired| desired.dropped_configuration_keys);
-    if policy != Some(DroppedConfigurationKeys::Reset) {
-        return Ok(case.memory.dropped.clone());
-    }
     let mut dropped = case.memory.dropped.clone().unwrap_or_default();
-    for row in superseded(case) {
+    // Ours that somebody has deleted in AWS has left its keys on devices all the same.
+    if let Some(own) = &case.memory.deployment
+        && let Some(known) = case.knowledge.configured.as_ref().filter(|known| known.0 == own.deployment_id)
+    {
+        dropped.add(&known.1.reset);
+        dropped.add(&known.1.set);
+    }
+    let newest_first: Vec<&Row> = superseded(case).collect();
+    for row in newest_first.into_iter().rev() {
         let known = case.knowledge.configured.as_ref().filter(|known| known.0 == row.deployment_id);
         let details = case.knowledge.details.get(&row.deployment_id);
         let configured = match (known, details) {
@@ -27,11 +30,13 @@ pub(super) fn dropped(case: &Case<'_>) -> Result<Option<Keys>, Step> {
                 content.map(|content| Configured::by(content)).unwrap_or_default()
             }
         };
-        dropped.add(&configured.set);
         // A thing that has carried a revision out has carried its resets out.
-        if row.status != RowStatus::Completed {
+        if row.status == RowStatus::Completed {
+            dropped.remove(&configured.reset);
+        } else {
             dropped.add(&configured.reset);
         }
+        dropped.add(&configured.set);
     }
     Ok(Some(dropped))
 }

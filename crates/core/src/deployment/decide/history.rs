@@ -5,7 +5,7 @@ use super::{Case, Change, Query, Step};
 
 pub(super) fn decide(case: &Case<'_>) -> Option<Step> {
     match &case.assessment.old {
-        Old::Settled => None,
+        Old::WithinLimit | Old::Settled => None,
         Old::Read(id) => Some(Step::Ask(Query::Deployment(id.clone()))),
         Old::Delete(id) => Some(Step::Write(Change::Prune(id.clone()))),
     }

@@ -31,7 +31,7 @@ pub(super) fn standing(scene: &Scene<'_>) -> Option<Standing> {
         let begun = matches!(&scene.assessment.intent, IntentState::Open(open) if open.unsent);
         return (!begun || scene.blocked().is_some()).then(|| standing(reason));
     }
-    let found = [Reason::Drifted, Reason::ForeignRevision, Reason::CorrectionsExhausted]
+    let found = [Reason::Drifted, Reason::ForeignRevision, Reason::CorrectionsExhausted, Reason::TargetConflict]
         .into_iter()
         .find(|reason| reason.as_str() == before.reason)?;
     (scene.memory.intent.is_none() && is_unseen(scene)).then(|| standing(found))

@@ -187,9 +187,18 @@ pub fn validate(
     }
 }
 
-/// Names of objects and keys in them.
-fn is_reference(name: &str) -> bool {
-    (1..=rules::MAX_REFERENCE).contains(&name.chars().count())
+/// A name that an object in Kubernetes can have (RFC 1123 subdomain); another one can't even be asked for.
+fn is_object_name(name: &str) -> bool {
+    let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let is_label = |label: &str| {
+        label.starts_with(is_end) && label.ends_with(is_end) && label.chars().all(|c| is_end(c) || c == '-')
+    };
+    name.len() <= rules::MAX_REFERENCE && name.split('.').all(is_label)
+}
+
+fn is_config_map_key(key: &str) -> bool {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
+    (1..=rules::MAX_REFERENCE).contains(&key.len()) && key.chars().all(fits)
 }
 
 const PARENT_ARN: &str = "spec.parentTargetArn";
@@ -204,9 +213,9 @@ fn key_by_name(
 ) -> Option<Key> {
     let name = shown(&parent.name);
     problems.unless(
-        is_reference(&parent.name),
+        is_object_name(&parent.name),
         "spec.parent.name",
-        "name must have 1 to 253 characters: write the name of a GreengrassDeployment",
+        "name must be that of a GreengrassDeployment: 1 to 253 lower-case letters, digits, hyphens and dots",
     );
     match found {
         ParentFound::Target(arn) => return key(target, Some(("spec.parent", arn.as_str())), problems),

@@ -1,12 +1,14 @@
 //! Configurations in `ConfigMaps`: read, and merged in their order beneath `merge`. Pure.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
 
-use super::{Problem, Problems, is_reference, merge};
+use super::{Problem, Problems, is_config_map_key, is_object_name, merge};
 use crate::api::{ConfigMapKeySelector, ConfigurationSource, rules};
 use crate::deployment::desired::Merge;
 use crate::deployment::references::{ConfigMapFound, References};
-use crate::deployment::revision::has_inexact_number;
+use crate::deployment::revision::{EXACT_IN_A_DOUBLE, has_inexact_number};
 
 /// The whole configuration to merge, where every source is there. What must be read and what is missing is noted in `needs`.
 pub(super) fn merged(
@@ -30,9 +32,10 @@ pub(super) fn merged(
     for (index, ConfigurationSource { config_map_key_ref: selector }) in sources.iter().enumerate() {
         let field = format!("{field}[{index}]");
         problems.unless(
-            is_reference(&selector.name) && is_reference(&selector.key),
+            is_object_name(&selector.name) && is_config_map_key(&selector.key),
             format!("{field}.configMapKeyRef"),
-            "name and key must have 1 to 253 characters: write the name of a ConfigMap and a key of its data",
+            "name must be that of a ConfigMap (lower-case letters, digits, hyphens and dots), and key one of its data \
+             (letters, digits, hyphens, dots and underscores), each of at most 253 characters",
         );
         if let Some(text) = text_of(&field, selector, references, needs) {
             match parsed(text) {
@@ -111,15 +114,15 @@ fn described(selector: &ConfigMapKeySelector) -> String {
 /// JSON is YAML, but not to every reader in every corner: what begins like a JSON object is read as one.
 fn parsed(text: &str) -> Result<Map<String, Value>, String> {
     let text = text.trim();
-    if has_inexact_number(text) {
-        return Err("has a number with more digits than a 64-bit number keeps: write it as a string".into());
-    }
+    let inexact = "has a number with more digits than a 64-bit number keeps: write it as a string";
     if text.starts_with('{')
         && let Ok(Merge { value, text: _ }) = merge::from_text(text)
     {
-        return Ok(value);
+        return if has_inexact_number(text) { Err(inexact.into()) } else { Ok(value) };
     }
     match serde_saphyr::from_str::<Value>(text) {
+        // In YAML a text needs no quotes: only what was read as a number is one.
+        Ok(value @ Value::Object(_)) if has_inexact_integer(&value) => Err(inexact.into()),
         Ok(Value::Object(value)) => Ok(value),
         // An empty file says nothing.
         Ok(Value::Null) => Ok(Map::new()),
@@ -129,12 +132,24 @@ fn parsed(text: &str) -> Result<Map<String, Value>, String> {
     }
 }
 
+/// Whether a whole number has become a double that can't hold its digits.
+fn has_inexact_integer(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => {
+            number.is_f64() && number.as_f64().is_some_and(|float| float.abs() >= EXACT_IN_A_DOUBLE)
+        }
+        Value::Array(items) => items.iter().any(has_inexact_integer),
+        Value::Object(fields) => fields.values().any(has_inexact_integer),
+        Value::Null | Value::Bool(_) | Value::String(_) => false,
+    }
+}
+
 /// Objects merge key by key, everything else is replaced. Keys are the same as devices take them for the same: without regard
 /// to case; the later one's spelling stays.
 fn merge_into(below: &mut Map<String, Value>, above: Map<String, Value>) {
+    let spellings: BTreeMap<String, String> = below.keys().map(|key| (key.to_lowercase(), key.clone())).collect();
     for (key, value) in above {
-        let known = below.keys().find(|known| known.to_lowercase() == key.to_lowercase()).cloned();
-        let known = known.and_then(|known| below.remove(&known));
+        let known = spellings.get(&key.to_lowercase()).and_then(|known| below.remove(known));
         let value = match (known, value) {
             (Some(Value::Object(mut under)), Value::Object(over)) => {
                 merge_into(&mut under, over);
@@ -170,6 +185,10 @@ mod tests {
     #[case::yaml("a:\n  b: [1, x]\n", json!({"a": {"b": [1, "x"]}}))]
     #[case::flow_yaml("{a: 1}", json!({"a": 1}))]
     #[case::empty("", json!({}))]
+    #[case::texts_that_look_like_numbers(
+        "serial: '12345678901234567890'\nid: 3f-1234-4567-8901-446655440000",
+        json!({"serial": "12345678901234567890", "id": "3f-1234-4567-8901-446655440000"})
+    )]
     fn json_and_yaml_are_read(#[case] text: &str, #[case] expected: Value) {
         assert_eq!(parsed(text).map(Value::Object), Ok(expected));
     }
