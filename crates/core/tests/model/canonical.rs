@@ -1,0 +1,496 @@
+//! One 128-bit number for all states that no rule can tell apart. Pure.
+//!
+//! Times count relative to each other: sorted, with the time between two neighbours cut to [`LONGEST_GAP`], every comparison of
+//! two times with a distance of up to two minutes comes out as before (10 s for a look and an object, 15 s and 40 s of AWS, 60 s
+//! of doubt, 100 s after a start, 2 minutes after a create or the parent's revision). Of the 7 and 8 hours only stays whether
+//! they are over: waits make up less than one hour, and the event that lets eight pass makes both be over. Times that no rule
+//! looks at any more are left out. Ids are renamed in their order, versions and uids to whether they are the newest.
+
+use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Reading, Row, RowStatus, Sends, Trouble};
+use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
+use greengrass_operator_core::names::Key;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::invariants::{FORGOTTEN_WITHIN, Ghost};
+use crate::world::{Object, View, World};
+
+/// More than the longest time that a rule compares with: two minutes.
+const LONGEST_GAP: i64 = 121;
+
+/// How long a look and an object are fresh, and how long the invariants excuse what happened before a send.
+const FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
+
+/// How long a deletion trusts what it has read.
+const READING_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
+
+/// After so long a token may be forgotten.
+const TOKEN_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(7);
+
+#[derive(Clone, Copy)]
+enum Word {
+    Plain(u64),
+    Time(i64),
+    Id(u64),
+}
+
+/// Two lanes of multiply and rotate: enough to tell some ten million states apart.
+struct Fold(u64, u64);
+
+impl Fold {
+    fn add(&mut self, word: u64) {
+        let first = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15;
+        self.0 = low(first) ^ low(first >> 64);
+        let second =
+            u128::from(self.1.rotate_left(23) ^ word.wrapping_add(0x2545_F491_4F6C_DD1D)) * 0xD6E8_FEB8_6659_FD93;
+        self.1 = low(second) ^ low(second >> 64).rotate_left(17);
+    }
+
+    fn done(mut self) -> u128 {
+        for word in [1, 2, 3] {
+            self.add(word);
+        }
+        (u128::from(self.0) << 64) | u128::from(self.1)
+    }
+}
+
+fn low(wide: u128) -> u64 {
+    u64::try_from(wide & u128::from(u64::MAX)).unwrap_or(0)
+}
+
+#[derive(Default)]
+struct Canon {
+    words: Vec<Word>,
+    times: Vec<i64>,
+    ids: Vec<u64>,
+}
+
+impl World {
+    /// With everything that may still happen.
+    pub(crate) fn canonical(&self) -> u128 {
+        let mut canon = Canon::default();
+        canon.world(self);
+        let budget = self.budget;
+        let b = [
+            [budget.edits, budget.redeploys, budget.faults, budget.failing_reads, budget.lags, budget.crashes, 0, 0],
+            [budget.fail_overs, budget.losses, budget.restores, budget.deletions, budget.creations, 0, 0, 0],
+            [budget.foreign, budget.removals, budget.cancellations, budget.pauses, budget.eight_hours, 0, 0, 0],
+        ];
+        for word in b {
+            canon.plain(u64::from_le_bytes(word));
+        }
+        for ghost in &self.ghosts {
+            canon.ghost(ghost, self.now);
+        }
+        canon.done(self.now)
+    }
+
+    /// Where nothing more happens: what was asked for before plays no part.
+    pub(crate) fn canonical_at_peace(&self) -> u128 {
+        let mut canon = Canon::default();
+        canon.world(self);
+        canon.done(self.now)
+    }
+}
+
+impl Canon {
+    fn done(mut self, now: Timestamp) -> u128 {
+        self.times.push(now.as_second());
+        self.times.sort_unstable();
+        self.times.dedup();
+        self.ids.sort_unstable();
+        self.ids.dedup();
+        let mut places = Vec::with_capacity(self.times.len());
+        let mut place = 0;
+        for (index, time) in self.times.iter().enumerate() {
+            if let Some(before) = index.checked_sub(1).map(|before| self.times[before]) {
+                place += (time - before).min(LONGEST_GAP);
+            }
+            places.push(place);
+        }
+        let place_of = |time: i64| self.times.binary_search(&time).map_or(0, |index| places[index]);
+        let zero = place_of(now.as_second());
+        let mut fold = Fold(0x1357_9BDF_0246_8ACE, 0x0F1E_2D3C_4B5A_6978);
+        for word in &self.words {
+            match *word {
+                Word::Plain(word) => fold.add(word),
+                Word::Time(time) => fold.add((place_of(time) - zero).cast_unsigned()),
+                Word::Id(id) => fold.add(u64::try_from(self.ids.partition_point(|other| *other < id)).unwrap_or(0)),
+            }
+        }
+        fold.done()
+    }
+
+    fn plain(&mut self, word: impl Into<u64>) {
+        self.words.push(Word::Plain(word.into()));
+    }
+
+    fn len(&mut self, length: usize) {
+        self.plain(u64::try_from(length).unwrap_or(u64::MAX));
+    }
+
+    fn time(&mut self, at: Timestamp) {
+        self.times.push(at.as_second());
+        self.words.push(Word::Time(at.as_second()));
+    }
+
+    fn some_time(&mut self, at: Option<Timestamp>) {
+        self.plain(at.is_some());
+        if let Some(at) = at {
+            self.time(at);
+        }
+    }
+
+    /// A time that nothing looks at once it is older.
+    fn time_within(&mut self, at: Option<Timestamp>, now: Timestamp, within: SignedDuration) {
+        self.some_time(at.filter(|at| now.duration_since(*at) <= within));
+    }
+
+    fn id(&mut self, id: &str) {
+        match id.strip_prefix('d').and_then(|number| number.parse().ok()) {
+            Some(number) => {
+                self.ids.push(number);
+                self.words.push(Word::Id(number));
+            }
+            None => self.text(id),
+        }
+    }
+
+    fn some_id(&mut self, id: Option<&str>) {
+        self.plain(id.is_some());
+        if let Some(id) = id {
+            self.id(id);
+        }
+    }
+
+    fn text(&mut self, text: &str) {
+        self.len(text.len());
+        for chunk in text.as_bytes().chunks(8) {
+            let mut word = [0; 8];
+            word[..chunk.len()].copy_from_slice(chunk);
+            self.plain(u64::from_le_bytes(word));
+        }
+    }
+
+    fn some_text(&mut self, text: Option<&str>) {
+        self.plain(text.is_some());
+        if let Some(text) = text {
+            self.text(text);
+        }
+    }
+
+    fn status(&mut self, status: RowStatus) {
+        self.plain(match status {
+            RowStatus::Active => 0_u64,
+            RowStatus::Completed => 1,
+            RowStatus::Canceled => 2,
+            RowStatus::Failed => 3,
+            RowStatus::Inactive => 4,
+            RowStatus::Unknown => 5,
+        });
+    }
+
+    fn key(&mut self, key: &Key) {
+        self.text(key.target.as_str());
+        self.some_text(key.parent.as_ref().map(|parent| parent.as_str()));
+    }
+
+    fn world(&mut self, world: &World) {
+        let now = world.now;
+        self.len(world.processes.len());
+        if world.processes.len() > 1 {
+            self.time(world.zombie_until);
+        }
+        self.len(world.cloud.deployments.len());
+        for deployment in &world.cloud.deployments {
+            self.details(&deployment.details);
+            self.plain(u64::from(deployment.listed) | u64::from(deployment.readable) << 1);
+            if deployment.is_hidden() {
+                self.time(deployment.details.row.created_at);
+            }
+            if deployment.maker().is_none() {
+                self.time_within(deployment.shown_at, now, FRESH_FOR);
+                self.plain(deployment.redeploys_before);
+            }
+        }
+        self.len(world.cloud.late.len());
+        for late in &world.cloud.late {
+            self.text(&late.token);
+            self.tags(&late.request.tags);
+            self.time(late.arrives_by);
+        }
+        for known in &world.cloud.tokens {
+            self.text(&known.token);
+            self.tags(&known.request.tags);
+            self.id(&known.deployment_id);
+            self.plain(now.duration_since(known.at) > TOKEN_KNOWN_FOR);
+        }
+        for (object, past) in world.objects.iter().zip(&world.past) {
+            self.object(object, now);
+            if world.budget.restores > 0 {
+                self.memory(past, object.generation, now);
+            }
+        }
+        for view in world.processes.iter().flat_map(|process| &process.views) {
+            self.view(view, world);
+        }
+        self.plain(world.creations);
+    }
+
+    fn object(&mut self, object: &Object, now: Timestamp) {
+        let Object {
+            version: _,
+            generation,
+            uid,
+            created,
+            content,
+            redeploy,
+            deleting,
+            finalizer,
+            gone,
+            memory,
+            ready,
+            synced,
+            status_edits,
+        } = object;
+        let flags = [*deleting, *finalizer, *gone, *synced].map(u8::from);
+        let [a, b, c, d] = flags;
+        let content = u8::try_from(*content).unwrap_or(u8::MAX);
+        self.plain(u64::from_le_bytes([a, b, c, d, *uid, *created, content, *redeploy]));
+        self.plain(*status_edits);
+        self.text(ready);
+        self.memory(memory, *generation, now);
+    }
+
+    fn view(&mut self, view: &View, world: &World) {
+        let index =
+            world.processes.iter().flat_map(|process| &process.views).position(|other| std::ptr::eq(other, view));
+        let truth = &world.objects[index.unwrap_or(0) % world.objects.len()];
+        let is_same = truth.version == view.object.version;
+        self.plain(is_same);
+        if !is_same {
+            self.object(&view.object, world.now);
+            self.plain((truth.generation - view.object.generation).cast_unsigned());
+        }
+        self.plain(view.resting);
+        self.some_time(view.wake_at);
+        if !view.object.gone {
+            self.knowledge(&view.knowledge, &view.object, world.now);
+        }
+    }
+
+    fn memory(&mut self, memory: &Memory, generation: i64, now: Timestamp) {
+        let Memory {
+            observed_generation,
+            ordinal,
+            intent,
+            deployment,
+            key,
+            deletion_policy,
+            applied_tags,
+            foreign,
+            reconcile_at,
+            redeploy_at,
+        } = memory;
+        self.plain(observed_generation.map_or(u64::MAX, |observed| (generation - observed).cast_unsigned()));
+        self.plain(*ordinal);
+        self.plain(intent.is_some());
+        if let Some(intent) = intent {
+            self.intent(intent, now);
+        }
+        self.plain(deployment.is_some());
+        if let Some(own) = deployment {
+            let OwnDeployment {
+                deployment_id,
+                revision_id: _,
+                iot_job_id,
+                iot_job_arn,
+                digest,
+                generation: of,
+                status,
+            } = own;
+            self.id(deployment_id);
+            self.some_text(iot_job_id.as_deref());
+            self.some_text(iot_job_arn.as_deref());
+            self.some_text(digest.as_ref().map(|digest| digest.as_str()));
+            self.plain(of.map_or(u64::MAX, |of| (generation - of).cast_unsigned()));
+            self.some_text(status.as_deref());
+        }
+        self.plain(key.is_some());
+        if let Some(key) = key {
+            self.key(key);
+        }
+        self.plain(u64::from(deletion_policy.is_some()) | u64::from(applied_tags.is_some()) << 1);
+        self.some_id(foreign.as_ref().map(|foreign| foreign.deployment_id.as_str()));
+        self.some_text(foreign.as_ref().and_then(|foreign| foreign.redeploy_at.as_deref()));
+        self.some_text(reconcile_at.as_deref());
+        self.some_text(redeploy_at.as_deref());
+    }
+
+    fn intent(&mut self, intent: &Intent, now: Timestamp) {
+        let Intent { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent;
+        self.plain(*ordinal);
+        self.plain(*attempt);
+        self.text(digest.as_str());
+        self.some_text(redeploy.as_deref());
+        self.some_id(parent.as_deref());
+        self.text(cause.as_str());
+        self.text(request);
+        self.some_id(base.as_deref());
+        self.time(*started_at);
+        self.plain(now.duration_since(*started_at) > TOKEN_KNOWN_FOR);
+    }
+
+    fn knowledge(&mut self, knowledge: &Knowledge, object: &Object, now: Timestamp) {
+        let Knowledge {
+            since,
+            look,
+            details,
+            sends,
+            parent,
+            parent_since,
+            subdeployments,
+            claimants,
+            live_at,
+            request_noticed: _,
+            look_wanted_at,
+            missing,
+            settled_at,
+            tagless_since,
+            verified_at: _,
+            trouble,
+            obstacle: _,
+            canceled,
+            deleted,
+            tagged: _,
+            untagged: _,
+        } = knowledge;
+        self.time(*since);
+        self.plain(look.is_some());
+        if let Some(look) = look {
+            self.time(look.began_at);
+            self.plain(look.resource_version == object.version.to_string());
+            self.rows(&look.rows);
+        }
+        self.len(details.len());
+        for (id, Reading { at, value }) in details {
+            self.id(id);
+            self.plain(value.is_some());
+            match value {
+                None => self.time(*at),
+                Some(details) => {
+                    self.details(details);
+                    self.time_within(object.deleting.then_some(*at), now, READING_IS_FRESH_FOR);
+                }
+            }
+        }
+        self.plain(sends.is_some());
+        if let Some(sends) = sends {
+            self.sends(sends);
+        }
+        self.plain(parent.is_some());
+        if let Some(Reading { at, value }) = parent {
+            self.time(*at);
+            self.rows(value.as_slice());
+        }
+        self.some_id(parent_since.as_ref().map(|(id, _)| id.as_str()));
+        self.some_time(parent_since.as_ref().map(|(_, at)| *at));
+        self.plain(subdeployments.is_some());
+        if let Some(Reading { at, value }) = subdeployments {
+            self.time(*at);
+            self.rows(value);
+        }
+        self.plain(claimants.is_some());
+        if let Some(Reading { at, value }) = claimants {
+            self.time(*at);
+            for claimant in value {
+                self.text(&claimant.object.name);
+                self.plain(claimant.created_at.as_second().cast_unsigned());
+                self.plain(u64::from(claimant.has_deployment) | u64::from(claimant.deleting) << 1);
+            }
+        }
+        self.time_within(*live_at, now, FRESH_FOR);
+        self.some_time(*look_wanted_at);
+        self.len(missing.len());
+        for (id, at) in missing {
+            self.id(id);
+            self.time(*at);
+        }
+        self.some_time(*settled_at);
+        self.some_time(*tagless_since);
+        self.plain(trouble.is_some());
+        if let Some(Trouble { failure, attempts: _, first_at: _, retry_at, request }) = trouble {
+            self.text(failure.operation.name());
+            self.text(failure.kind.name());
+            self.time((*retry_at).max(now));
+            self.plain((object.generation - request.generation).cast_unsigned());
+            self.some_text(request.redeploy_at.as_deref());
+        }
+        for ids in [canceled, deleted] {
+            self.len(ids.len());
+            for id in ids {
+                self.id(id);
+            }
+        }
+    }
+
+    fn sends(&mut self, sends: &Sends) {
+        let Sends {
+            ordinal,
+            recorded_here,
+            count,
+            last_ended_at,
+            last_doubtful_at,
+            all_clearly_refused,
+            refused_after_doubt,
+            reply,
+        } = sends;
+        self.plain(*ordinal);
+        self.plain((*count).min(2));
+        let flags = [*recorded_here, *all_clearly_refused, *refused_after_doubt].map(u64::from);
+        self.plain(flags[0] | flags[1] << 1 | flags[2] << 2);
+        self.some_time(*last_ended_at);
+        self.some_time(*last_doubtful_at);
+        self.some_id(reply.as_ref().map(|(id, _)| id.as_str()));
+        self.some_time(reply.as_ref().map(|(_, at)| *at));
+    }
+
+    fn rows(&mut self, rows: &[Row]) {
+        self.len(rows.len());
+        for row in rows {
+            self.id(&row.deployment_id);
+            self.status(row.status);
+        }
+    }
+
+    fn details(&mut self, details: &Details) {
+        self.id(&details.row.deployment_id);
+        self.status(details.row.status);
+        self.text(&details.row.target_arn);
+        self.tags(&details.tags);
+    }
+
+    fn tags(&mut self, tags: &std::collections::BTreeMap<String, String>) {
+        self.len(tags.len());
+        for (key, value) in tags {
+            // The last letters tell the operator's keys apart.
+            self.text(&key[key.len().saturating_sub(8)..]);
+            self.text(value);
+        }
+    }
+
+    fn ghost(&mut self, ghost: &Ghost, now: Timestamp) {
+        let Ghost { owed, excuses, lost_track, last_send_at, last_made, last_edit_of_status, redeploys, deleted_at } =
+            ghost;
+        self.len(owed.len());
+        for (content, redeploy) in owed {
+            self.len(*content);
+            self.plain(*redeploy);
+        }
+        self.plain(u64::from(*excuses) | u64::from(*lost_track) << 8 | u64::from(*last_edit_of_status) << 16);
+        self.plain(*redeploys);
+        self.time_within(*last_send_at, now, FORGOTTEN_WITHIN);
+        self.some_id(last_made.as_deref());
+        self.plain(deleted_at.is_some());
+        self.time_within(*deleted_at, now, FRESH_FOR);
+    }
+}
