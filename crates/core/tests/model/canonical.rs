@@ -6,11 +6,14 @@
 //! they are over: waits make up less than one hour, and the event that lets eight pass makes both be over. Times that no rule
 //! looks at any more are left out. Ids are renamed in their order, versions and uids to whether they are the newest.
 
-use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Reading, Row, RowStatus, Sends, Trouble};
+use greengrass_operator_core::deployment::knowledge::{
+    Details, Knowledge, Reading, Row, RowStatus, Sends, Trouble, later,
+};
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
 use greengrass_operator_core::names::Key;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::cloud::LONGEST_LAG;
 use crate::invariants::{FORGOTTEN_WITHIN, Ghost};
 use crate::world::{Object, View, World};
 
@@ -71,7 +74,16 @@ impl World {
         canon.world(self);
         let budget = self.budget;
         let b = [
-            [budget.edits, budget.redeploys, budget.faults, budget.failing_reads, budget.lags, budget.crashes, 0, 0],
+            [
+                budget.edits,
+                budget.redeploys,
+                budget.faults,
+                budget.failing_reads,
+                budget.lags,
+                budget.crashes,
+                budget.stale_reads,
+                0,
+            ],
             [budget.fail_overs, budget.losses, budget.restores, budget.deletions, budget.creations, 0, 0, 0],
             [budget.foreign, budget.removals, budget.cancellations, budget.pauses, budget.eight_hours, 0, 0, 0],
         ];
@@ -204,9 +216,9 @@ impl Canon {
         for deployment in &world.cloud.deployments {
             self.details(&deployment.details);
             self.plain(u64::from(deployment.listed) | u64::from(deployment.readable) << 1);
-            if deployment.is_hidden() {
-                self.time(deployment.details.row.created_at);
-            }
+            let created_at = deployment.details.row.created_at;
+            let is_young = later(created_at, LONGEST_LAG) > now && world.budget.stale_reads > 0;
+            self.some_time(Some(created_at).filter(|_| deployment.is_hidden() || is_young));
             if deployment.maker().is_none() {
                 self.time_within(deployment.shown_at, now, FRESH_FOR);
                 self.plain(deployment.redeploys_before);

@@ -4,9 +4,9 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use greengrass_operator_core::deployment::decide::{Change, Query, Step};
-use greengrass_operator_core::deployment::knowledge::{RowStatus, later};
+use greengrass_operator_core::deployment::knowledge::{Row, RowStatus, later};
 
-use crate::cloud::Read;
+use crate::cloud::{LONGEST_LAG, Read};
 use crate::model::{Budget, Fate, Model};
 use crate::world::World;
 
@@ -22,6 +22,8 @@ pub(crate) enum Outcome {
     HiddenAndReplyLost,
     Fate(Fate),
     ReadFails,
+    /// A read that does not show what is younger than the longest lag.
+    Stale,
 }
 
 /// What happens next.
@@ -114,8 +116,16 @@ impl World {
             go(Outcome::Fine, &|_| {});
             match &decided.step {
                 Step::Ask(Query::Object | Query::Claimants) | Step::Rest(_) => {}
-                Step::Ask(_) if self.budget.failing_reads > 0 => {
-                    go(Outcome::ReadFails, &|budget| budget.failing_reads -= 1);
+                Step::Ask(query) => {
+                    if self.budget.failing_reads > 0 {
+                        go(Outcome::ReadFails, &|budget| budget.failing_reads -= 1);
+                    }
+                    let is_young = |row: &Row| later(row.created_at, LONGEST_LAG) > self.now;
+                    let may_miss = matches!(query, Query::Look | Query::Deployment(_))
+                        && self.cloud.deployments.iter().any(|d| !d.is_hidden() && is_young(&d.details.row));
+                    if self.budget.stale_reads > 0 && may_miss {
+                        go(Outcome::Stale, &|budget| budget.stale_reads -= 1);
+                    }
                 }
                 Step::Write(Change::Create { .. }) => {
                     let is_lagging = self.budget.lags > 0;
@@ -134,7 +144,7 @@ impl World {
                         }
                     }
                 }
-                Step::Ask(_) | Step::Write(_) => {}
+                Step::Write(_) => {}
             }
         }
     }
@@ -174,7 +184,7 @@ impl World {
         if self.budget.fail_overs > 0 {
             let mut next = self.clone();
             next.budget.fail_overs -= 1;
-            next.fail_over();
+            next.fail_over(model);
             visit(Action::FailOver, next);
         }
         if self.budget.pauses > 0 {

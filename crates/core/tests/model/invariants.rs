@@ -65,9 +65,12 @@ impl Ghost {
 
     /// The status is lost, or becomes an older one.
     pub(crate) fn forgotten(&mut self, recorded: Option<&str>, cloud: &Cloud, reuse: Reuse, now: Timestamp) {
+        // Where AWS tells from the token that it knows the request, the same ordinal comes to the same deployment again.
+        if reuse != Reuse::CreatedAnew {
+            return;
+        }
         let unrecorded = self.last_made.as_deref() != recorded || self.last_made.is_none();
-        // Where AWS does not tell from the token that it knows the request, nothing tells before the deployment shows.
-        let hidden = reuse == Reuse::CreatedAnew && cloud.deployments.iter().any(|deployment| deployment.is_hidden());
+        let hidden = cloud.deployments.iter().any(|deployment| deployment.is_hidden());
         let lately = self.last_send_at.is_some_and(|at| now.duration_since(at) <= FORGOTTEN_WITHIN);
         if lately && (unrecorded || hidden || !cloud.late.is_empty()) {
             self.lose_track();
@@ -87,9 +90,15 @@ impl World {
     }
 
     /// A step is about to be taken by a process that believes `object`.
-    pub(crate) fn judge_step(&mut self, model: &Model, resource: usize, object: &Object, step: &Step) {
+    pub(crate) fn judge_step(
+        &mut self,
+        model: &Model,
+        (process, resource): (usize, usize),
+        object: &Object,
+        step: &Step,
+    ) {
         match step {
-            Step::Write(Change::Create { .. }) => self.judge_send(model, resource, object),
+            Step::Write(Change::Create { .. }) => self.judge_send(model, (process, resource), object),
             Step::Write(Change::Cancel(id) | Change::Delete(id)) => {
                 let label = model.specs[resource].label.as_str();
                 let named = self.cloud.deployments.iter().find(|deployment| deployment.id() == id);
@@ -106,7 +115,7 @@ impl World {
         }
     }
 
-    fn judge_send(&mut self, model: &Model, resource: usize, believed: &Object) {
+    fn judge_send(&mut self, model: &Model, (process, resource): (usize, usize), believed: &Object) {
         let (now, truth) = (self.now, self.objects[resource].clone());
         let ghost = std::rc::Rc::make_mut(&mut self.ghosts[resource]);
         ghost.last_send_at = Some(now);
@@ -120,18 +129,23 @@ impl World {
             self.violate(Invariant::DeletionClearsOursAndNothingElse, what);
         }
         let Some(newest) = self.cloud.newest(&model.specs[resource].key).cloned() else { return };
-        if newest.maker() == Some(model.specs[resource].label.as_str()) {
-            return;
-        }
-        if newest.shown_at.is_none_or(|at| later(at, BEFORE_A_SEND) >= now) {
+        if newest.maker() == Some(model.specs[resource].label.as_str())
+            || newest.details.row.status == RowStatus::Inactive
+        {
             return;
         }
         let id = newest.id();
+        let look = self.processes[process].views[resource].knowledge.look.as_ref();
+        let was_seen = look.is_some_and(|look| look.rows.iter().any(|row| row.deployment_id == id));
+        if !was_seen && newest.shown_at.is_none_or(|at| later(at, BEFORE_A_SEND) >= now) {
+            return;
+        }
         let base = believed.memory.intent.as_ref().and_then(|intent| intent.base.as_deref());
         let ghost = &self.ghosts[resource];
         let asked = base == Some(id) && ghost.redeploys > newest.redeploys_before && ghost.last_made.is_some();
         if !asked {
-            let what = format!("{id} is somebody else's, was there to be seen, and is overwritten");
+            let known = if was_seen { "seen" } else { "there to be seen" };
+            let what = format!("{id} is somebody else's, was {known}, and is overwritten");
             self.violate(Invariant::NothingForeignIsOverwritten, what);
         }
     }

@@ -13,6 +13,7 @@ mod canonical;
 mod cloud;
 mod events;
 mod invariants;
+mod left_out;
 mod model;
 mod rules;
 mod scenarios;

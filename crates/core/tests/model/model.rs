@@ -36,6 +36,8 @@ pub(crate) struct Budget {
     pub(crate) failing_reads: u8,
     /// A deployment does not show at once.
     pub(crate) lags: u8,
+    /// A read misses what it showed before, while that is young.
+    pub(crate) stale_reads: u8,
     /// The process dies and another starts.
     pub(crate) crashes: u8,
     /// Another process leads, and the old one does not notice for 40 seconds.

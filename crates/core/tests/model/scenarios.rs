@@ -13,12 +13,19 @@ const DEVICE: &str = "arn:aws:iot:eu-central-1:123456789012:thing/press-1";
 
 pub(crate) const ONE: &[Resource] = &[Resource { name: "a", target: DEVICE, parent: None, exists: true }];
 
+/// Two resources for one device; the second comes later.
+pub(crate) const TWINS: &[Resource] = &[
+    Resource { name: "a", target: DEVICE, parent: None, exists: true },
+    Resource { name: "b", target: DEVICE, parent: None, exists: false },
+];
+
 pub(crate) const NONE: Budget = Budget {
     edits: 0,
     redeploys: 0,
     faults: 0,
     failing_reads: 0,
     lags: 0,
+    stale_reads: 0,
     crashes: 0,
     fail_overs: 0,
     losses: 0,

@@ -126,6 +126,9 @@ impl Search<'_> {
             }
             way.push(hash);
             world.go_on(self.model);
+            if world.wrong.is_some() {
+                return world.wrong;
+            }
         }
         self.peaceful.extend(way);
         None

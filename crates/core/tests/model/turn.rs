@@ -13,7 +13,7 @@ use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use jiff::Timestamp;
 
-use crate::cloud::{ARRIVES_WITHIN, Late, Reuse};
+use crate::cloud::{ARRIVES_WITHIN, LONGEST_LAG, Late};
 use crate::events::Outcome;
 use crate::model::{Fate, Model, REDEPLOYS};
 use crate::rules::{self, DisabledRule};
@@ -98,7 +98,7 @@ impl World {
         let subject = facts.subject(model, resource);
         let mut step = decide(&subject, &memory, &knowledge, &assessment);
         if let Some(rule) = model.rule {
-            step = rules::do_instead(rule, step, &subject, &memory, &knowledge, now);
+            step = rules::do_instead(rule, step, &subject, &memory, now);
         }
         Some(Decided { facts, memory, assessment, step })
     }
@@ -118,7 +118,7 @@ impl World {
         }
         let mut assessment = assess(&subject, &memory, &knowledge, self.now);
         if let Some(rule) = model.rule {
-            rules::judge_instead(rule, &subject, &memory, &knowledge, &mut assessment);
+            rules::judge_instead(rule, &memory, &knowledge, &mut assessment);
         }
         (memory, knowledge, assessment)
     }
@@ -132,7 +132,7 @@ impl World {
         outcome: Outcome,
     ) {
         let Decided { facts, step, .. } = decided;
-        self.judge_step(model, resource, &facts.object, step);
+        self.judge_step(model, (process, resource), &facts.object, step);
         match step {
             Step::Rest(until) => self.rest(model, (process, resource), decided, *until),
             Step::Ask(query) => self.ask(model, (process, resource), facts, query, outcome),
@@ -203,10 +203,13 @@ impl World {
             self.failed(process, resource, failure, &subject);
             return;
         }
+        // A read may come from where the newest deployments are not known yet.
+        let shows = |row: &Row| outcome != Outcome::Stale || later(row.created_at, LONGEST_LAG) <= now;
         match query {
             Query::Look => {
-                let mut rows =
-                    self.cloud.list(|row| is_of_key(&key, &row.target_arn, row.parent_target_arn.as_deref()));
+                let mut rows = self
+                    .cloud
+                    .list(|row| is_of_key(&key, &row.target_arn, row.parent_target_arn.as_deref()) && shows(row));
                 let before = self.processes[process].views[resource].knowledge.look.as_ref();
                 rules::list_instead(model.rule, &mut rows, before.map(|look| look.rows.as_slice()));
                 let look = Look { began_at: now, resource_version: facts.version.clone(), rows };
@@ -216,7 +219,7 @@ impl World {
                 knowledge.verified_at = Some(now);
             }
             Query::Deployment(id) => {
-                let details = self.cloud.get(id);
+                let details = self.cloud.get(id).filter(|details| shows(&details.row));
                 self.knowledge(process, resource).read(id, now, details);
             }
             Query::Subdeployments => {
@@ -289,7 +292,8 @@ impl World {
                 failure(FailureKind::TimedOut)
             }
             Outcome::Fate(Fate::Late) => {
-                let arrives_by = later(now, ARRIVES_WITHIN);
+                let within = rules::lasts_instead(model.rule, DisabledRule::RequestsTimeOut, ARRIVES_WITHIN);
+                let arrives_by = later(now, within);
                 self.cloud.late.push(Rc::new(Late { token: token.to_owned(), request: Rc::clone(&body), arrives_by }));
                 failure(FailureKind::TimedOut)
             }
@@ -298,7 +302,7 @@ impl World {
             Outcome::Fate(Fate::Throttled) => failure(FailureKind::Throttled),
             Outcome::Fate(Fate::Invalid) => failure(FailureKind::Validation),
             Outcome::Fate(Fate::InProgress) => failure(FailureKind::InProgress),
-            Outcome::ReadFails => unreachable!("not a read"),
+            Outcome::ReadFails | Outcome::Stale => unreachable!("not a read"),
         };
         let knowledge = self.knowledge(process, resource);
         knowledge.sent(ordinal, now, &result);
@@ -321,6 +325,10 @@ impl World {
         let now = self.now;
         let before = Rc::clone(&self.processes[process].views[resource].knowledge);
         self.knowledge(process, resource).remembered(memory, why, now);
+        if why == Why::Intent && model.leaves_out(DisabledRule::IntentComesFirst) {
+            Rc::make_mut(&mut self.processes[process].views[resource].object).memory = memory.clone();
+            return;
+        }
         let subject = facts.subject(model, resource);
         let knowledge = Rc::clone(&self.processes[process].views[resource].knowledge);
         let assessment = assess(&subject, memory, &knowledge, now);
@@ -413,9 +421,4 @@ fn peers(model: &Model, resource: usize, objects: &[&Object]) -> Peers {
         }
     }
     peers
-}
-
-/// For the rules that are about it.
-pub(crate) fn is_created_anew(model: &Model) -> bool {
-    model.reuse == Reuse::CreatedAnew
 }

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use crate::cloud::Cloud;
 use crate::invariants::{Ghost, Violation};
 use crate::model::{Budget, Model};
+use crate::rules::{self, DisabledRule};
 
 /// A process that has lost leadership without noticing may go on so long.
 const ZOMBIE_FOR: Duration = Duration::from_secs(40);
@@ -144,10 +145,11 @@ impl World {
         self.processes[0] = self.started();
     }
 
-    pub(crate) fn fail_over(&mut self) {
+    pub(crate) fn fail_over(&mut self, model: &Model) {
         self.processes.truncate(1);
         self.processes.insert(0, self.started());
-        self.zombie_until = later(self.now, ZOMBIE_FOR);
+        let lasts = rules::lasts_instead(model.rule, DisabledRule::LeadershipEnds, ZOMBIE_FOR);
+        self.zombie_until = later(self.now, lasts);
     }
 
     /// The object is changed by a person; what follows for the changes that are owed is the caller's.
