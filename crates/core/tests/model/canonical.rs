@@ -355,6 +355,7 @@ impl Canon {
     fn knowledge(&mut self, knowledge: &Knowledge, object: &Object, now: Timestamp) {
         let Knowledge {
             since,
+            predecessor_until,
             look,
             details,
             sends,
@@ -377,6 +378,7 @@ impl Canon {
             untagged: _,
         } = knowledge;
         self.time(*since);
+        self.some_time(*predecessor_until);
         self.plain(look.is_some());
         if let Some(look) = look {
             self.time(look.began_at);

@@ -135,9 +135,11 @@ impl World {
             return;
         }
         let id = newest.id();
+        let rival = model.specs.iter().position(|spec| newest.maker() == Some(spec.label.as_str()));
+        let lives = rival.is_some_and(|rival| !self.objects[rival].gone && !self.objects[rival].deleting);
         let look = self.processes[process].views[resource].knowledge.look.as_ref();
         let was_seen = look.is_some_and(|look| look.rows.iter().any(|row| row.deployment_id == id));
-        if !was_seen && newest.shown_at.is_none_or(|at| later(at, BEFORE_A_SEND) >= now) {
+        if !was_seen && !lives && newest.shown_at.is_none_or(|at| later(at, BEFORE_A_SEND) >= now) {
             return;
         }
         let base = believed.memory.intent.as_ref().and_then(|intent| intent.base.as_deref());
@@ -156,10 +158,17 @@ impl World {
         let live = self.cloud.newest(&spec.key).filter(|newest| newest.details.row.status == RowStatus::Active);
         let live = live.filter(|live| is_ours(live.maker())).map(|live| live.id().to_owned());
         let late = self.cloud.late.iter().any(|late| is_ours(late.request.tags.get(RESOURCE).map(String::as_str)));
-        if self.ghosts[resource].lost_track || (live.is_none() && !late) {
-            return;
-        }
-        let what = live.map_or("a request on its way".to_owned(), |id| format!("{id} in force"));
+        let kept = self.cloud.deployments.iter().find(|deployment| {
+            // One that was cancelled and does not show a moment later is taken for deleted.
+            let is_superseded = deployment.details.row.status == RowStatus::Inactive && !deployment.is_hidden();
+            model.scenario.policy == DeletionPolicy::Delete && is_ours(deployment.maker()) && is_superseded
+        });
+        let left = match (live, kept) {
+            (Some(live), _) => Some(format!("{live} in force")),
+            (None, Some(kept)) => Some(format!("{} not deleted", kept.id())),
+            (None, None) => late.then(|| "a request on its way".to_owned()),
+        };
+        let Some(what) = left.filter(|_| !self.ghosts[resource].lost_track) else { return };
         self.violate(Invariant::DeletionClearsOursAndNothingElse, format!("released with {what}"));
     }
 

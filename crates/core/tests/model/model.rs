@@ -62,14 +62,25 @@ pub(crate) struct Budget {
     pub(crate) eight_hours: u8,
 }
 
+/// How an object is in the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AtFirst {
+    /// It comes later.
+    Absent,
+    /// It was created a moment ago.
+    New,
+    /// Its first deployment is made.
+    Made,
+}
+
 /// One object in the cluster.
 #[derive(Clone, Copy)]
 pub(crate) struct Resource {
     pub(crate) name: &'static str,
     pub(crate) target: &'static str,
     pub(crate) parent: Option<&'static str>,
-    /// Whether it is there from the beginning.
-    pub(crate) exists: bool,
+    /// How it is in the beginning.
+    pub(crate) at_first: AtFirst,
 }
 
 /// One scenario as it stands in the table.

@@ -62,8 +62,6 @@ pub(crate) enum DisabledRule {
     SpentTokenIsLeft,
     /// After 7 hours the same ordinal goes out again, and not only looking counts.
     OldIntentGoesOut,
-    /// After 7 hours two looks come before a send.
-    OldIntentLooksTwice,
     /// "Not found" is absence only twice, a minute apart.
     AbsenceIsSeenTwice,
     /// The object is read from the API server before a send.
@@ -127,11 +125,6 @@ pub(crate) fn see_instead(
                 }
             }
         }
-        DisabledRule::OldIntentLooksTwice => {
-            if let Some(intent) = &mut memory.intent {
-                intent.started_at = now;
-            }
-        }
         DisabledRule::AbsenceIsSeenTwice => {
             knowledge.missing.values_mut().for_each(|since| *since = past);
             knowledge.settled_at = None;
@@ -149,7 +142,7 @@ pub(crate) fn see_instead(
                 }
             }
         }
-        DisabledRule::TagsAreReadBeforeDeletion => {
+        DisabledRule::TagsAreReadBeforeDeletion if subject.desired().is_none() => {
             for details in knowledge.details.values_mut().filter_map(|reading| reading.value.as_mut()) {
                 if OwnerTags::read(&details.tags).is_none() {
                     details.tags = own_tags(subject).to_map();

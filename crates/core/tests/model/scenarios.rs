@@ -5,19 +5,22 @@ use std::io::Write as _;
 use greengrass_operator_core::api::DeletionPolicy;
 
 use crate::cloud::Reuse;
-use crate::model::{Budget, Fate, Model, Resource, Scenario};
+use crate::model::{AtFirst, Budget, Fate, Model, Resource, Scenario};
 use crate::search::search;
 use crate::story::tell;
 
 const DEVICE: &str = "arn:aws:iot:eu-central-1:123456789012:thing/press-1";
 
-pub(crate) const ONE: &[Resource] = &[Resource { name: "a", target: DEVICE, parent: None, exists: true }];
+const fn resource(name: &'static str, at_first: AtFirst) -> Resource {
+    Resource { name, target: DEVICE, parent: None, at_first }
+}
 
-/// Two resources for one device; the second comes later.
-pub(crate) const TWINS: &[Resource] = &[
-    Resource { name: "a", target: DEVICE, parent: None, exists: true },
-    Resource { name: "b", target: DEVICE, parent: None, exists: false },
-];
+pub(crate) const ONE: &[Resource] = &[resource("a", AtFirst::New)];
+
+pub(crate) const MADE: &[Resource] = &[resource("a", AtFirst::Made)];
+
+/// Two resources for one device.
+pub(crate) const TWINS: &[Resource] = &[resource("a", AtFirst::Absent), resource("b", AtFirst::Absent)];
 
 pub(crate) const NONE: Budget = Budget {
     edits: 0,

@@ -162,7 +162,7 @@ impl World {
     }
 
     /// The one next thing of a fair way.
-    fn go_on(&mut self, model: &Model) {
+    pub(crate) fn go_on(&mut self, model: &Model) {
         for (process, resource) in self.views() {
             if self.is_behind(process, resource) {
                 self.watch(process, resource);

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use crate::cloud::Cloud;
 use crate::invariants::{Ghost, Violation};
-use crate::model::{Budget, Model};
+use crate::model::{AtFirst, Budget, Model};
 use crate::rules::{self, DisabledRule};
 
 /// A process that has lost leadership without noticing may go on so long.
@@ -117,9 +117,9 @@ impl World {
         for resource in model.scenario.resources {
             let mut object = Object::new(world.creations, 0);
             world.creations += 1;
-            object.gone = !resource.exists;
+            object.gone = resource.at_first == AtFirst::Absent;
             let mut ghost = Ghost::default();
-            if resource.exists {
+            if !object.gone {
                 ghost.requested(&object);
             }
             world.objects.push(Rc::new(object));
@@ -127,6 +127,14 @@ impl World {
             world.ghosts.push(Rc::new(ghost));
         }
         world.processes.push(world.started());
+        if model.scenario.resources.iter().any(|resource| resource.at_first == AtFirst::Made) {
+            world.budget = Budget::default();
+            while !(world.leader_rests() && world.cloud.deployments.len() == world.objects.len()) {
+                world.go_on(model);
+            }
+            world.wait(model);
+            world.budget = model.scenario.budget;
+        }
         world
     }
 
@@ -150,6 +158,10 @@ impl World {
         self.processes.insert(0, self.started());
         let lasts = rules::lasts_instead(model.rule, DisabledRule::LeadershipEnds, ZOMBIE_FOR);
         self.zombie_until = later(self.now, lasts);
+        let known_until = later(self.now, ZOMBIE_FOR);
+        for view in &mut self.processes[0].views {
+            Rc::make_mut(&mut view.knowledge).predecessor_until = Some(known_until);
+        }
     }
 
     /// The object is changed by a person; what follows for the changes that are owed is the caller's.
@@ -204,7 +216,8 @@ impl World {
         let before = std::mem::replace(&mut view.object, Rc::clone(&self.objects[resource]));
         let after = &view.object;
         if before.uid != after.uid {
-            view.knowledge = Rc::new(Knowledge::new(process.since));
+            let predecessor_until = view.knowledge.predecessor_until;
+            view.knowledge = Rc::new(Knowledge { predecessor_until, ..Knowledge::new(process.since) });
         }
         let looks = before.uid != after.uid
             || before.deleting != after.deleting
