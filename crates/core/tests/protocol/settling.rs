@@ -248,6 +248,25 @@ fn under_somebody_elses_deployment_one_of_ours_that_aws_still_calls_completed_is
     assert_eq!(left, [RowStatus::Completed, RowStatus::Active]);
 }
 
+#[test]
+fn one_of_ours_that_somebody_superseded_since_it_was_read_is_deleted_too() {
+    let mut world = World::new("A");
+    world.object.policy = DeletionPolicy::Delete;
+    world.settle();
+    let ours = world.object.status.deployment_id.clone().unwrap();
+    world.look_now();
+    world.step(0);
+    let read = world.aws.get(&ours, world.now).unwrap();
+    let now = world.now;
+    world.replicas[0].knowledge.read(&ours, now, read);
+    world.somebody_deploys();
+    world.delete();
+    world.settle();
+    assert!(!world.object.finalizer);
+    let left: Vec<_> = world.aws.details.iter().map(|details| details.row.deployment_id != ours).collect();
+    assert_eq!(left, [true], "a superseded one of ours stays behind");
+}
+
 #[rstest]
 #[case::both_fresh(0, 0, true)]
 #[case::both_at_the_limit(10, 10, true)]

@@ -169,7 +169,10 @@ fn finish(
         }
         Reading::There(details) => {
             ours(details, subject)?;
-            let live = is_live(details.row.status) && !knowledge.canceled.contains(id);
+            // A row that is over stays so: what was read before somebody deployed above it is no longer true.
+            let listed = knowledge.look.as_ref().and_then(|look| look.rows.iter().find(|row| row.deployment_id == id));
+            let is_over = knowledge.canceled.contains(id) || listed.is_some_and(|row| !is_live(row.status));
+            let live = is_live(details.row.status) && !is_over;
             match (policy, live) {
                 (_, true) => may_cancel.then(|| Deletion::Cancel(id.to_owned())),
                 (DeletionPolicy::Delete, false) => Some(Deletion::Delete(id.to_owned())),
