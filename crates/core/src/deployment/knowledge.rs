@@ -27,6 +27,8 @@ pub const CORRECTIONS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
 pub struct Knowledge {
     /// Since when this process may write: its start, or when it gained leadership.
     pub since: Timestamp,
+    /// Until when a process that led before this one may still send; none where there was none.
+    pub predecessor_until: Option<Timestamp>,
     /// The last look at the key's deployments.
     pub look: Option<Look>,
     /// Deployments that were read, by id; `None` where AWS said that there is none.
@@ -187,6 +189,7 @@ impl Knowledge {
     pub fn new(since: Timestamp) -> Self {
         Self {
             since,
+            predecessor_until: None,
             look: None,
             details: BTreeMap::new(),
             sends: None,

@@ -228,3 +228,26 @@ fn an_answer_that_another_resource_got_for_the_same_token_is_not_ours() {
     world.settle();
     assert_eq!((world.reason().as_str(), world.aws.creates, world.made()), ("ForeignRevision", 2, 1));
 }
+
+#[rstest]
+#[case::cached(OtherParameters::Cached)]
+#[case::refused(OtherParameters::Refused)]
+#[case::created_anew(OtherParameters::CreateAnew)]
+fn what_the_one_that_led_before_sends_of_an_intent_recorded_after_it_is_waited_for(#[case] other: OtherParameters) {
+    let mut world = World::new("A");
+    world.aws.other_parameters = other;
+    world.fail_over();
+    let (old, new) = (1 - world.leader, world.leader);
+    while world.object.status.intent.is_none() {
+        world.step(new);
+    }
+    // It has not noticed, takes the intent for its own, and its request is slow.
+    world.aws.fates = vec![Fate::Late];
+    world.turn(old);
+    assert_eq!(world.aws.creates, 1);
+    world.edit("B");
+    world.settle();
+    world.assert_live("B");
+    let made: Vec<_> = world.aws.details.iter().map(|d| d.tags["greengrass-operator.dev/intent"].clone()).collect();
+    assert_eq!(made, ["1.0", "2.0"], "an ordinal never stands for two contents");
+}

@@ -257,6 +257,7 @@ impl World {
         self.leader = 1 - self.leader;
         self.restart(self.leader);
         self.zombie_until = later(self.now, ZOMBIE_FOR);
+        self.replicas[self.leader].knowledge.predecessor_until = Some(self.zombie_until);
     }
 
     /// Whether a replica may do anything.
@@ -273,7 +274,8 @@ impl World {
         let before = std::mem::replace(&mut replica.object, self.object.clone());
         let after = &replica.object;
         if before.uid != after.uid {
-            replica.knowledge = Knowledge::new(replica.since);
+            let predecessor_until = replica.knowledge.predecessor_until;
+            replica.knowledge = Knowledge { predecessor_until, ..Knowledge::new(replica.since) };
             replica.next_look_at = None;
         }
         let looks = before.uid != after.uid

@@ -93,8 +93,10 @@ pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowled
         return replied(deployment_id, *replied_at, knowledge, now);
     }
     let unsent = sends.recorded_here && sends.count == 0;
-    let ineffective = unsent || (sends.recorded_here && sends.all_clearly_refused);
-    let uncertain_until = if ineffective { None } else { uncertain_until(sends, knowledge) };
+    // An intent that is recorded while the one that led before goes on may be sent by that one too, and nobody here knows of it.
+    let shared = knowledge.predecessor_until.is_some_and(|until| intent.started_at < until);
+    let ineffective = !shared && (unsent || (sends.recorded_here && sends.all_clearly_refused));
+    let uncertain_until = if ineffective { None } else { uncertain_until(sends, knowledge, shared) };
     let mut held_until = forgotten_until(intent, knowledge, now);
     if sends.refused_after_doubt {
         if looked && uncertain_until.is_none() {
@@ -105,9 +107,9 @@ pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowled
     IntentState::Open(OpenIntent { ineffective, unsent, uncertain_until, looked, held_until })
 }
 
-fn uncertain_until(sends: &Sends, knowledge: &Knowledge) -> Option<Timestamp> {
+fn uncertain_until(sends: &Sends, knowledge: &Knowledge, shared: bool) -> Option<Timestamp> {
     let started = knowledge.since.saturating_add(PREDECESSOR_MAY_SEND_FOR).ok();
-    let last_possible_send = sends.last_doubtful_at.max(started.filter(|_| !sends.recorded_here));
+    let last_possible_send = sends.last_doubtful_at.max(started.filter(|_| shared || !sends.recorded_here));
     let shown = last_possible_send?.checked_add(DOUBT).ok()?;
     knowledge.look.as_ref().is_none_or(|look| look.began_at < shown).then_some(shown)
 }
