@@ -7,7 +7,7 @@
 //! looks at any more are left out. Ids are renamed in their order, versions and uids to whether they are the newest.
 
 use greengrass_operator_core::deployment::knowledge::{
-    Details, Knowledge, Reading, Row, RowStatus, Sends, Trouble, later,
+    Details, Knowledge, OwnerFound, Reading, Row, RowStatus, Sends, Trouble, later,
 };
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
 use greengrass_operator_core::names::Key;
@@ -299,6 +299,7 @@ impl Canon {
             key,
             deletion_policy,
             applied_tags,
+            dropped,
             foreign,
             reconcile_at,
             redeploy_at,
@@ -332,6 +333,8 @@ impl Canon {
             self.key(key);
         }
         self.plain(u64::from(deletion_policy.is_some()) | u64::from(applied_tags.is_some()) << 1);
+        // The model's deployments configure nothing: only whether that is known counts.
+        self.plain(dropped.is_some());
         self.some_id(foreign.as_ref().map(|foreign| foreign.deployment_id.as_str()));
         self.some_text(foreign.as_ref().and_then(|foreign| foreign.redeploy_at.as_deref()));
         self.some_text(reconcile_at.as_deref());
@@ -374,10 +377,26 @@ impl Canon {
             obstacle: _,
             canceled,
             deleted,
+            references: _,
+            missing_since: _,
+            configured,
+            owners,
+            adopted: _,
+            corrected_at: _,
+            definition,
+            history: _,
             tagged: _,
             untagged: _,
         } = knowledge;
         self.time(*since);
+        self.some_id(configured.as_ref().map(|configured| configured.0.as_str()));
+        self.len(owners.len());
+        for (owner, found) in owners {
+            self.text(&owner.name);
+            self.plain(*found == OwnerFound::Gone);
+        }
+        let read_at = definition.as_ref().map(|reading| reading.at).filter(|_| object.deleting);
+        self.time_within(read_at, now, READING_IS_FRESH_FOR);
         self.some_time(*predecessor_until);
         self.plain(look.is_some());
         if let Some(look) = look {

@@ -176,6 +176,7 @@ impl Cloud {
                 tags,
                 iot_job_id: None,
                 iot_job_arn: None,
+                content: Some(Box::default()),
             },
             listed: shown_at.is_some(),
             readable: shown_at.is_some(),

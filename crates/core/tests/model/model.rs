@@ -2,6 +2,7 @@
 
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec};
 use greengrass_operator_core::deployment::hash::short_hash;
+use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::subject::Wanted;
 use greengrass_operator_core::deployment::validate::validate;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
@@ -150,7 +151,7 @@ impl Spec {
                         "configurationUpdate": {"merge": {"content": content}}}},
                 }))
                 .unwrap();
-                let mut desired = validate(&name, &spec).unwrap();
+                let mut desired = validate(&name, &spec, &References::default()).unwrap();
                 desired.key = key.clone();
                 desired.deletion_policy = policy;
                 Wanted::present(desired)
@@ -165,6 +166,6 @@ impl Spec {
 fn digest(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Present(_, digest) => digest.to_string(),
-        Wanted::Invalid(_) | Wanted::Absent { .. } => panic!("a spec of the model is valid"),
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => panic!("a spec of the model is valid"),
     }
 }

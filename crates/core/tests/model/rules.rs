@@ -1,6 +1,7 @@
 //! The rules of the protocol, each of which can be left out: by changing what goes into the real functions or comes out of them,
 //! never by a copy of them. Pure.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -228,7 +229,7 @@ pub(crate) fn do_instead(
                 intent.ordinal = 1;
                 let Intent { attempt, digest, redeploy, parent, cause, .. } = intent.clone();
                 let owner = OwnerTags { ordinal: 1, attempt, digest, redeploy, parent, cause, ..own_tags(subject) };
-                intent.request = request_hash(&request(subject.object, desired, &owner));
+                intent.request = request_hash(&request(subject.object, desired, &BTreeMap::new(), &owner));
             }
             Step::Write(Change::Remember(next, Why::Intent))
         }
@@ -283,7 +284,7 @@ pub(crate) fn reply_instead(
         target_arn: body.target_arn.clone(),
         parent_target_arn: body.parent_target_arn.clone(),
     };
-    let value = Some(Details { row, tags: body.tags.clone(), iot_job_id: None, iot_job_arn: None });
+    let value = Some(Details { row, tags: body.tags.clone(), iot_job_id: None, iot_job_arn: None, content: None });
     knowledge.details.insert(deployment_id.clone(), Reading { at: now, value });
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use greengrass_operator_core::deployment::assess::{Assessment, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
-use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowStatus, later};
+use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::request::DeploymentRequest;
 use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Peers, Subject, is_of_key};
@@ -159,6 +159,8 @@ impl World {
                 knowledge.details.remove(id);
             }
             Step::Write(Change::Tag | Change::Untag(_)) => unreachable!("the model's objects have no tags"),
+            Step::Write(Change::Adopt { .. }) => unreachable!("no deployment of somebody else has the wanted content"),
+            Step::Write(Change::Prune(_)) => unreachable!("there are fewer deployments than the limit of the history"),
         }
         self.judge(model);
     }
@@ -236,6 +238,16 @@ impl World {
                 }
                 knowledge.parent = Some(Reading { at: now, value: newest });
             }
+            Query::Owner(owner) => {
+                let exists = (0..self.objects.len())
+                    .any(|other| model.specs[other].name == *owner && !self.objects[other].gone);
+                let found = if exists { OwnerFound::Exists } else { OwnerFound::Gone };
+                self.knowledge(process, resource).owners.insert(owner.clone(), found);
+            }
+            Query::Definition => {
+                self.knowledge(process, resource).definition = Some(Reading { at: now, value: false });
+            }
+            Query::References => unreachable!("the model's specs refer to nothing"),
             Query::Object => {
                 self.knowledge(process, resource).live_at = Some(now);
                 self.get_live(process, resource);
