@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use greengrass_operator_core::deployment::decide::{Change, Query, Step};
+use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why};
 use greengrass_operator_core::deployment::knowledge::{Row, RowStatus, later};
 
 use crate::cloud::{LONGEST_LAG, Read};
@@ -67,6 +67,12 @@ pub(crate) enum Action {
     EightHours,
 }
 
+/// Of what another process may have sent of an intent that it recorded itself, a process can't know. So it has to be sure of its
+/// leadership when it changes or closes one; the one that led before is not.
+fn gives_up_an_intent(step: &Step) -> bool {
+    matches!(step, Step::Write(Change::Remember(_, Why::Rebound | Why::Closed)))
+}
+
 impl World {
     /// All that can happen next, and what comes of it.
     pub(crate) fn successors(&self, model: &Model, visit: &mut dyn FnMut(Action, Self)) {
@@ -107,6 +113,9 @@ impl World {
             }
             let mut before = self.clone();
             let Some(decided) = before.decide(model, process, resource) else { continue };
+            if process > 0 && gives_up_an_intent(&decided.step) {
+                continue;
+            }
             let mut go = |outcome: Outcome, spend: &dyn Fn(&mut Budget)| {
                 let mut next = before.clone();
                 spend(&mut next.budget);

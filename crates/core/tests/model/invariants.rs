@@ -119,7 +119,8 @@ impl World {
         let (now, truth) = (self.now, self.objects[resource].clone());
         let ghost = std::rc::Rc::make_mut(&mut self.ghosts[resource]);
         ghost.last_send_at = Some(now);
-        if believed.status_edits != truth.status_edits && ghost.last_edit_of_status != truth.status_edits {
+        let is_anew = model.reuse == Reuse::CreatedAnew;
+        if is_anew && believed.status_edits != truth.status_edits && ghost.last_edit_of_status != truth.status_edits {
             // It began before the status was lost and could not see it.
             ghost.last_edit_of_status = truth.status_edits;
             ghost.lose_track();

@@ -63,6 +63,35 @@ pub(crate) struct Budget {
     pub(crate) eight_hours: u8,
 }
 
+impl Budget {
+    /// So many more of each thing that happens at all.
+    pub(crate) fn and_more(mut self, more: u8) -> Self {
+        let all = [
+            &mut self.edits,
+            &mut self.redeploys,
+            &mut self.faults,
+            &mut self.failing_reads,
+            &mut self.lags,
+            &mut self.stale_reads,
+            &mut self.crashes,
+            &mut self.fail_overs,
+            &mut self.losses,
+            &mut self.restores,
+            &mut self.deletions,
+            &mut self.creations,
+            &mut self.foreign,
+            &mut self.removals,
+            &mut self.cancellations,
+            &mut self.pauses,
+            &mut self.eight_hours,
+        ];
+        for count in all.into_iter().filter(|count| **count > 0) {
+            *count += more;
+        }
+        self
+    }
+}
+
 /// How an object is in the beginning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum AtFirst {
@@ -87,7 +116,6 @@ pub(crate) struct Resource {
 /// One scenario as it stands in the table.
 #[derive(Clone, Copy)]
 pub(crate) struct Scenario {
-    pub(crate) name: &'static str,
     pub(crate) resources: &'static [Resource],
     pub(crate) policy: DeletionPolicy,
     pub(crate) fates: &'static [Fate],

@@ -199,8 +199,8 @@ impl World {
         self.forget(model, resource);
         self.change(resource, |object| {
             let version = object.version;
-            let (content, redeploy) = (object.content, object.redeploy);
-            *object = Object { version, content, redeploy, ..Object::new(created, object.uid + 1) };
+            let (content, redeploy, status_edits) = (object.content, object.redeploy, object.status_edits + 1);
+            *object = Object { version, content, redeploy, status_edits, ..Object::new(created, object.uid + 1) };
         });
         self.past[resource] = Rc::new(Memory::default());
         if now_gone {
