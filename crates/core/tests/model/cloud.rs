@@ -244,6 +244,12 @@ impl Cloud {
         }
     }
 
+    /// Whether a request would make a deployment if it arrived now.
+    pub(crate) fn would_make(&self, reuse: Reuse, late: &Late) -> bool {
+        let known = self.tokens.iter().find(|known| known.token == late.token);
+        known.is_none_or(|known| reuse == Reuse::CreatedAnew && known.request != late.request)
+    }
+
     pub(crate) fn arrive(&mut self, index: usize, reuse: Reuse, hidden: bool, now: Timestamp) {
         let late = self.late.remove(index);
         let _ = self.commit(reuse, &late.token, &late.request, hidden, now);

@@ -5,7 +5,7 @@ use greengrass_operator_core::deployment::decide::{Change, Step};
 use greengrass_operator_core::deployment::knowledge::{RowStatus, later};
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cloud::{Cloud, Deployment, RESOURCE, Reuse};
+use crate::cloud::{Cloud, Deployment, LONGEST_LAG, RESOURCE, Reuse};
 use crate::model::Model;
 use crate::world::{Object, World};
 
@@ -73,13 +73,13 @@ impl Ghost {
         let hidden = cloud.deployments.iter().any(|deployment| deployment.is_hidden());
         let lately = self.last_send_at.is_some_and(|at| now.duration_since(at) <= FORGOTTEN_WITHIN);
         if lately && (unrecorded || hidden || !cloud.late.is_empty()) {
-            self.lose_track();
+            self.lose_track(1 + cloud.late.len());
         }
     }
 
-    fn lose_track(&mut self) {
-        // The forgotten one, and the one that has to follow if it comes last with other content.
-        self.excuses = (self.excuses + 2).min(4);
+    /// Each forgotten one may come, and be followed by what is wanted if it comes last with other content.
+    fn lose_track(&mut self, forgotten: usize) {
+        self.excuses += 2 * u8::try_from(forgotten).unwrap();
         self.lost_track = true;
     }
 }
@@ -123,7 +123,7 @@ impl World {
         if is_anew && believed.status_edits != truth.status_edits && ghost.last_edit_of_status != truth.status_edits {
             // It began before the status was lost and could not see it.
             ghost.last_edit_of_status = truth.status_edits;
-            ghost.lose_track();
+            ghost.lose_track(1);
         }
         if ghost.deleted_at.is_some_and(|at| later(at, BEFORE_A_SEND) < now) {
             let what = "sent for an object that was deleted".to_owned();
@@ -158,11 +158,14 @@ impl World {
         let is_ours = |maker: Option<&str>| maker == Some(spec.label.as_str());
         let live = self.cloud.newest(&spec.key).filter(|newest| newest.details.row.status == RowStatus::Active);
         let live = live.filter(|live| is_ours(live.maker())).map(|live| live.id().to_owned());
-        let late = self.cloud.late.iter().any(|late| is_ours(late.request.tags.get(RESOURCE).map(String::as_str)));
+        let late = self.cloud.late.iter().any(|late| {
+            is_ours(late.request.tags.get(RESOURCE).map(String::as_str)) && self.cloud.would_make(model.reuse, late)
+        });
         let kept = self.cloud.deployments.iter().find(|deployment| {
-            // One that was cancelled and does not show a moment later is taken for deleted.
+            // One that was cancelled and does not show a moment later is taken for deleted, and a list may miss a young one.
+            let is_old = later(deployment.details.row.created_at, LONGEST_LAG) < self.now;
             let is_superseded = deployment.details.row.status == RowStatus::Inactive && !deployment.is_hidden();
-            model.scenario.policy == DeletionPolicy::Delete && is_ours(deployment.maker()) && is_superseded
+            model.scenario.policy == DeletionPolicy::Delete && is_ours(deployment.maker()) && is_superseded && is_old
         });
         let left = match (live, kept) {
             (Some(live), _) => Some(format!("{live} in force")),
@@ -195,7 +198,11 @@ impl World {
         let change = (content.expect("a content of the model"), Model::redeploy_of(tags.get(REDEPLOY)));
         let ghost = std::rc::Rc::make_mut(&mut self.ghosts[resource]);
         ghost.last_made = Some(made.id().to_owned());
-        if let Some(index) = ghost.owed.iter().rposition(|owed| *owed == change) {
+        // Every change that a newer one has overtaken is done with; but each of the parent's revisions asks for one.
+        let is_sub = model.specs[resource].key.parent.is_some();
+        let mut owed = ghost.owed.iter();
+        let index = if is_sub { owed.position(|owed| *owed == change) } else { owed.rposition(|owed| *owed == change) };
+        if let Some(index) = index {
             ghost.owed.drain(..=index);
         } else if ghost.excuses > 0 {
             ghost.excuses -= 1;

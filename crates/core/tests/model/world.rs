@@ -196,7 +196,12 @@ impl World {
     pub(crate) fn create(&mut self, model: &Model, resource: usize) {
         let (created, now_gone) = (self.creations, self.objects[resource].gone);
         self.creations += 1;
-        self.forget(model, resource);
+        for (other, spec) in model.specs.iter().enumerate() {
+            // Another resource for the same target knows as little of what is on its way.
+            if spec.key == model.specs[resource].key {
+                self.forget(model, other);
+            }
+        }
         self.change(resource, |object| {
             let version = object.version;
             let (content, redeploy, status_edits) = (object.content, object.redeploy, object.status_edits + 1);
