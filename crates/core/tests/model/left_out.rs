@@ -38,8 +38,6 @@ const DELETE: DeletionPolicy = DeletionPolicy::Delete;
 #[case::absence_is_seen_twice(DisabledRule::AbsenceIsSeenTwice, ONE, DELETE, Reuse::Cached, &[], Budget { stale_reads: 2, deletions: 1, ..NONE }, Invariant::DeletionClearsOursAndNothingElse)]
 #[case::object_is_read_before_a_send(DisabledRule::ObjectIsReadBeforeASend, ONE, RETAIN, Reuse::Cached, &[], Budget { deletions: 1, pauses: 1, ..NONE }, Invariant::DeletionClearsOursAndNothingElse)]
 #[case::look_fits_the_version(DisabledRule::LookFitsTheVersion, ONE, RETAIN, Reuse::CreatedAnew, &[], Budget { fail_overs: 1, losses: 1, edits: 1, ..NONE }, Invariant::OneContentPerOrdinal)]
-#[case::writes_are_conditional(DisabledRule::WritesAreConditional, ONE, RETAIN, Reuse::CreatedAnew, &[Fate::Late], Budget { fail_overs: 1, edits: 1, faults: 1, ..NONE }, Invariant::OneRevisionPerChange)]
-#[case::leadership_ends(DisabledRule::LeadershipEnds, ONE, RETAIN, Reuse::CreatedAnew, &[Fate::Late], Budget { edits: 1, fail_overs: 1, faults: 1, ..NONE }, Invariant::OneRevisionPerChange)]
 #[case::requests_time_out(DisabledRule::RequestsTimeOut, ONE, RETAIN, Reuse::Cached, &[Fate::Late], Budget { faults: 1, eight_hours: 1, ..NONE }, Invariant::OneRevisionPerChange)]
 #[case::uid_is_information(DisabledRule::UidIsInformation, ONE, RETAIN, Reuse::Cached, &[], Budget { creations: 1, ..NONE }, Invariant::ComesLiveOrSaysWhyNot)]
 #[case::claimants_are_read_live(DisabledRule::ClaimantsAreReadLive, TWINS, RETAIN, Reuse::CreatedAnew, &[], Budget { creations: 2, lags: 1, ..NONE }, Invariant::NothingForeignIsOverwritten)]

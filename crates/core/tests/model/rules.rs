@@ -69,10 +69,6 @@ pub(crate) enum DisabledRule {
     ObjectIsReadBeforeASend,
     /// A look serves an intent only if the object had the same version before it.
     LookFitsTheVersion,
-    /// Writes name the version that they were decided on.
-    WritesAreConditional,
-    /// A process that lost leadership ends within 40 seconds.
-    LeadershipEnds,
     /// A request ends within its time-out.
     RequestsTimeOut,
     /// The object's uid does not decide whose a row is.

@@ -370,8 +370,7 @@ impl World {
             return Ok(());
         }
         let past = Rc::new(self.objects[resource].memory.clone());
-        let unconditional = model.leaves_out(DisabledRule::WritesAreConditional);
-        self.write((process, resource), unconditional, |object| {
+        self.write((process, resource), false, |object| {
             object.memory = memory;
             object.ready = ready;
             object.synced = synced;

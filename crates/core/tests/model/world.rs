@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use crate::cloud::Cloud;
 use crate::invariants::{Ghost, Violation};
 use crate::model::{AtFirst, Budget, Model};
-use crate::rules::{self, DisabledRule};
+
 
 /// A process that has lost leadership without noticing may go on so long.
 const ZOMBIE_FOR: Duration = Duration::from_secs(40);
@@ -156,8 +156,7 @@ impl World {
     pub(crate) fn fail_over(&mut self, model: &Model) {
         self.processes.truncate(1);
         self.processes.insert(0, self.started());
-        let lasts = rules::lasts_instead(model.rule, DisabledRule::LeadershipEnds, ZOMBIE_FOR);
-        self.zombie_until = later(self.now, lasts);
+        self.zombie_until = later(self.now, ZOMBIE_FOR);
         let known_until = later(self.now, ZOMBIE_FOR);
         for view in &mut self.processes[0].views {
             Rc::make_mut(&mut view.knowledge).predecessor_until = Some(known_until);

@@ -13,6 +13,9 @@ use crate::names::Key;
 /// An id is read before it is cancelled or deleted; the reading is good for so long.
 const READING_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
 
+/// Lists lag behind what can be read by less than this.
+const LIST_SHOWS_WITHIN: SignedDuration = SignedDuration::from_secs(20);
+
 /// What a deletion still needs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Deletion {
@@ -86,6 +89,14 @@ pub(super) fn assess(
             return newest.map_or(Deletion::Look, |newest| Deletion::Read(newest.deployment_id.clone()));
         }
     };
+    // A list that lacks what can be read lags, and others of ours may be missing in it too.
+    if let Some(id) = unlisted
+        && let Some(seen) = knowledge.details.get(id).filter(|reading| reading.value.is_some())
+        && look.began_at <= seen.at
+    {
+        let shows_at = seen.at.checked_add(LIST_SHOWS_WITHIN).unwrap_or(seen.at);
+        return if now < shows_at { Deletion::Wait(shows_at) } else { Deletion::Look };
+    }
     // What is in force is cancelled before anything is deleted.
     if let Some(newest) = newest.filter(|newest| may_cancel && is_live(newest.status))
         && let Some(step) = finish(&newest.deployment_id, DeletionPolicy::Cancel, may_cancel, subject, knowledge, now)
