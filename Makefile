@@ -26,8 +26,8 @@ test-switches: ## Run every test with AWS in the other position of everything th
 	OPERATOR_TEST_SWITCHES=$(switches) tools/run-tests
 
 soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewer or more chains of random specs
-	OPERATOR_TEST_SOAK=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
-	  cargo test $(everything) -- hours::chains hours::configuration attacks:: model --nocapture
+	OPERATOR_TEST_SOAK=1 MODEL_CHECK_MORE=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
+	  cargo test $(everything) -- hours::chains hours::configuration attacks:: in_every_state --nocapture
 
 lint: ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check

@@ -124,6 +124,11 @@ impl Kind for Deployments {
                 if before.generation != after.generation || before.uid != after.uid {
                     turn::wake_dependants(self, &after.name, None);
                 }
+                // Written by another replica, or by us with an answer that was lost: nobody else tells those who wait for it.
+                if before.status != after.status {
+                    let key = resolve::key(after, &Memory::recall(&resolve::status(after)), &self.store);
+                    turn::wake_dependants(self, &after.name, key.as_ref());
+                }
             }
             Change::Gone(record) => {
                 let key = resolve::key(record, &Memory::recall(&resolve::status(record)), &self.store);

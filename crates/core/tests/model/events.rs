@@ -193,7 +193,7 @@ impl World {
         if self.budget.fail_overs > 0 {
             let mut next = self.clone();
             next.budget.fail_overs -= 1;
-            next.fail_over(model);
+            next.fail_over();
             visit(Action::FailOver, next);
         }
         if self.budget.pauses > 0 {

@@ -194,6 +194,8 @@ impl Spec {
 fn digest(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Present(_, digest) => digest.to_string(),
-        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => panic!("a spec of the model is valid"),
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => {
+            panic!("a spec of the model is valid")
+        }
     }
 }

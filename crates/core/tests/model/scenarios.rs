@@ -94,7 +94,14 @@ const SCENARIOS: &[Line] = &[
     ),
     ("deletion and fail-over", ONE, DELETE, ANEW, LATE, Budget { faults: 1, deletions: 1, fail_overs: 1, ..NONE }),
     // Where AWS refuses a token of the one before, the resource can't be created for hours: docs/reliability.md, what remains.
-    ("deleted and created", ONE, DELETE, &[Reuse::Cached, Reuse::CreatedAnew], UNKNOWN, Budget { faults: 1, deletions: 1, creations: 1, ..NONE }),
+    (
+        "deleted and created",
+        ONE,
+        DELETE,
+        &[Reuse::Cached, Reuse::CreatedAnew],
+        UNKNOWN,
+        Budget { faults: 1, deletions: 1, creations: 1, ..NONE },
+    ),
     ("stale reads", ONE, DELETE, ANEW, UNKNOWN, Budget { edits: 1, stale_reads: 2, deletions: 1, ..NONE }),
     ("eight hours", ONE, RETAIN, ALL, UNKNOWN, Budget { edits: 1, faults: 1, crashes: 1, eight_hours: 1, ..NONE }),
     ("pauses", ONE, RETAIN, ANEW, UNKNOWN, Budget { edits: 1, faults: 1, foreign: 1, pauses: 1, ..NONE }),

@@ -239,8 +239,8 @@ impl World {
                 knowledge.parent = Some(Reading { at: now, value: newest });
             }
             Query::Owner(owner) => {
-                let exists = (0..self.objects.len())
-                    .any(|other| model.specs[other].name == *owner && !self.objects[other].gone);
+                let exists =
+                    (0..self.objects.len()).any(|other| model.specs[other].name == *owner && !self.objects[other].gone);
                 let found = if exists { OwnerFound::Exists } else { OwnerFound::Gone };
                 self.knowledge(process, resource).owners.insert(owner.clone(), found);
             }

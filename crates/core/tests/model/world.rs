@@ -12,7 +12,6 @@ use crate::cloud::Cloud;
 use crate::invariants::{Ghost, Violation};
 use crate::model::{AtFirst, Budget, Model};
 
-
 /// A process that has lost leadership without noticing may go on so long.
 const ZOMBIE_FOR: Duration = Duration::from_secs(40);
 
@@ -153,7 +152,7 @@ impl World {
         self.processes[0] = self.started();
     }
 
-    pub(crate) fn fail_over(&mut self, model: &Model) {
+    pub(crate) fn fail_over(&mut self) {
         self.processes.truncate(1);
         self.processes.insert(0, self.started());
         self.zombie_until = later(self.now, ZOMBIE_FOR);
