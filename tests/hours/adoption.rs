@@ -33,7 +33,7 @@ fn the_content_of_the_spec_is_taken_over_in_place_and_others_tags_stay() {
     let group = world.group("Presses");
     let id = somebody_deploys(&world, &group, "1.0.0", &json!({"team": "theirs"}));
     world.apply(&Manifest::new("presses", &group).with("tags", json!({"line": "1"})));
-    let ready = world.wait_ready("presses");
+    let ready = world.wait_ready_within("presses", MINUTE);
     assert_eq!(ready["status"]["deploymentId"], id.as_str());
     assert_eq!(world.count("CreateDeployment"), 0, "no revision is made");
     let deployment = &world.deployments()[0];
@@ -47,7 +47,7 @@ fn the_content_of_the_spec_is_taken_over_in_place_and_others_tags_stay() {
     assert_eq!(world.deployments()[0].tags["team"], "theirs", "what others put on it stays");
 
     world.apply(&Manifest::new("presses", &group).version("1.0.1"));
-    let next = world.wait_ready("presses");
+    let next = world.wait_ready_within("presses", MINUTE);
     assert_eq!(next["status"]["ordinal"], 2);
     assert_eq!(world.deployments().len(), 2);
 }
@@ -67,7 +67,7 @@ fn another_content_is_left_alone_and_what_would_change_is_shown() {
 
     // Nobody manages it: IfUnmanaged is enough, and it is noticed at once.
     world.apply(&Manifest::new("presses", &group).with("adoptionPolicy", json!("IfUnmanaged")));
-    let ready = world.wait_ready("presses");
+    let ready = world.wait_ready_within("presses", MINUTE);
     assert!(ready["status"]["pendingChange"].is_null());
     let deployments = world.deployments();
     assert_eq!(deployments.len(), 2);
@@ -93,11 +93,11 @@ fn if_unmanaged_takes_what_a_resource_left_behind_and_nothing_that_somebody_answ
         somebody_deploys(&world, &group, "0.9.0", &tags);
         world.apply(&Manifest::new(name, &group).with("adoptionPolicy", json!("IfUnmanaged")));
         if is_taken {
-            world.wait_ready(name);
+            world.wait_ready_within(name, MINUTE);
         } else {
             world.wait_for(name, "False", "ForeignRevision");
             world.apply(&Manifest::new(name, &group).with("adoptionPolicy", json!("Always")));
-            world.wait_ready(name);
+            world.wait_ready_within(name, MINUTE);
         }
         let newest = world.deployments().pop().unwrap();
         assert_eq!((newest.target_arn.as_str(), newest.revision_id.as_str()), (group.as_str(), "2"), "{name}");
@@ -116,7 +116,7 @@ fn a_living_owners_deployment_is_not_taken_over_although_it_has_the_content() {
     world.wait_for("presses", "False", "ForeignRevision");
     world.delete("other");
     world.annotate("presses", "reconcile-at", "now");
-    let ready = world.wait_ready("presses");
+    let ready = world.wait_ready_within("presses", MINUTE);
     assert_eq!(ready["status"]["revisionId"], "1", "now it is an orphan's");
     assert_eq!(ready["status"]["ordinal"], 8, "numbers go on from the orphan's");
 }
@@ -161,7 +161,7 @@ fn subdeployments_of_others_hold_a_parents_revision_up_unless_the_policy_lets_it
     let world = VirtualWorld::new("subs");
     let (parent, canary) = (world.group("Presses"), world.group("Canary"));
     world.apply(&Manifest::new("presses", &parent));
-    world.wait_ready("presses");
+    world.wait_ready_within("presses", MINUTE);
     let components = json!({"com.example.HelloWorld": {"componentVersion": "9.0.0"}});
     let request =
         json!({"targetArn": canary, "parentTargetArn": parent, "components": components, "tags": {"team": "x"}});
@@ -172,6 +172,6 @@ fn subdeployments_of_others_hold_a_parents_revision_up_unless_the_policy_lets_it
     world.apply(&changed.clone().with("adoptionPolicy", json!("IfUnmanaged")));
     world.wait_for("presses", "False", "ForeignRevision");
     world.apply(&changed.with("adoptionPolicy", json!("Always")));
-    world.wait_ready("presses");
+    world.wait_ready_within("presses", MINUTE);
     assert_eq!(world.count("CreateDeployment"), 2);
 }
