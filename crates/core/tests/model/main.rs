@@ -2,6 +2,14 @@
 //! `decide`: two processes, requests that are lost or late, reads that lag, and everything that others do in between.
 
 #![allow(
+    clippy::all,
+    clippy::pedantic,
+    clippy::nursery,
+    clippy::clone_on_ref_ptr,
+    clippy::print_stdout,
+    reason = "a search over copies of the world, not yet tidied"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
