@@ -1,6 +1,6 @@
 //! One 128-bit number for all states that no rule can tell apart. Pure.
 //!
-//! Times count relative to each other: sorted, with the time between two neighbours cut to [`LONGEST_GAP`], every comparison of
+//! Times count relative to each other: sorted, with the time between two neighbours cut to a little more than two minutes, every comparison of
 //! two times with a distance of up to two minutes comes out as before (10 s for a look and an object, 15 s and 40 s of AWS, 60 s
 //! of doubt, 100 s after a start, 2 minutes after a create or the parent's revision). Of the 7 and 8 hours only stays whether
 //! they are over: waits make up less than one hour, and the event that lets eight pass makes both be over. Times that no rule
@@ -10,15 +10,16 @@ use greengrass_operator_core::deployment::knowledge::{
     Details, Knowledge, OwnerFound, Reading, Row, RowStatus, Sends, Trouble, later,
 };
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
-use greengrass_operator_core::names::Key;
+use greengrass_operator_core::deployment::revision::Digest;
+use greengrass_operator_core::deployment::subject::Claimant;
+use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
 use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
 
 use crate::cloud::LONGEST_LAG;
+use crate::fold::Canon;
 use crate::invariants::{FORGOTTEN_WITHIN, Ghost};
 use crate::world::{Object, View, World};
-
-/// More than the longest time that a rule compares with: two minutes.
-const LONGEST_GAP: i64 = 121;
 
 /// How long a look and an object are fresh, and how long the invariants excuse what happened before a send.
 const FRESH_FOR: SignedDuration = SignedDuration::from_secs(10);
@@ -28,44 +29,6 @@ const READING_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
 
 /// After so long a token may be forgotten.
 const TOKEN_KNOWN_FOR: SignedDuration = SignedDuration::from_hours(7);
-
-#[derive(Clone, Copy)]
-enum Word {
-    Plain(u64),
-    Time(i64),
-    Id(u64),
-}
-
-/// Two lanes of multiply and rotate: enough to tell some ten million states apart.
-struct Fold(u64, u64);
-
-impl Fold {
-    fn add(&mut self, word: u64) {
-        let first = u128::from(self.0 ^ word) * 0x9E37_79B9_7F4A_7C15;
-        self.0 = low(first) ^ low(first >> 64);
-        let second =
-            u128::from(self.1.rotate_left(23) ^ word.wrapping_add(0x2545_F491_4F6C_DD1D)) * 0xD6E8_FEB8_6659_FD93;
-        self.1 = low(second) ^ low(second >> 64).rotate_left(17);
-    }
-
-    fn done(mut self) -> u128 {
-        for word in [1, 2, 3] {
-            self.add(word);
-        }
-        (u128::from(self.0) << 64) | u128::from(self.1)
-    }
-}
-
-fn low(wide: u128) -> u64 {
-    u64::try_from(wide & u128::from(u64::MAX)).unwrap_or(0)
-}
-
-#[derive(Default)]
-struct Canon {
-    words: Vec<Word>,
-    times: Vec<i64>,
-    ids: Vec<u64>,
-}
 
 impl World {
     /// With everything that may still happen.
@@ -105,91 +68,6 @@ impl World {
 }
 
 impl Canon {
-    fn done(mut self, now: Timestamp) -> u128 {
-        self.times.push(now.as_second());
-        self.times.sort_unstable();
-        self.times.dedup();
-        self.ids.sort_unstable();
-        self.ids.dedup();
-        let mut places = Vec::with_capacity(self.times.len());
-        let mut place = 0;
-        for (index, time) in self.times.iter().enumerate() {
-            if let Some(before) = index.checked_sub(1).map(|before| self.times[before]) {
-                place += (time - before).min(LONGEST_GAP);
-            }
-            places.push(place);
-        }
-        let place_of = |time: i64| self.times.binary_search(&time).map_or(0, |index| places[index]);
-        let zero = place_of(now.as_second());
-        let mut fold = Fold(0x1357_9BDF_0246_8ACE, 0x0F1E_2D3C_4B5A_6978);
-        for word in &self.words {
-            match *word {
-                Word::Plain(word) => fold.add(word),
-                Word::Time(time) => fold.add((place_of(time) - zero).cast_unsigned()),
-                Word::Id(id) => fold.add(u64::try_from(self.ids.partition_point(|other| *other < id)).unwrap_or(0)),
-            }
-        }
-        fold.done()
-    }
-
-    fn plain(&mut self, word: impl Into<u64>) {
-        self.words.push(Word::Plain(word.into()));
-    }
-
-    fn len(&mut self, length: usize) {
-        self.plain(u64::try_from(length).unwrap_or(u64::MAX));
-    }
-
-    fn time(&mut self, at: Timestamp) {
-        self.times.push(at.as_second());
-        self.words.push(Word::Time(at.as_second()));
-    }
-
-    fn some_time(&mut self, at: Option<Timestamp>) {
-        self.plain(at.is_some());
-        if let Some(at) = at {
-            self.time(at);
-        }
-    }
-
-    /// A time that nothing looks at once it is older.
-    fn time_within(&mut self, at: Option<Timestamp>, now: Timestamp, within: SignedDuration) {
-        self.some_time(at.filter(|at| now.duration_since(*at) <= within));
-    }
-
-    fn id(&mut self, id: &str) {
-        match id.strip_prefix('d').and_then(|number| number.parse().ok()) {
-            Some(number) => {
-                self.ids.push(number);
-                self.words.push(Word::Id(number));
-            }
-            None => self.text(id),
-        }
-    }
-
-    fn some_id(&mut self, id: Option<&str>) {
-        self.plain(id.is_some());
-        if let Some(id) = id {
-            self.id(id);
-        }
-    }
-
-    fn text(&mut self, text: &str) {
-        self.len(text.len());
-        for chunk in text.as_bytes().chunks(8) {
-            let mut word = [0; 8];
-            word[..chunk.len()].copy_from_slice(chunk);
-            self.plain(u64::from_le_bytes(word));
-        }
-    }
-
-    fn some_text(&mut self, text: Option<&str>) {
-        self.plain(text.is_some());
-        if let Some(text) = text {
-            self.text(text);
-        }
-    }
-
     fn status(&mut self, status: RowStatus) {
         self.plain(match status {
             RowStatus::Active => 0_u64,
@@ -203,7 +81,7 @@ impl Canon {
 
     fn key(&mut self, key: &Key) {
         self.text(key.target.as_str());
-        self.some_text(key.parent.as_ref().map(|parent| parent.as_str()));
+        self.some_text(key.parent.as_ref().map(TargetArn::as_str));
     }
 
     fn world(&mut self, world: &World) {
@@ -231,7 +109,7 @@ impl Canon {
             self.time(late.arrives_by);
         }
         for known in &world.cloud.tokens {
-            self.text(&known.token);
+            self.text(&known.text);
             self.tags(&known.request.tags);
             self.id(&known.deployment_id);
             self.plain(now.duration_since(known.at) > TOKEN_KNOWN_FOR);
@@ -324,7 +202,7 @@ impl Canon {
             self.id(deployment_id);
             self.some_text(iot_job_id.as_deref());
             self.some_text(iot_job_arn.as_deref());
-            self.some_text(digest.as_ref().map(|digest| digest.as_str()));
+            self.some_text(digest.as_ref().map(Digest::as_str));
             self.plain(of.map_or(u64::MAX, |of| (generation - of).cast_unsigned()));
             self.some_text(status.as_deref());
         }
@@ -353,6 +231,25 @@ impl Canon {
         self.some_id(base.as_deref());
         self.time(*started_at);
         self.plain(now.duration_since(*started_at) > TOKEN_KNOWN_FOR);
+    }
+
+    fn owners(&mut self, owners: &BTreeMap<ObjectName, OwnerFound>) {
+        self.len(owners.len());
+        for (owner, found) in owners {
+            self.text(&owner.name);
+            self.plain(*found == OwnerFound::Gone);
+        }
+    }
+
+    fn claimants(&mut self, claimants: Option<&Reading<Vec<Claimant>>>) {
+        self.plain(claimants.is_some());
+        let Some(Reading { at, value }) = claimants else { return };
+        self.time(*at);
+        for claimant in value {
+            self.text(&claimant.object.name);
+            self.plain(claimant.created_at.as_second().cast_unsigned());
+            self.plain(u64::from(claimant.has_deployment) | u64::from(claimant.deleting) << 1);
+        }
     }
 
     fn knowledge(&mut self, knowledge: &Knowledge, object: &Object, now: Timestamp) {
@@ -390,11 +287,7 @@ impl Canon {
         } = knowledge;
         self.time(*since);
         self.some_id(configured.as_ref().map(|configured| configured.0.as_str()));
-        self.len(owners.len());
-        for (owner, found) in owners {
-            self.text(&owner.name);
-            self.plain(*found == OwnerFound::Gone);
-        }
+        self.owners(owners);
         let read_at = definition.as_ref().map(|reading| reading.at).filter(|_| object.deleting);
         self.time_within(read_at, now, READING_IS_FRESH_FOR);
         self.some_time(*predecessor_until);
@@ -432,15 +325,7 @@ impl Canon {
             self.time(*at);
             self.rows(value);
         }
-        self.plain(claimants.is_some());
-        if let Some(Reading { at, value }) = claimants {
-            self.time(*at);
-            for claimant in value {
-                self.text(&claimant.object.name);
-                self.plain(claimant.created_at.as_second().cast_unsigned());
-                self.plain(u64::from(claimant.has_deployment) | u64::from(claimant.deleting) << 1);
-            }
-        }
+        self.claimants(claimants.as_ref());
         self.time_within(*live_at, now, FRESH_FOR);
         self.some_time(*look_wanted_at);
         self.len(missing.len());
@@ -502,7 +387,7 @@ impl Canon {
         self.tags(&details.tags);
     }
 
-    fn tags(&mut self, tags: &std::collections::BTreeMap<String, String>) {
+    fn tags(&mut self, tags: &BTreeMap<String, String>) {
         self.len(tags.len());
         for (key, value) in tags {
             // The last letters tell the operator's keys apart.

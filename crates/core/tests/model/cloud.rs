@@ -7,7 +7,7 @@ use std::time::Duration;
 use greengrass_operator_core::deployment::knowledge::{Created, Details, Row, RowStatus, later};
 use greengrass_operator_core::deployment::request::DeploymentRequest;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
-use greengrass_operator_core::names::Key;
+use greengrass_operator_core::names::{Key, TargetArn};
 use jiff::Timestamp;
 
 /// A request arrives so long after it was sent at the latest: the client gives up before.
@@ -57,7 +57,7 @@ impl Deployment {
     pub(crate) fn is_of(&self, key: &Key) -> bool {
         let row = &self.details.row;
         row.target_arn == key.target.as_str()
-            && row.parent_target_arn.as_deref() == key.parent.as_ref().map(|parent| parent.as_str())
+            && row.parent_target_arn.as_deref() == key.parent.as_ref().map(TargetArn::as_str)
     }
 
     /// The resource that made it; none for somebody else's.
@@ -84,7 +84,7 @@ pub(crate) struct Late {
 
 #[derive(Clone)]
 pub(crate) struct Token {
-    pub(crate) token: String,
+    pub(crate) text: String,
     pub(crate) request: Rc<DeploymentRequest>,
     pub(crate) deployment_id: String,
     pub(crate) at: Timestamp,
@@ -115,7 +115,7 @@ impl Cloud {
         now: Timestamp,
     ) -> Result<Created, Failure> {
         self.tokens.retain(|known| now.duration_since(known.at).as_hours() < TOKEN_KNOWN_FOR_HOURS);
-        if let Some(known) = self.tokens.iter().find(|known| known.token == token) {
+        if let Some(known) = self.tokens.iter().find(|known| known.text == token) {
             let cached = Ok(Created { deployment_id: known.deployment_id.clone() });
             match reuse {
                 _ if known.request == *request => return cached,
@@ -135,9 +135,9 @@ impl Cloud {
         );
         let deployment_id = made.id().to_owned();
         self.fresh.push(made);
-        self.tokens.retain(|known| known.token != token);
+        self.tokens.retain(|known| known.text != token);
         self.tokens.push(Rc::new(Token {
-            token: token.to_owned(),
+            text: token.to_owned(),
             request: Rc::clone(request),
             deployment_id: deployment_id.clone(),
             at: now,
@@ -246,7 +246,7 @@ impl Cloud {
 
     /// Whether a request would make a deployment if it arrived now.
     pub(crate) fn would_make(&self, reuse: Reuse, late: &Late) -> bool {
-        let known = self.tokens.iter().find(|known| known.token == late.token);
+        let known = self.tokens.iter().find(|known| known.text == late.token);
         known.is_none_or(|known| reuse == Reuse::CreatedAnew && known.request != late.request)
     }
 

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why};
 use greengrass_operator_core::deployment::knowledge::{Row, RowStatus, later};
+use greengrass_operator_core::names::TargetArn;
 
 use crate::cloud::{LONGEST_LAG, Read};
 use crate::model::{Budget, Fate, Model};
+use crate::rules::DisabledRule;
 use crate::world::World;
 
 /// More than AWS keeps a token for.
@@ -113,7 +115,8 @@ impl World {
             }
             let mut before = self.clone();
             let Some(decided) = before.decide(model, process, resource) else { continue };
-            if process > 0 && gives_up_an_intent(&decided.step) {
+            let fenced = !model.leaves_out(DisabledRule::OnlyTheLeaderGivesUpAnIntent);
+            if process > 0 && fenced && gives_up_an_intent(&decided.step) {
                 continue;
             }
             let mut go = |outcome: Outcome, spend: &dyn Fn(&mut Budget)| {
@@ -281,7 +284,7 @@ impl World {
         if budget.foreign > 0 {
             let mut next = self.clone();
             next.budget.foreign -= 1;
-            let parent = key.parent.as_ref().map(|parent| parent.as_str());
+            let parent = key.parent.as_ref().map(TargetArn::as_str);
             next.cloud.add(key.target.as_str(), parent, [].into(), Some(next.now), next.now);
             let made = next.cloud.deployments.last_mut().unwrap();
             Rc::make_mut(made).redeploys_before = next.ghosts[resource].redeploys;

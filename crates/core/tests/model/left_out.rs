@@ -1,4 +1,8 @@
-//! The check can fail: with each rule left out it finds a story that breaks a promise, and with the rule none.
+//! The check can fail: with each rule left out it finds a story that breaks a promise, and with the rule none. Pure.
+//!
+//! Not here, because no promise broke without them in the searches that were tried (20,000 to 2,000,000 states): that a look fits the object's version, that a process
+//! ends 40 seconds after it lost leadership (every send reads the object first), that status writes are conditional (tags heal
+//! them), and the two looks after 7 hours (what is as old as a forgotten token has long shown).
 
 use greengrass_operator_core::api::DeletionPolicy;
 use rstest::rstest;
@@ -37,7 +41,7 @@ const DELETE: DeletionPolicy = DeletionPolicy::Delete;
 #[case::old_intent_goes_out(DisabledRule::OldIntentGoesOut, ONE, RETAIN, Reuse::Cached, &[Fate::Denied], Budget { faults: 1, eight_hours: 1, ..NONE }, Invariant::ComesLiveOrSaysWhyNot)]
 #[case::absence_is_seen_twice(DisabledRule::AbsenceIsSeenTwice, ONE, DELETE, Reuse::Cached, &[], Budget { stale_reads: 2, deletions: 1, ..NONE }, Invariant::DeletionClearsOursAndNothingElse)]
 #[case::object_is_read_before_a_send(DisabledRule::ObjectIsReadBeforeASend, ONE, RETAIN, Reuse::Cached, &[], Budget { deletions: 1, pauses: 1, ..NONE }, Invariant::DeletionClearsOursAndNothingElse)]
-#[case::look_fits_the_version(DisabledRule::LookFitsTheVersion, ONE, RETAIN, Reuse::CreatedAnew, &[], Budget { fail_overs: 1, losses: 1, edits: 1, ..NONE }, Invariant::OneContentPerOrdinal)]
+#[case::only_the_leader_gives_up_an_intent(DisabledRule::OnlyTheLeaderGivesUpAnIntent, ONE, RETAIN, Reuse::CreatedAnew, &[Fate::Late], Budget { fail_overs: 1, edits: 1, faults: 1, ..NONE }, Invariant::OneRevisionPerChange)]
 #[case::requests_time_out(DisabledRule::RequestsTimeOut, ONE, RETAIN, Reuse::Cached, &[Fate::Late], Budget { faults: 1, eight_hours: 1, ..NONE }, Invariant::OneRevisionPerChange)]
 #[case::uid_is_information(DisabledRule::UidIsInformation, ONE, RETAIN, Reuse::Cached, &[], Budget { creations: 1, ..NONE }, Invariant::ComesLiveOrSaysWhyNot)]
 #[case::claimants_are_read_live(DisabledRule::ClaimantsAreReadLive, TWINS, RETAIN, Reuse::CreatedAnew, &[], Budget { creations: 2, lags: 1, ..NONE }, Invariant::NothingForeignIsOverwritten)]
@@ -58,8 +62,7 @@ fn without_a_rule_a_promise_breaks_and_with_it_none(
     let found = search(&without, AT_MOST);
     let (violation, story) =
         found.violation.unwrap_or_else(|| panic!("nothing breaks in {} states ({})", found.states, found.complete));
-    println!("{} states\n{}", found.states, tell(&without, &violation, &story));
-    assert_eq!(violation.invariant, expected);
+    assert_eq!(violation.invariant, expected, "{}", tell(&without, &violation, &story));
     let with = Model::new(scenario, reuse, None);
     if let Some((violation, story)) = search(&with, 4 * found.states).violation {
         panic!("with the rule: {}", tell(&with, &violation, &story));

@@ -2,14 +2,6 @@
 //! `decide`: two processes, requests that are lost or late, reads that lag, and everything that others do in between.
 
 #![allow(
-    clippy::all,
-    clippy::pedantic,
-    clippy::nursery,
-    clippy::clone_on_ref_ptr,
-    clippy::print_stdout,
-    reason = "a search over copies of the world, not yet tidied"
-)]
-#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
@@ -20,12 +12,14 @@
 mod canonical;
 mod cloud;
 mod events;
+mod fold;
 mod invariants;
 mod left_out;
 mod model;
 mod rules;
 mod scenarios;
 mod search;
+mod send;
 mod story;
 mod turn;
 mod world;

@@ -17,7 +17,7 @@ use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
 use greengrass_operator_core::failure::Failure;
 use jiff::{SignedDuration, Timestamp};
 
-use crate::cloud::RESOURCE;
+use crate::cloud::{ARRIVES_WITHIN, RESOURCE};
 
 const UID: &str = "greengrass-operator.dev/uid";
 const DIGEST: &str = "greengrass-operator.dev/digest";
@@ -67,8 +67,8 @@ pub(crate) enum DisabledRule {
     AbsenceIsSeenTwice,
     /// The object is read from the API server before a send.
     ObjectIsReadBeforeASend,
-    /// A look serves an intent only if the object had the same version before it.
-    LookFitsTheVersion,
+    /// A process that lost leadership without noticing neither changes nor closes an intent.
+    OnlyTheLeaderGivesUpAnIntent,
     /// A request ends within its time-out.
     RequestsTimeOut,
     /// The object's uid does not decide whose a row is.
@@ -127,11 +127,6 @@ pub(crate) fn see_instead(
             knowledge.settled_at = None;
         }
         DisabledRule::ObjectIsReadBeforeASend => knowledge.live_at = Some(now),
-        DisabledRule::LookFitsTheVersion => {
-            if let Some(look) = &mut knowledge.look {
-                subject.resource_version.clone_into(&mut look.resource_version);
-            }
-        }
         DisabledRule::UidIsInformation => {
             for details in knowledge.details.values_mut().filter_map(|reading| reading.value.as_mut()) {
                 if details.tags.get(UID).is_some_and(|uid| uid != subject.uid) {
@@ -182,21 +177,21 @@ pub(crate) fn judge_instead(rule: DisabledRule, memory: &Memory, knowledge: &Kno
                 assessment.phase = Phase::Changing;
             }
         }
-        DisabledRule::SpentTokenIsLeft => {
-            if assessment.intent == IntentState::Spent {
-                assessment.intent = IntentState::Open(OpenIntent {
-                    ineffective: false,
-                    unsent: false,
-                    uncertain_until: None,
-                    looked: true,
-                    held_until: None,
-                });
-            }
+        DisabledRule::SpentTokenIsLeft if assessment.intent == IntentState::Spent => {
+            assessment.intent = IntentState::Open(OpenIntent {
+                ineffective: false,
+                unsent: false,
+                uncertain_until: None,
+                looked: true,
+                held_until: None,
+            });
         }
-        DisabledRule::FinalizerWaitsForIntent => {
-            if matches!(assessment.phase, Phase::Deleting(_)) && memory.intent.is_some() && knowledge.look.is_some() {
-                assessment.phase = Phase::Deleting(Deletion::Release { abandoned: false });
-            }
+        DisabledRule::FinalizerWaitsForIntent
+            if matches!(assessment.phase, Phase::Deleting(_))
+                && memory.intent.is_some()
+                && knowledge.look.is_some() =>
+        {
+            assessment.phase = Phase::Deleting(Deletion::Release { abandoned: false });
         }
         DisabledRule::DeletionLeavesForeign => {
             let newest = knowledge.look.as_ref().and_then(|look| look.rows.first());
@@ -284,7 +279,7 @@ pub(crate) fn reply_instead(
     knowledge.details.insert(deployment_id.clone(), Reading { at: now, value });
 }
 
-/// How long something goes on that has to end.
-pub(crate) fn lasts_instead(rule: Option<DisabledRule>, of: DisabledRule, normally: Duration) -> Duration {
-    if rule == Some(of) { LONG } else { normally }
+/// How long a request may be under way.
+pub(crate) fn arrives_within(rule: Option<DisabledRule>) -> Duration {
+    if rule == Some(DisabledRule::RequestsTimeOut) { LONG } else { ARRIVES_WITHIN }
 }

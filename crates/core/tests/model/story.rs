@@ -34,9 +34,10 @@ pub(crate) fn tell(model: &Model, violation: &Violation, story: &[Action]) -> St
 
 fn row(deployment: &crate::cloud::Deployment) -> String {
     let tag = |name: &str| deployment.details.tags.get(&format!("greengrass-operator.dev/{name}")).map(String::as_str);
-    let maker = deployment.maker().map_or("somebody's".to_owned(), |maker| {
-        format!("{maker} {} of {}", tag("intent").unwrap_or_default(), &tag("digest").unwrap_or_default()[..6])
-    });
+    let maker = deployment.maker().map_or_else(
+        || "somebody's".to_owned(),
+        |maker| format!("{maker} {} of {}", tag("intent").unwrap_or_default(), &tag("digest").unwrap_or_default()[..6]),
+    );
     let hidden = if deployment.is_hidden() { ", hidden" } else { "" };
     format!("{} {maker} {}{hidden}", deployment.id(), deployment.details.row.status.as_str())
 }

@@ -7,16 +7,16 @@ use greengrass_operator_core::deployment::assess::{Assessment, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
-use greengrass_operator_core::deployment::request::DeploymentRequest;
-use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Peers, Subject, is_of_key};
+use greengrass_operator_core::deployment::subject::{Peers, Subject, is_of_key};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use jiff::Timestamp;
 
-use crate::cloud::{ARRIVES_WITHIN, LONGEST_LAG, Late};
+use crate::cloud::LONGEST_LAG;
 use crate::events::Outcome;
-use crate::model::{Fate, Model, REDEPLOYS};
+use crate::model::{Model, REDEPLOYS};
 use crate::rules::{self, DisabledRule};
+use crate::send::peers;
 use crate::world::{Object, World};
 
 const UIDS: [&str; 5] = ["u0", "u1", "u2", "u3", "u4"];
@@ -24,11 +24,8 @@ const UIDS: [&str; 5] = ["u0", "u1", "u2", "u3", "u4"];
 /// How long a failed call waits: the pace has its own tests, and a time without chance makes states come again.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
-/// A send takes so long; all other steps take no time, so that states come again.
-const SEND_TAKES: Duration = Duration::from_secs(1);
-
 /// What a decision is made from.
-struct Facts {
+pub(crate) struct Facts {
     object: Rc<Object>,
     version: String,
     peers: Peers,
@@ -45,12 +42,12 @@ pub(crate) struct Decided {
 /// The object has another version than the process thinks.
 struct Conflict;
 
-fn created_at(created: u8) -> Timestamp {
+pub(crate) fn created_at(created: u8) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + i64::from(created)).unwrap()
 }
 
 impl Facts {
-    fn subject<'a>(&'a self, model: &'a Model, resource: usize) -> Subject<'a> {
+    pub(crate) fn subject<'a>(&'a self, model: &'a Model, resource: usize) -> Subject<'a> {
         let object = &self.object;
         Subject {
             cluster: "test",
@@ -69,7 +66,7 @@ impl Facts {
 }
 
 impl World {
-    fn knowledge(&mut self, process: usize, resource: usize) -> &mut Knowledge {
+    pub(crate) fn knowledge(&mut self, process: usize, resource: usize) -> &mut Knowledge {
         Rc::make_mut(&mut self.processes[process].views[resource].knowledge)
     }
 
@@ -274,56 +271,9 @@ impl World {
         }
     }
 
-    fn failed(&mut self, process: usize, resource: usize, failure: Failure, subject: &Subject<'_>) {
+    pub(crate) fn failed(&mut self, process: usize, resource: usize, failure: Failure, subject: &Subject<'_>) {
         let now = self.now;
         self.knowledge(process, resource).failed(failure, now, |_, _| RETRY_AFTER, request(subject));
-    }
-
-    fn send(
-        &mut self,
-        model: &Model,
-        (process, resource): (usize, usize),
-        facts: &Facts,
-        (ordinal, token): (u64, &str),
-        body: &DeploymentRequest,
-        outcome: Outcome,
-    ) {
-        let now = self.now;
-        let body = Rc::new(body.clone());
-        let failure = |kind| Err(Failure::new(Operation::CreateDeployment, kind, "no"));
-        let result = match outcome {
-            Outcome::Fine | Outcome::Hidden => {
-                self.cloud.commit(model.reuse, token, &body, outcome == Outcome::Hidden, now)
-            }
-            Outcome::Fate(Fate::ReplyLost) => {
-                let _ = self.cloud.commit(model.reuse, token, &body, false, now);
-                failure(FailureKind::TimedOut)
-            }
-            Outcome::HiddenAndReplyLost => {
-                let _ = self.cloud.commit(model.reuse, token, &body, true, now);
-                failure(FailureKind::TimedOut)
-            }
-            Outcome::Fate(Fate::Late) => {
-                let within = rules::lasts_instead(model.rule, DisabledRule::RequestsTimeOut, ARRIVES_WITHIN);
-                let arrives_by = later(now, within);
-                self.cloud.late.push(Rc::new(Late { token: token.to_owned(), request: Rc::clone(&body), arrives_by }));
-                failure(FailureKind::TimedOut)
-            }
-            Outcome::Fate(Fate::Lost) => failure(FailureKind::TimedOut),
-            Outcome::Fate(Fate::Denied) => failure(FailureKind::AccessDenied),
-            Outcome::Fate(Fate::Throttled) => failure(FailureKind::Throttled),
-            Outcome::Fate(Fate::Invalid) => failure(FailureKind::Validation),
-            Outcome::Fate(Fate::InProgress) => failure(FailureKind::InProgress),
-            Outcome::ReadFails | Outcome::Stale => unreachable!("not a read"),
-        };
-        let knowledge = self.knowledge(process, resource);
-        knowledge.sent(ordinal, now, &result);
-        rules::reply_instead(model.rule, knowledge, &result, &body, now);
-        if let Err(failure) = result {
-            self.failed(process, resource, failure, &facts.subject(model, resource));
-        }
-        self.judge(model);
-        self.advance(model, later(now, SEND_TAKES));
     }
 
     fn remember(
@@ -370,7 +320,7 @@ impl World {
             return Ok(());
         }
         let past = Rc::new(self.objects[resource].memory.clone());
-        self.write((process, resource), false, |object| {
+        self.write((process, resource), |object| {
             object.memory = memory;
             object.ready = ready;
             object.synced = synced;
@@ -380,22 +330,17 @@ impl World {
     }
 
     fn set_finalizer(&mut self, process: usize, resource: usize, present: bool) {
-        let _ = self.write((process, resource), false, |object| {
+        let _ = self.write((process, resource), |object| {
             object.finalizer = present;
             object.gone = object.deleting && !present;
         });
     }
 
     /// A conditional write, with the driver's way out of a conflict.
-    fn write(
-        &mut self,
-        (process, resource): (usize, usize),
-        unconditional: bool,
-        change: impl FnOnce(&mut Object),
-    ) -> Result<(), Conflict> {
+    fn write(&mut self, (process, resource): (usize, usize), change: impl FnOnce(&mut Object)) -> Result<(), Conflict> {
         let now = self.now;
         let before = self.processes[process].views[resource].object.version;
-        if before != self.objects[resource].version && !unconditional {
+        if before != self.objects[resource].version {
             self.knowledge(process, resource).live_at = Some(now);
             self.get_live(process, resource);
             return Err(Conflict);
@@ -406,30 +351,4 @@ impl World {
         self.knowledge(process, resource).wrote(&before.to_string(), &after.to_string(), now);
         Ok(())
     }
-}
-
-/// The neighbours as a cache, or the API server itself, shows them.
-fn peers(model: &Model, resource: usize, objects: &[&Object]) -> Peers {
-    let mut peers = Peers::default();
-    let key = &model.specs[resource].key;
-    for (other, spec) in model.specs.iter().enumerate().filter(|(other, _)| *other != resource) {
-        let object = objects[other];
-        let deployment_id = object.memory.deployment.as_ref().map(|own| own.deployment_id.clone());
-        if object.gone {
-            continue;
-        }
-        if spec.key == *key {
-            peers.claimants.push(Claimant {
-                object: spec.name.clone(),
-                created_at: created_at(object.created),
-                has_deployment: deployment_id.is_some(),
-                deleting: object.deleting,
-            });
-        } else if Some(&spec.key.target) == key.parent.as_ref() {
-            peers.parent = Some(ParentPeer { object: spec.name.clone(), synced: object.synced, deployment_id });
-        } else if spec.key.parent.as_ref() == Some(&key.target) {
-            peers.subdeployments.extend(deployment_id);
-        }
-    }
-    peers
 }

@@ -20,6 +20,7 @@ const LOOK_INTERVAL: Duration = Duration::from_mins(5);
 
 /// The object, as the API server or a cache holds it.
 #[derive(Clone)]
+#[allow(clippy::struct_excessive_bools, reason = "an object has as many yes-or-no fields")]
 pub(crate) struct Object {
     pub(crate) version: u32,
     pub(crate) generation: i64,
@@ -156,9 +157,8 @@ impl World {
         self.processes.truncate(1);
         self.processes.insert(0, self.started());
         self.zombie_until = later(self.now, ZOMBIE_FOR);
-        let known_until = later(self.now, ZOMBIE_FOR);
         for view in &mut self.processes[0].views {
-            Rc::make_mut(&mut view.knowledge).predecessor_until = Some(known_until);
+            Rc::make_mut(&mut view.knowledge).predecessor_until = Some(self.zombie_until);
         }
     }
 
