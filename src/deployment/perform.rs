@@ -1,17 +1,19 @@
 //! Does the one operation that was decided, and learns from its outcome. I/O.
 
+mod ask;
+
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::deployment::decide::{Change, Query, may_still_go};
+use greengrass_operator_core::deployment::decide::{Change, may_still_go};
 use greengrass_operator_core::deployment::hash::short_hash;
-use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowFilter};
+use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::deployment::memory::{Memory, deployment_arn};
 use greengrass_operator_core::deployment::revision::digest_of_tags;
-use greengrass_operator_core::deployment::subject::{Subject, is_of_key};
+use greengrass_operator_core::deployment::subject::Subject;
 use greengrass_operator_core::deployment::summarise::request;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
-use greengrass_operator_core::names::{Key, TargetArn};
+use greengrass_operator_core::names::Key;
 use greengrass_operator_core::pace::{Streak, pace};
 use tokio::time::Instant;
 use tracing::{info, warn};
@@ -20,12 +22,6 @@ use super::{Deployments, resolve, scope};
 use crate::aws::{ApiFamily, Class, Permit};
 use crate::controller::objects::ApiError;
 use crate::controller::record::Record;
-
-/// The field by which claimants of a target are found.
-const CLAIMED_TARGET: &str = "status.resolved.targetArn";
-
-/// Pages of one walk. A target with more revisions than 100 of a hundred pages has room in no account.
-const PAGES_AT_MOST: usize = 100;
 
 /// The longest wait for quota within a turn: half of what a look is good for, so that it still serves the send after it.
 const WAIT_IN_PLACE: Duration = Duration::from_secs(5);
@@ -80,120 +76,6 @@ impl Act<'_> {
             }
             tokio::time::sleep_until(wait.until).await;
         }
-    }
-
-    /// Reads.
-    pub(super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let at = self.all.clock.now();
-        match query {
-            Query::Object => {
-                let live = reread(self.all, self.record, knowledge).await?;
-                return Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))));
-            }
-            Query::References => return self.references(knowledge).await,
-            Query::Definition => {
-                let value = self.all.objects.is_definition_going().await?;
-                knowledge.definition = Some(Reading { at, value });
-                return Ok(Done::Learnt);
-            }
-            Query::Owner(owner) => {
-                let value = self.all.objects.owner(owner).await;
-                knowledge.owners.insert(owner.clone(), value);
-                return Ok(Done::Learnt);
-            }
-            Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent | Query::Claimants => {}
-        }
-        let Some(key) = self.key() else { return Ok(Done::Learnt) };
-        let outcome = match query {
-            Query::Object | Query::References | Query::Definition | Query::Owner(_) => Ok(()),
-            Query::Claimants => return self.claimants(&key, knowledge).await,
-            Query::Deployment(id) => return Ok(self.read(&key, id, knowledge).await),
-            Query::Look => self.rows(&key, all_of(&key)).await.map(|rows| {
-                let rows = rows
-                    .into_iter()
-                    .filter(|row| is_of_key(&key, &row.target_arn, row.parent_target_arn.as_deref()))
-                    .collect();
-                let look = Look { began_at: at, resource_version: self.subject.resource_version.to_owned(), rows };
-                knowledge.looked(look, self.memory.deployment.as_ref().map(|own| own.deployment_id.as_str()));
-                knowledge.verified_at = Some(at);
-            }),
-            Query::Subdeployments => {
-                let filter =
-                    RowFilter { target_arn: None, parent_target_arn: Some(key.target.to_string()), latest_only: true };
-                self.rows(&key, filter).await.map(|rows| knowledge.subdeployments = Some(Reading { at, value: rows }))
-            }
-            Query::Parent => {
-                let parent = key.parent.as_ref().map(TargetArn::as_str).unwrap_or_default().to_owned();
-                let filter = RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
-                self.rows(&key, filter).await.map(|rows| {
-                    let newest = rows
-                        .into_iter()
-                        .filter(|row| row.target_arn == parent && row.parent_target_arn.is_none())
-                        .max_by_key(|row| (row.revision_id, row.created_at));
-                    if let Some(row) = &newest {
-                        knowledge.parent_since = Some((row.deployment_id.clone(), row.created_at));
-                    }
-                    knowledge.parent = Some(Reading { at, value: newest });
-                })
-            }
-        };
-        Ok(match outcome {
-            Ok(()) => Done::Learnt,
-            Err(Stopped::Wait(done)) => done,
-            Err(Stopped::Failed(failure)) => self.failed(failure, knowledge),
-        })
-    }
-
-    async fn rows(&self, key: &Key, filter: RowFilter) -> Result<Vec<Row>, Stopped> {
-        let mut rows = Vec::new();
-        let mut page: Option<String> = None;
-        for _ in 0..PAGES_AT_MOST {
-            let permit = self.permit(key).await.map_err(Stopped::Wait)?;
-            let listed = self.all.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
-            let listed = listed.map_err(Stopped::Failed)?;
-            rows.extend(listed.rows);
-            page = listed.next_token;
-            if page.is_none() {
-                return Ok(rows);
-            }
-        }
-        // A list that is cut off would show what lies beyond as gone.
-        let words = "the list of deployments has no end: more than a hundred pages of a hundred";
-        Err(Stopped::Failed(Failure::new(Operation::ListDeployments, FailureKind::BadReply, words)))
-    }
-
-    async fn read(&self, key: &Key, id: &str, knowledge: &mut Knowledge) -> Done {
-        let permit = match self.permit(key).await {
-            Ok(permit) => permit,
-            Err(wait) => return wait,
-        };
-        let at = self.all.clock.now();
-        match self.all.aws.greengrass().get_deployment(permit, id).await {
-            Ok(details) => knowledge.read_by(self.subject, id, at, Some(details)),
-            Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read_by(self.subject, id, at, None),
-            Err(failure) => return self.failed(failure, knowledge),
-        }
-        Done::Learnt
-    }
-
-    async fn references(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        for name in resolve::config_maps(self.record) {
-            let found = self.all.objects.config_map(&self.record.name.namespace, &name).await?;
-            knowledge.references.config_maps.insert(name, found);
-        }
-        Ok(Done::Learnt)
-    }
-
-    async fn claimants(&self, key: &Key, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let found = self.all.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
-        let value = found
-            .iter()
-            .filter(|record| record.name != self.record.name)
-            .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(key))
-            .map(resolve::claimant)
-            .collect();
-        knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
-        Ok(Done::Learnt)
     }
 
     /// Writes, all but the status.
@@ -394,20 +276,6 @@ pub(super) async fn reread(
     knowledge.live_at = Some(all.clock.now());
     let known = all.store.observe_live(&record.name, Some(record.resource_version), live);
     Ok(known.map(|known| Record::clone(&known)))
-}
-
-/// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is dropped.
-fn all_of(key: &Key) -> RowFilter {
-    RowFilter {
-        target_arn: Some(key.target.to_string()),
-        parent_target_arn: key.parent.as_ref().map(ToString::to_string),
-        latest_only: false,
-    }
-}
-
-enum Stopped {
-    Wait(Done),
-    Failed(Failure),
 }
 
 /// A number from 0 to 1 that differs between resources and between times: enough to keep retries apart.

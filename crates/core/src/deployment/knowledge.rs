@@ -3,10 +3,15 @@
 //! The rows and details are AWS's words; [`Knowledge`] is what one process has learnt of one resource. It is lost with the
 //! process, and everything that depends on it is decided so that losing it is safe.
 
+mod history;
+mod sends;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+pub use history::History;
 use jiff::{SignedDuration, Timestamp};
+pub use sends::Sends;
 
 use super::assess::ownership::is_ours;
 use super::configuration::Configured;
@@ -16,7 +21,7 @@ use super::references::References;
 pub use super::rows::{Created, DeployedContent, Details, Row, RowFilter, RowPage, RowStatus};
 use super::subject::{Claimant, Subject};
 use super::tags::{Cause, OwnerTags};
-use crate::failure::{Failure, FailureKind, Operation};
+use crate::failure::{Failure, Operation};
 use crate::names::ObjectName;
 
 /// Corrections of drift count for so long against their limit.
@@ -96,26 +101,6 @@ pub enum OwnerFound {
     Gone,
 }
 
-/// What is known of old revisions.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct History {
-    /// Old deployments of others among ours.
-    pub foreign: BTreeSet<String>,
-    /// Whether every old deployment of the key was read by this process.
-    pub is_read: bool,
-    /// How many were deleted since the last look.
-    pub pruned: usize,
-    /// The last deletion that failed; cleared by one that works.
-    pub failure: Option<Failure>,
-}
-
-impl History {
-    /// None more before the next look.
-    pub fn leave(&mut self) {
-        self.pruned = usize::MAX;
-    }
-}
-
 /// A fact and when it was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reading<T> {
@@ -134,27 +119,6 @@ pub struct Look {
     pub resource_version: String,
     /// Exactly this key's deployments, newest first.
     pub rows: Vec<Row>,
-}
-
-/// What this process sent for an intent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sends {
-    /// The intent's ordinal.
-    pub ordinal: u64,
-    /// Whether this process recorded the intent, and so knows of every send.
-    pub recorded_here: bool,
-    /// How many went out.
-    pub count: u32,
-    /// When the last one ended.
-    pub last_ended_at: Option<Timestamp>,
-    /// When the last one ended that may have had an effect.
-    pub last_doubtful_at: Option<Timestamp>,
-    /// Whether every one was clearly refused.
-    pub all_clearly_refused: bool,
-    /// Whether AWS refused the parameters after a send that was not clearly refused.
-    pub refused_after_doubt: bool,
-    /// The id that AWS answered, and when.
-    pub reply: Option<(String, Timestamp)>,
 }
 
 /// A call that fails again and again.
@@ -272,62 +236,6 @@ impl Knowledge {
         self.read(deployment_id, at, details);
     }
 
-    /// A send of the open intent ended.
-    pub fn sent(&mut self, ordinal: u64, at: Timestamp, outcome: &Result<Created, Failure>) {
-        let clearly_refused = match outcome {
-            Ok(_) => false,
-            Err(failure) => failure.clearly_refused(),
-        };
-        let refused_parameters = matches!(outcome, Err(failure) if failure.kind == FailureKind::Validation);
-        let sends = match self.sends.take() {
-            Some(sends) if sends.ordinal == ordinal => sends,
-            Some(_) | None => Sends::unknown(ordinal),
-        };
-        let doubt_before = !sends.recorded_here || (sends.count > 0 && !sends.all_clearly_refused);
-        self.sends = Some(Sends {
-            ordinal,
-            recorded_here: sends.recorded_here,
-            count: sends.count.saturating_add(1),
-            last_ended_at: Some(at),
-            last_doubtful_at: if clearly_refused { sends.last_doubtful_at } else { Some(at) },
-            all_clearly_refused: sends.all_clearly_refused && clearly_refused,
-            refused_after_doubt: sends.refused_after_doubt || (refused_parameters && doubt_before),
-            reply: match outcome {
-                Ok(created) => Some((created.deployment_id.clone(), at)),
-                Err(_) => sends.reply,
-            },
-        });
-        self.tagless_since = None;
-        if outcome.is_ok() {
-            self.succeeded(Operation::CreateDeployment);
-        }
-    }
-
-    /// The deletion of an old revision ended.
-    pub fn pruned(&mut self, deployment_id: &str, outcome: Result<(), Failure>) {
-        self.details.remove(deployment_id);
-        // All had been read before the first was deleted; from then on every new one is, by this process.
-        self.history.is_read = true;
-        match outcome {
-            Err(failure) if failure.kind != FailureKind::NotFound => {
-                self.history.leave();
-                // What passes by itself is not worth a word.
-                self.history.failure = Some(failure).filter(|failure| failure.rule().blocking.is_some());
-            }
-            Ok(()) | Err(_) => {
-                self.deleted.insert(deployment_id.to_owned());
-                self.history.pruned = self.history.pruned.saturating_add(1);
-                self.history.failure = None;
-            }
-        }
-    }
-
-    /// An intent was recorded by this process: nothing of it was sent yet.
-    pub fn intent_recorded(&mut self, ordinal: u64) {
-        self.sends = Some(Sends { recorded_here: true, all_clearly_refused: true, ..Sends::unknown(ordinal) });
-        self.tagless_since = None;
-    }
-
     /// A call failed.
     pub fn failed(
         &mut self,
@@ -441,23 +349,6 @@ impl Knowledge {
             after.clone_into(&mut look.resource_version);
         }
         self.live_at = Some(at);
-    }
-}
-
-impl Sends {
-    /// After a start: nobody knows what went out.
-    #[must_use]
-    pub fn unknown(ordinal: u64) -> Self {
-        Self {
-            ordinal,
-            recorded_here: false,
-            count: 0,
-            last_ended_at: None,
-            last_doubtful_at: None,
-            all_clearly_refused: false,
-            refused_after_doubt: false,
-            reply: None,
-        }
     }
 }
 

@@ -14,6 +14,7 @@ mod cloud;
 mod events;
 mod fold;
 mod invariants;
+mod known;
 mod left_out;
 mod model;
 mod rules;

@@ -99,6 +99,21 @@ pub enum Change {
     Untag(Vec<String>),
 }
 
+impl Change {
+    fn goes_to_aws(&self) -> bool {
+        match self {
+            Self::Create { .. }
+            | Self::Cancel(_)
+            | Self::Delete(_)
+            | Self::Prune(_)
+            | Self::Adopt { .. }
+            | Self::Tag
+            | Self::Untag(_) => true,
+            Self::AddFinalizer | Self::RemoveFinalizer { .. } | Self::Remember(..) => false,
+        }
+    }
+}
+
 /// Why the status changes between two steps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Why {
@@ -143,15 +158,11 @@ pub fn decide(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, ass
 /// watch lags, the cache may show one that is older than what the operator has written, or that was changed since.
 fn live_before_writing(case: &Case<'_>, step: Step) -> Step {
     match &step {
-        Step::Write(
-            Change::Create { .. }
-            | Change::Cancel(_)
-            | Change::Delete(_)
-            | Change::Prune(_)
-            | Change::Adopt { .. }
-            | Change::Tag
-            | Change::Untag(_),
-        ) if !intent::object_is_fresh(case.knowledge, case.assessment.now) => Step::Ask(Query::Object),
+        Step::Write(change)
+            if change.goes_to_aws() && !intent::object_is_fresh(case.knowledge, case.assessment.now) =>
+        {
+            Step::Ask(Query::Object)
+        }
         Step::Write(_) | Step::Ask(_) | Step::Rest(_) => step,
     }
 }
@@ -198,18 +209,9 @@ fn next(case: &Case<'_>) -> Step {
 
 fn calls_aws(step: &Step) -> bool {
     match step {
-        Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent)
-        | Step::Write(
-            Change::Create { .. }
-            | Change::Cancel(_)
-            | Change::Delete(_)
-            | Change::Prune(_)
-            | Change::Adopt { .. }
-            | Change::Tag
-            | Change::Untag(_),
-        ) => true,
+        Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent) => true,
         Step::Ask(Query::Object | Query::Claimants | Query::Owner(_) | Query::Definition | Query::References)
-        | Step::Write(Change::AddFinalizer | Change::RemoveFinalizer { .. } | Change::Remember(..))
         | Step::Rest(_) => false,
+        Step::Write(change) => change.goes_to_aws(),
     }
 }

@@ -1,0 +1,163 @@
+//! Reads what was decided to be read: AWS, the object, and what lies beside it. I/O.
+
+use greengrass_operator_core::deployment::decide::Query;
+use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, Row, RowFilter};
+use greengrass_operator_core::deployment::memory::Memory;
+use greengrass_operator_core::deployment::subject::is_of_key;
+use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
+use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
+
+use super::super::resolve;
+use super::{Act, Done, reread};
+use crate::controller::objects::ApiError;
+
+/// The field by which claimants of a target are found.
+const CLAIMED_TARGET: &str = "status.resolved.targetArn";
+
+/// Pages of one walk. A target with more revisions than 100 of a hundred pages has room in no account.
+const PAGES_AT_MOST: usize = 100;
+
+impl Act<'_> {
+    /// Reads.
+    pub(in super::super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        match (query, self.key()) {
+            (Query::Object, _) => {
+                let live = reread(self.all, self.record, knowledge).await?;
+                Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))))
+            }
+            (Query::References, _) => self.references(knowledge).await,
+            (Query::Definition, _) => self.definition(knowledge).await,
+            (Query::Owner(owner), _) => Ok(self.owner(owner, knowledge).await),
+            (Query::Claimants, Some(key)) => self.claimants(&key, knowledge).await,
+            (Query::Deployment(id), Some(key)) => Ok(self.read(&key, id, knowledge).await),
+            (Query::Look, Some(key)) => Ok(self.told(self.look(&key, knowledge).await, knowledge)),
+            (Query::Subdeployments, Some(key)) => Ok(self.told(self.subdeployments(&key, knowledge).await, knowledge)),
+            (Query::Parent, Some(key)) => Ok(self.told(self.parent(&key, knowledge).await, knowledge)),
+            (Query::Claimants | Query::Deployment(_) | Query::Look | Query::Subdeployments | Query::Parent, None) => {
+                Ok(Done::Learnt)
+            }
+        }
+    }
+
+    /// What came of a list.
+    fn told(&self, outcome: Result<(), Stopped>, knowledge: &mut Knowledge) -> Done {
+        match outcome {
+            Ok(()) => Done::Learnt,
+            Err(Stopped::Wait(done)) => done,
+            Err(Stopped::Failed(failure)) => self.failed(failure, knowledge),
+        }
+    }
+
+    async fn look(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
+        let at = self.all.clock.now();
+        let mut rows = self.rows(key, all_of(key)).await?;
+        rows.retain(|row| is_of_key(key, &row.target_arn, row.parent_target_arn.as_deref()));
+        let look = Look { began_at: at, resource_version: self.subject.resource_version.to_owned(), rows };
+        knowledge.looked(look, self.memory.deployment.as_ref().map(|own| own.deployment_id.as_str()));
+        knowledge.verified_at = Some(at);
+        Ok(())
+    }
+
+    async fn subdeployments(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
+        let at = self.all.clock.now();
+        let filter = RowFilter { target_arn: None, parent_target_arn: Some(key.target.to_string()), latest_only: true };
+        let value = self.rows(key, filter).await?;
+        knowledge.subdeployments = Some(Reading { at, value });
+        Ok(())
+    }
+
+    async fn parent(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
+        let at = self.all.clock.now();
+        let parent = key.parent.as_ref().map(TargetArn::as_str).unwrap_or_default().to_owned();
+        let filter = RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
+        let rows = self.rows(key, filter).await?;
+        let newest = rows
+            .into_iter()
+            .filter(|row| row.target_arn == parent && row.parent_target_arn.is_none())
+            .max_by_key(|row| (row.revision_id, row.created_at));
+        if let Some(row) = &newest {
+            knowledge.parent_since = Some((row.deployment_id.clone(), row.created_at));
+        }
+        knowledge.parent = Some(Reading { at, value: newest });
+        Ok(())
+    }
+
+    async fn rows(&self, key: &Key, filter: RowFilter) -> Result<Vec<Row>, Stopped> {
+        let mut rows = Vec::new();
+        let mut page: Option<String> = None;
+        for _ in 0..PAGES_AT_MOST {
+            let permit = self.permit(key).await.map_err(Stopped::Wait)?;
+            let listed = self.all.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
+            let listed = listed.map_err(Stopped::Failed)?;
+            rows.extend(listed.rows);
+            page = listed.next_token;
+            if page.is_none() {
+                return Ok(rows);
+            }
+        }
+        // A list that is cut off would show what lies beyond as gone.
+        let words = "the list of deployments has no end: more than a hundred pages of a hundred";
+        Err(Stopped::Failed(Failure::new(Operation::ListDeployments, FailureKind::BadReply, words)))
+    }
+
+    async fn read(&self, key: &Key, id: &str, knowledge: &mut Knowledge) -> Done {
+        let permit = match self.permit(key).await {
+            Ok(permit) => permit,
+            Err(wait) => return wait,
+        };
+        let at = self.all.clock.now();
+        match self.all.aws.greengrass().get_deployment(permit, id).await {
+            Ok(details) => knowledge.read_by(self.subject, id, at, Some(details)),
+            Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read_by(self.subject, id, at, None),
+            Err(failure) => return self.failed(failure, knowledge),
+        }
+        Done::Learnt
+    }
+
+    async fn definition(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        let at = self.all.clock.now();
+        let value = self.all.objects.is_definition_going().await?;
+        knowledge.definition = Some(Reading { at, value });
+        Ok(Done::Learnt)
+    }
+
+    async fn owner(&self, owner: &ObjectName, knowledge: &mut Knowledge) -> Done {
+        let found = self.all.objects.owner(owner).await;
+        knowledge.owners.insert(owner.clone(), found);
+        Done::Learnt
+    }
+
+    async fn references(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        for name in resolve::config_maps(self.record) {
+            let found = self.all.objects.config_map(&self.record.name.namespace, &name).await?;
+            knowledge.references.config_maps.insert(name, found);
+        }
+        Ok(Done::Learnt)
+    }
+
+    async fn claimants(&self, key: &Key, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
+        let found = self.all.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
+        let value = found
+            .iter()
+            .filter(|record| record.name != self.record.name)
+            .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(key))
+            .map(resolve::claimant)
+            .collect();
+        knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
+        Ok(Done::Learnt)
+    }
+}
+
+/// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is dropped.
+fn all_of(key: &Key) -> RowFilter {
+    RowFilter {
+        target_arn: Some(key.target.to_string()),
+        parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+        latest_only: false,
+    }
+}
+
+enum Stopped {
+    Wait(Done),
+    Failed(Failure),
+}
