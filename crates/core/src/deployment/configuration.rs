@@ -192,16 +192,12 @@ fn resets_of(dropped: &Pointers, component: &Component) -> Vec<String> {
         return Vec::new();
     }
     let set = covered_by(component);
+    // What lies below another that is reset is reset with it.
     let due = |pointer: &&str| {
         let is_set = set.contains(pointer) || set.has_ancestor_of(pointer);
-        !is_set && !users.contains(pointer) && is_resettable(pointer) && !dropped_above(dropped, pointer)
+        !is_set && !users.contains(pointer) && is_resettable(pointer) && !dropped.has_ancestor_of(pointer)
     };
     dropped.iter().filter(due).map(ToOwned::to_owned).collect()
-}
-
-/// What stands above is reset, and this with it.
-fn dropped_above(dropped: &Pointers, pointer: &str) -> bool {
-    ancestors(&folded(pointer)).any(|above| dropped.0.contains_key(above) && is_resettable(above))
 }
 
 /// The dropped keys that devices can't reset, with their components: those that the present content does not set.

@@ -7,6 +7,8 @@ use serde_json::json;
 use super::super::desired::Merge;
 use super::*;
 
+mod devices;
+
 const NAME: &str = "com.example.Press";
 
 fn component(merge: &Value, reset: &[&str]) -> Component {
