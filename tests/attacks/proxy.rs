@@ -18,6 +18,7 @@ use kube::config::{KubeConfigOptions, Kubeconfig};
 use serde_json::json;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::Notify;
 
 /// What is done to a write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub enum Attack {
     HoldBefore,
     /// The server has carried it out, and its answer is held; the operator is to be killed.
     HoldAfter,
+    /// It is held until [`Proxy::let_arrive`], and reaches the server then; the operator is to be killed.
+    ArriveLate,
     /// The server has carried it out, and the connection breaks.
     LoseAnswer,
     /// The connection breaks before it reaches the server.
@@ -40,9 +43,10 @@ pub enum Attack {
 
 impl Attack {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::HoldBefore,
         Self::HoldAfter,
+        Self::ArriveLate,
         Self::LoseAnswer,
         Self::LoseRequest,
         Self::Throttle,
@@ -52,7 +56,7 @@ impl Attack {
 
     /// Whether it ends with the death of the operator.
     pub fn kills(self) -> bool {
-        matches!(self, Self::HoldBefore | Self::HoldAfter)
+        matches!(self, Self::HoldBefore | Self::HoldAfter | Self::ArriveLate)
     }
 }
 
@@ -63,7 +67,7 @@ pub struct Proxy {
     /// The operator's AWS endpoint.
     pub endpoint: String,
     desk: Arc<Desk>,
-    _runtime: Runtime,
+    runtime: Runtime,
 }
 
 #[derive(Default)]
@@ -82,6 +86,8 @@ struct Desk {
     aws: HttpClient<HttpConnector, Body>,
     aws_authority: String,
     script: Mutex<super::stale::Script>,
+    may_arrive: Notify,
+    has_arrived: Notify,
 }
 
 impl Proxy {
@@ -97,6 +103,8 @@ impl Proxy {
                 aws: HttpClient::builder(TokioExecutor::new()).build_http(),
                 aws_authority: endpoint.trim_start_matches("http://").to_owned(),
                 script: Mutex::default(),
+                may_arrive: Notify::new(),
+                has_arrived: Notify::new(),
             })
         });
         let kubernetes = listen(&runtime, Router::new().fallback(to_kubernetes).with_state(Arc::clone(&desk)));
@@ -109,7 +117,7 @@ impl Proxy {
         // The operator reads it as YAML, of which JSON is a part. It is the only file with the token outside the world's folder.
         let path = folder.join("proxied.kubeconfig");
         std::fs::write(&path, serde_json::to_string(&config).unwrap()).unwrap();
-        Self { kubeconfig: path, endpoint, desk, _runtime: runtime }
+        Self { kubeconfig: path, endpoint, desk, runtime }
     }
 
     /// Counts writes anew and attacks the n-th of them and so many that follow it; `None` attacks none.
@@ -125,6 +133,12 @@ impl Proxy {
     /// Whether the attack has taken place.
     pub fn has_struck(&self) -> bool {
         self.desk.book().struck
+    }
+
+    /// Lets the write that was held arrive, and waits until the server has carried it out.
+    pub fn let_arrive(&self) {
+        self.desk.may_arrive.notify_one();
+        self.runtime.block_on(self.desk.has_arrived.notified());
     }
 
     /// What the watch of the resources shows.
@@ -162,6 +176,14 @@ impl Desk {
         })
     }
 
+    /// Does to a write what the test wants. It is here whole before that is noted, for the operator may be killed at once then.
+    async fn write(self: Arc<Self>, request: Request<Body>, server: Server) -> Response {
+        let (parts, body) = request.into_parts();
+        let body = body.collect().await.unwrap().to_bytes();
+        let attack = self.note(&parts.method, parts.uri.path());
+        broken_if(self.attacked(attack, Request::from_parts(parts, body.into()), server).await)
+    }
+
     async fn forward(&self, request: Request<Body>, server: Server) -> Response {
         match server {
             Server::Kubernetes => {
@@ -194,7 +216,7 @@ impl Desk {
     }
 
     async fn attacked(
-        &self,
+        self: Arc<Self>,
         attack: Option<Attack>,
         request: Request<Body>,
         server: Server,
@@ -204,6 +226,15 @@ impl Desk {
             Some(Attack::HoldBefore) => std::future::pending().await,
             Some(Attack::HoldAfter) => {
                 self.carried_out(request, server).await;
+                std::future::pending().await
+            }
+            Some(Attack::ArriveLate) => {
+                // The task outlives the connection, which ends with the operator.
+                tokio::spawn(async move {
+                    self.may_arrive.notified().await;
+                    self.carried_out(request, server).await;
+                    self.has_arrived.notify_one();
+                });
                 std::future::pending().await
             }
             Some(Attack::LoseAnswer) => {
@@ -252,22 +283,23 @@ fn plain(status: StatusCode, text: String) -> Response {
 }
 
 async fn to_kubernetes(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response {
-    let path = request.uri().path().to_owned();
-    let of_kind = path.contains("/greengrassdeployments");
+    let of_kind = request.uri().path().contains("/greengrassdeployments");
     if of_kind && request.uri().query().is_some_and(|query| query.contains("watch=true")) {
         let script = desk.script.lock().unwrap_or_else(PoisonError::into_inner).take();
         return super::stale::watched(script, request, async |request| desk.forward(request, Server::Kubernetes).await)
             .await;
     }
-    let is_write = request.method() != Method::GET && of_kind;
-    let attack = if is_write { desk.note(request.method(), &path) } else { None };
-    broken_if(desk.attacked(attack, request, Server::Kubernetes).await)
+    if request.method() != Method::GET && of_kind {
+        return desk.write(request, Server::Kubernetes).await;
+    }
+    desk.forward(request, Server::Kubernetes).await
 }
 
 async fn to_aws(State(desk): State<Arc<Desk>>, request: Request<Body>) -> Response {
-    let path = request.uri().path().to_owned();
-    let attack = if request.method() == Method::GET { None } else { desk.note(request.method(), &path) };
-    broken_if(desk.attacked(attack, request, Server::Aws).await)
+    if request.method() == Method::GET {
+        return desk.forward(request, Server::Aws).await;
+    }
+    desk.write(request, Server::Aws).await
 }
 
 /// A body that breaks at once breaks the connection.
