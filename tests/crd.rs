@@ -174,10 +174,10 @@ fn a_new_object_shows_that_nobody_has_looked_at_it_in_the_columns_that_users_kno
     };
     let header =
         |table: &str| table.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
-    assert_eq!(header(&get(&[])), "NAME READY REASON TARGET REVISION AGE");
+    assert_eq!(header(&get(&[])), "NAME READY REASON TARGET REVISION DEVICES AGE");
     assert_eq!(
         header(&get(&["--output=wide"])),
-        "NAME READY REASON TARGET REVISION AGE DEPLOYMENT-ID SYNCED ACCOUNT REGION MESSAGE"
+        "NAME READY REASON TARGET REVISION DEVICES AGE DEPLOYMENT-ID SYNCED ACCOUNT REGION MESSAGE"
     );
     assert_eq!(get(&["--output=jsonpath={.items[*].status}"]), r#"{"observedGeneration":-1}"#);
     for field in ["status.deploymentId", "status.resolved.targetArn"] {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use crate::world::{Manifest, World};
+use crate::world::fleet::{add_device, taking};
+use crate::world::{Manifest, World, condition};
 
 const RESOURCES: usize = 20;
 
@@ -11,10 +12,13 @@ fn a_minute_with_twenty_resources_at_rest_has_no_write() {
     let world = World::new("idle");
     for number in 0..RESOURCES {
         let group = world.group(&format!("Line{number}"));
+        add_device(&world.emulator, &format!("press-{number}"), &[&format!("Line{number}")], &taking(1));
         world.apply(&Manifest::new(&format!("line{number}"), &group));
     }
     for number in 0..RESOURCES {
-        world.wait_ready(&format!("line{number}"));
+        world.wait_until(&format!("line{number}"), "rolled out", |object| {
+            condition(object, "RolledOut").is_some_and(|rolled_out| rolled_out["status"] == "True")
+        });
     }
     // Events of the last transitions may still be on their way.
     std::thread::sleep(Duration::from_secs(3));

@@ -164,6 +164,10 @@ fn a_suspended_resource_writes_nothing_and_goes_on_when_resumed() {
     assert!(condition(&resumed, "Suspended").is_none());
 }
 
+fn is_read(call: &str) -> bool {
+    ["List", "Get", "Describe"].iter().any(|verb| call.starts_with(verb))
+}
+
 #[test]
 fn tags_change_in_place_and_others_tags_stay() {
     let world = World::new("tags");
@@ -179,7 +183,8 @@ fn tags_change_in_place_and_others_tags_stay() {
         });
         world.wait_ready("presses");
     });
-    assert_eq!(calls, ["TagResource", "UntagResource"]);
+    let writes: Vec<&String> = calls.iter().filter(|call| !is_read(call)).collect();
+    assert_eq!(writes, ["TagResource", "UntagResource"]);
     assert!(world.deployments()[0].tags.contains_key("greengrass-operator.dev/digest"));
 }
 

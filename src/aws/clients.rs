@@ -14,7 +14,6 @@ use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, FrameworkMetadata, Region, SdkConfig};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
-use aws_sdk_greengrassv2::Client;
 use aws_sdk_greengrassv2::config::Config;
 use aws_smithy_async::rt::sleep::TokioSleep;
 use aws_smithy_async::time::{SharedTimeSource, TimeSource};
@@ -100,7 +99,15 @@ pub struct Clients {
     /// The operator's own credentials and what the environment says. One for all regions, so that credentials are
     /// fetched once.
     base: OnceCell<SdkConfig>,
-    made: Mutex<BTreeMap<(IdentityName, String), Client>>,
+    made: Mutex<BTreeMap<(IdentityName, String), ServiceClients>>,
+}
+
+/// The clients of one identity and region; clones share connections and credentials.
+#[derive(Clone)]
+pub(super) struct ServiceClients {
+    pub(super) greengrass: aws_sdk_greengrassv2::Client,
+    pub(super) iot: aws_sdk_iot::Client,
+    pub(super) iot_data: aws_sdk_iotdataplane::Client,
 }
 
 impl Clients {
@@ -110,22 +117,29 @@ impl Clients {
         Self { settings, base: OnceCell::new(), made: Mutex::default() }
     }
 
-    /// The client for this identity and region.
+    /// The clients for this identity and region.
     ///
     /// Every identity stands for the operator's own credentials as long as there is no way to define another.
-    pub(super) async fn greengrass(&self, scope: &Scope) -> Client {
+    pub(super) async fn of(&self, scope: &Scope) -> ServiceClients {
         let key = (scope.identity.clone(), scope.region.clone());
-        if let Some(client) = self.cache().get(&key) {
-            return client.clone();
+        if let Some(clients) = self.cache().get(&key) {
+            return clients.clone();
         }
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
         let region = Region::new(scope.region.clone());
-        let config = aws_sdk_greengrassv2::config::Builder::from(base).region(region).interceptor(SortedBody).build();
-        // Two tasks may both come here; the first one's client stays, so that connections are shared.
-        self.cache().entry(key).or_insert_with(|| Client::from_conf(config)).clone()
+        let greengrass = Config::from(base).to_builder().region(region.clone()).interceptor(SortedBody).build();
+        let iot = aws_sdk_iot::Config::from(base).to_builder().region(region.clone()).build();
+        let iot_data = aws_sdk_iotdataplane::Config::from(base).to_builder().region(region).build();
+        let clients = ServiceClients {
+            greengrass: aws_sdk_greengrassv2::Client::from_conf(greengrass),
+            iot: aws_sdk_iot::Client::from_conf(iot),
+            iot_data: aws_sdk_iotdataplane::Client::from_conf(iot_data),
+        };
+        // Two tasks may both come here; the first one's clients stay, so that connections are shared.
+        self.cache().entry(key).or_insert(clients).clone()
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, BTreeMap<(IdentityName, String), Client>> {
+    fn cache(&self) -> std::sync::MutexGuard<'_, BTreeMap<(IdentityName, String), ServiceClients>> {
         self.made.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

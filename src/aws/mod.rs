@@ -11,11 +11,14 @@
 
 mod body;
 mod bucket;
+mod calls;
 mod classify;
 mod clients;
 mod content;
 mod fence;
 mod greengrass;
+mod iot;
+mod iot_reply;
 mod observe;
 mod quota;
 mod reply;
@@ -26,9 +29,11 @@ mod tests;
 
 use std::sync::Arc;
 
+use calls::Calls;
 pub use clients::{ClientSettings, Clients};
 pub use fence::{BootClock, BootTime, Fence, Leadership, SingleReplica, SystemBootClock};
 pub use greengrass::Greengrass;
+pub use iot::Iot;
 pub use observe::{CallObserver, CallOutcome, NoObserver};
 pub use quota::{Permit, QuotaKeeper, Quotas, Rate, Wait, WaitReason};
 pub use scope::{ApiFamily, Class, IdentityName, Scope};
@@ -38,6 +43,7 @@ pub use scope::{ApiFamily, Class, IdentityName, Scope};
 pub struct Aws {
     quota: Arc<QuotaKeeper>,
     greengrass: Greengrass,
+    iot: Iot,
 }
 
 impl Aws {
@@ -45,8 +51,8 @@ impl Aws {
     #[must_use]
     pub fn new(settings: ClientSettings, quotas: Quotas, observer: Arc<dyn CallObserver>) -> Self {
         let quota = Arc::new(QuotaKeeper::new(quotas));
-        let greengrass = Greengrass::new(Arc::new(Clients::new(settings)), Arc::clone(&quota), observer);
-        Self { quota, greengrass }
+        let calls = Calls::new(Arc::new(Clients::new(settings)), Arc::clone(&quota), observer);
+        Self { quota, greengrass: Greengrass::new(calls.clone()), iot: Iot::new(calls) }
     }
 
     /// Permission for one call, or when to ask again. Never waits.
@@ -58,6 +64,12 @@ impl Aws {
     #[must_use]
     pub const fn greengrass(&self) -> &Greengrass {
         &self.greengrass
+    }
+
+    /// Calls to `IoT` Core.
+    #[must_use]
+    pub const fn iot(&self) -> &Iot {
+        &self.iot
     }
 
     /// The keeper of quotas, for metrics and flags.

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use greengrass_operator_core::api::{FLUX_REQUESTED_AT, RECONCILE_AT, REDEPLOY_AT};
+use greengrass_operator_core::api::{CANCEL_AT, FLUX_REQUESTED_AT, RECONCILE_AT, REDEPLOY_AT};
 use greengrass_operator_core::names::ObjectName;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
@@ -50,6 +50,8 @@ pub struct Annotations {
     pub flux_requested_at: Option<Box<str>>,
     /// `greengrass-operator.dev/redeploy-at`
     pub redeploy_at: Option<Box<str>>,
+    /// `greengrass-operator.dev/cancel-at`
+    pub cancel_at: Option<Box<str>>,
 }
 
 impl Annotations {
@@ -176,6 +178,7 @@ impl Record {
                 reconcile_at: take(RECONCILE_AT),
                 flux_requested_at: take(FLUX_REQUESTED_AT),
                 redeploy_at: take(REDEPLOY_AT),
+                cancel_at: take(CANCEL_AT),
             },
             spec: spec.as_ref().map(Json::of_value).transpose()?,
             status: status.as_ref().map(Json::of_value).transpose()?,

@@ -33,6 +33,7 @@ struct Progress {
     intent: Option<serde::de::IgnoredAny>,
     last_handled_reconcile_at: Option<String>,
     last_handled_redeploy_at: Option<String>,
+    last_handled_cancel_at: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -63,8 +64,11 @@ fn listed(record: &Record, look_interval: Duration) -> Wake {
     let progress: Progress = record.decode_status().ok().flatten().unwrap_or_default();
     let annotations = &record.annotations;
     // `redeploy-at` on a resource that is new is handled by its first revision, so a missing "last handled" is a request.
-    let requested = annotations.redeploy_at.as_deref() != progress.last_handled_redeploy_at.as_deref()
-        && annotations.redeploy_at.is_some()
+    let is_new = |present: &Option<Box<str>>, handled: &Option<String>| {
+        present.is_some() && present.as_deref() != handled.as_deref()
+    };
+    let requested = is_new(&annotations.redeploy_at, &progress.last_handled_redeploy_at)
+        || is_new(&annotations.cancel_at, &progress.last_handled_cancel_at)
         || annotations.requested().is_some_and(|asked| progress.last_handled_reconcile_at != Some(asked));
     if progress.observed_generation != Some(record.generation) || requested {
         return wake(Class::Change);

@@ -1,6 +1,7 @@
 //! Does the one operation that was decided, and learns from its outcome. I/O.
 
 mod ask;
+mod rollout;
 
 use std::time::Duration;
 
@@ -60,11 +61,15 @@ impl Act<'_> {
     /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
     /// so few wait; what takes longer is waited for in the queue.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
+        self.permit_for(key, ApiFamily::Greengrass).await
+    }
+
+    async fn permit_for(&self, key: &Key, family: ApiFamily) -> Result<Permit, Done> {
         let scope = scope(key);
         let begun = Instant::now();
         loop {
             let fence = self.all.leadership.fence();
-            let wait = match self.all.aws.try_permit(&scope, self.class, ApiFamily::Greengrass, &fence) {
+            let wait = match self.all.aws.try_permit(&scope, self.class, family, &fence) {
                 Ok(permit) => {
                     self.all.metrics.limiter_waited((&scope.account, &scope.region), begun.elapsed().as_secs_f64());
                     return Ok(permit);

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::references::{ConfigMapFound, ParentFound, References};
-use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Peers, Wanted};
-use greengrass_operator_core::deployment::validate::{Lenient, Refused, lenient, validate};
+use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Peers, Removal, Wanted};
+use greengrass_operator_core::deployment::validate::{Lenient, REMOVE_TIMEOUT, Refused, lenient, validate};
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn, TargetKind};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::controller::record::Record;
@@ -28,7 +29,13 @@ pub(super) fn wanted(
     if record.is_deleting() {
         let raw = raw(record);
         let policy = raw.deletion_policy.or(memory.deletion_policy).unwrap_or(DeletionPolicy::Retain);
-        return Wanted::Absent { policy, key: key(record, memory, store), suspended: raw.suspend };
+        let key = key(record, memory, store);
+        let timeout = raw.remove_timeout.or(memory.remove_timeout).unwrap_or(REMOVE_TIMEOUT);
+        let times_out_at = record.deleted_at.and_then(|at| at.checked_add(timeout).ok()).unwrap_or(Timestamp::MAX);
+        let adoption = raw.adoption_policy.unwrap_or_default();
+        let removal = key.as_ref().filter(|_| policy == DeletionPolicy::Remove);
+        let removal = removal.and_then(|key| Removal::of(key, raw.tags.clone(), adoption, times_out_at)).map(Box::new);
+        return Wanted::Absent { policy, key, suspended: raw.suspend, removal };
     }
     match record.decode_spec::<GreengrassDeploymentSpec>() {
         Err(error) => Wanted::Invalid(format!(
@@ -89,7 +96,11 @@ pub(super) fn references(record: &Record, store: &Store) -> BTreeSet<Reference> 
 
 /// Those whose deployments matter to this one.
 pub(super) fn peers(record: &Record, wanted: &Wanted, store: &Store) -> Peers {
-    let Wanted::Present(desired, _) = wanted else { return Peers::default() };
+    let desired = match wanted {
+        Wanted::Present(desired, _) => desired,
+        Wanted::Absent { removal: Some(removal), .. } => &removal.desired,
+        Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => return Peers::default(),
+    };
     let others = |reference: Reference| {
         let me = record.name.clone();
         store.referrers(&reference).into_iter().filter(move |name| *name != me).filter_map(|name| store.get(&name))

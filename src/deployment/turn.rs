@@ -209,6 +209,11 @@ fn name_of(step: &Step) -> &'static str {
         Step::Ask(Query::Owner(_)) => "read owner",
         Step::Ask(Query::Definition) => "read definition",
         Step::Ask(Query::References) => "read references",
+        Step::Ask(Query::Job(_)) => "count devices",
+        Step::Ask(Query::ThingDeployment(_)) => "read a thing's deployment",
+        Step::Ask(Query::Shadow(_)) => "read a thing's shadow",
+        Step::Ask(Query::BadDevices { .. }) => "list failed devices",
+        Step::Ask(Query::BadDevice { .. }) => "read a failed device",
         Step::Write(Change::AddFinalizer) => "add finalizer",
         Step::Write(Change::RemoveFinalizer { .. }) => "remove finalizer",
         Step::Write(Change::Remember(..)) => "record status",
@@ -275,6 +280,7 @@ fn subject<'a>(
         has_finalizer: record.has_finalizer(FINALIZER),
         reconcile_at: annotations.requested(),
         redeploy_at: annotations.redeploy_at.as_deref().map(ToOwned::to_owned),
+        cancel_at: annotations.cancel_at.as_deref().map(ToOwned::to_owned),
         wanted,
         peers,
     }
@@ -300,7 +306,24 @@ fn rest(
         ),
     };
     session.next_look_at = Some(next_look);
-    let is_settled = matches!(assessment.phase, Phase::Done) && until.is_none();
+    let is_done = match &assessment.phase {
+        Phase::Done | Phase::RollingOut | Phase::RolloutFailed | Phase::RolloutCanceled => true,
+        Phase::Deleting(_)
+        | Phase::Invalid(_)
+        | Phase::Unresolved
+        | Phase::ReferenceMissing { .. }
+        | Phase::KeyChanged { .. }
+        | Phase::Suspended
+        | Phase::TargetConflict(_)
+        | Phase::Foreign(_)
+        | Phase::Drifted(_)
+        | Phase::CorrectionsExhausted { .. }
+        | Phase::Refused(_)
+        | Phase::WaitingForParent
+        | Phase::Changing => false,
+    };
+    let is_certain = assessment.ownership.doubted_until().is_none() && assessment.blocked.is_none();
+    let is_settled = is_done && is_certain;
     if is_settled {
         let own = assessment.ownership.own().map(|own| own.deployment_id.as_str());
         let is_subdeployment = session.key.as_ref().is_some_and(|key| key.parent.is_some());
@@ -322,6 +345,7 @@ fn rest(
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
         | Phase::Done => Class::Sweep,
+        Phase::RollingOut => Class::Rollout,
     };
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();

@@ -8,6 +8,8 @@ mod configuration;
 mod drift;
 mod history;
 mod pace;
+mod removal;
+mod rollout;
 mod rules;
 mod stories;
 mod unknown;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use greengrass_emulator::{CallRecord, DeploymentStatus, FaultAction, FaultKind, FaultRule, Operation, Staleness};
 use serde_json::json;
 
+use crate::world::fleet::{add_devices, taking};
 use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, condition};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -19,12 +20,18 @@ fn an_hour_of_rest_takes_seconds_and_changes_nothing() {
     let world = VirtualWorld::new("rest");
     let group = world.group("Presses");
     world.apply(&Manifest::new("presses", &group));
-    let ready = world.wait_ready("presses");
-    let before = world.calls().len();
+    add_devices(&world.emulator, "Presses", 10, &taking(10));
+    world.wait_ready("presses");
+    world.pass(MINUTE);
+    let ready = world.object("presses").unwrap();
+    assert_eq!(condition(&ready, "RolledOut").unwrap()["reason"], "Completed");
+    let before = (world.count("ListDeployments"), world.count("DescribeJob"), world.calls().len());
     world.pass(Duration::from_hours(1));
-    let looks = world.calls().len() - before;
-    // One look in five minutes, spread by a tenth either way.
-    assert!((10..=14).contains(&looks), "{looks} looks");
+    let looks = world.count("ListDeployments") - before.0;
+    let counts = world.count("DescribeJob") - before.1;
+    // One look in five minutes, spread by a tenth either way, and devices in between.
+    assert!((10..=14).contains(&looks) && (6..=12).contains(&counts), "{looks} looks, {counts} counts");
+    assert_eq!(world.calls().len() - before.2, looks + counts);
     assert_eq!(world.object("presses").unwrap(), ready);
 }
 
@@ -81,7 +88,7 @@ fn a_deployment_that_somebody_deleted_is_a_drift_after_two_looks_a_minute_apart(
     world.settle();
     world.pass(Duration::from_secs(55));
     let doubted = world.object("presses").unwrap();
-    assert_eq!(condition(&doubted, "Ready").unwrap()["reason"], "Deployed", "one look proves nothing");
+    assert_eq!(condition(&doubted, "Ready").unwrap()["status"], "True", "one look proves nothing");
     world.wait_for_within("presses", "False", "Drifted", Duration::from_secs(10));
     let looks = world.calls().split_off(before);
     let first = looks.iter().find(|call| call.operation == "ListDeployments").unwrap();
@@ -108,7 +115,7 @@ fn a_deployment_that_does_not_show_for_a_while_is_no_drift() {
     for _ in 0..180 {
         world.pass(Duration::from_secs(1));
         let object = world.object("presses").unwrap();
-        assert_eq!(condition(&object, "Ready").unwrap()["reason"], "Deployed");
+        assert_eq!(condition(&object, "Ready").unwrap()["status"], "True");
     }
     assert!(world.calls().len() > before, "it was looked");
     assert_eq!(world.count("CreateDeployment"), 1);

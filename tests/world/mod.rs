@@ -2,6 +2,7 @@
 //! the chart (does I/O: starts processes).
 
 mod administrator;
+pub mod fleet;
 mod manifest;
 mod operator;
 pub mod oracle;
@@ -227,7 +228,7 @@ impl World {
     }
 
     pub fn wait_ready(&self, name: &str) -> Value {
-        self.wait_for(name, "True", "Deployed")
+        self.wait_until(name, "ready", is_ready)
     }
 
     pub fn wait_until(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
@@ -283,6 +284,12 @@ impl World {
     pub fn deployments(&self) -> Vec<DeploymentRecord> {
         self.emulator.deployments(ACCOUNT, REGION)
     }
+}
+
+/// Whether the newest generation was seen and is ready, for whatever reason.
+pub fn is_ready(object: &Value) -> bool {
+    object["metadata"]["generation"] == object["status"]["observedGeneration"]
+        && condition(object, "Ready").is_some_and(|ready| ready["status"] == "True")
 }
 
 pub fn condition<'a>(object: &'a Value, name: &str) -> Option<&'a Value> {

@@ -14,14 +14,14 @@ use std::sync::{Mutex, PoisonError};
 use serde_json::Value;
 
 /// Our condition types in the order in which they stand: kstatus reads them in order.
-const TYPES: [&str; 6] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended", "Advisory"];
+const TYPES: [&str; 7] = ["Ready", "Reconciling", "Stalled", "Synced", "RolledOut", "Suspended", "Advisory"];
 
 /// What each status of `Ready` may be said with, and what stands beside it.
 pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
-    ("True", None, &["Deployed"]),
+    ("True", None, &["Deployed", "RolledOut", "NoDevices"]),
     ("Unknown", Some("Reconciling"), &["Progressing"]),
     ("Unknown", None, &["Unverified"]),
-    ("False", Some("Reconciling"), &["ProgressingWithRetry", "WaitingForParent", "Removing"]),
+    ("False", Some("Reconciling"), &["ProgressingWithRetry", "WaitingForParent", "RollingOut", "Removing"]),
     (
         "False",
         Some("Stalled"),
@@ -38,7 +38,9 @@ pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
             "QuotaExceeded",
             "RolloutFailed",
             "RolloutCanceled",
+            "DeadlineExceeded",
             "DeletionBlocked",
+            "RemoveTimedOut",
         ],
     ),
     ("False", None, &["Suspended"]),
@@ -47,6 +49,12 @@ pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
 const SYNCED: [(&str, &[&str]); 3] = [
     ("True", &["UpToDate"]),
     ("False", &["OutOfDate", "Drifted", "ForeignRevision", "Yielded"]),
+    ("Unknown", &["Unknown"]),
+];
+
+const ROLLED_OUT: [(&str, &[&str]); 3] = [
+    ("True", &["Completed", "NoDevices"]),
+    ("False", &["InProgress", "DevicesFailed", "Canceled", "DeadlineExceeded"]),
     ("Unknown", &["Unknown"]),
 ];
 
@@ -94,11 +102,15 @@ pub fn broken_rules(object: &Value) -> Vec<&'static str> {
     };
     let places: Vec<usize> = conditions.iter().map(|condition| place(condition).unwrap_or(TYPES.len())).collect();
     let ours_all = |holds: &dyn Fn(&Value) -> bool| ours.iter().all(|condition| holds(condition));
+    let fits_in = |name: &str, table: &[(&str, &[&str])]| {
+        find(name).is_none_or(|c| table.iter().any(|(status, reasons)| c["status"] == *status && names(reasons, c)))
+    };
     let rules = [
         ("the observed generation is there", observed.is_some()),
         ("the observed generation is not ahead", observed <= generation),
         ("Ready is present", ready.is_some()),
         ("Synced is present", find("Synced").is_some()),
+        ("RolledOut is present", find("RolledOut").is_some()),
         ("Reconciling and Stalled are never both there", beside.len() <= 1),
         ("Ready is not True beside Reconciling or Stalled", !is("True") || beside.is_empty()),
         ("Ready is False beside Stalled", !is_true("Stalled") || is("False")),
@@ -120,10 +132,25 @@ pub fn broken_rules(object: &Value) -> Vec<&'static str> {
             "Ready has a reason that fits its status and what stands beside it",
             ready.is_none_or(|ready| fits(ready, beside.first())),
         ),
+        ("Synced has a reason that fits its status", fits_in("Synced", &SYNCED)),
+        ("RolledOut has a reason that fits its status", fits_in("RolledOut", &ROLLED_OUT)),
         (
-            "Synced has a reason that fits its status",
-            find("Synced")
-                .is_none_or(|c| SYNCED.iter().any(|(status, reasons)| c["status"] == *status && names(reasons, c))),
+            "Ready never says that devices have it where RolledOut does not",
+            !ready.is_some_and(|ready| ready["reason"] == "RolledOut") || is_true("RolledOut"),
+        ),
+        (
+            "Ready is not True where too many devices failed, or the rollout was cancelled",
+            !is("True") || !find("RolledOut").is_some_and(|c| names(&["DevicesFailed", "Canceled"], c)),
+        ),
+        ("the counts of devices add up", counts_add_up(status)),
+        (
+            "no more failures than ten, and no more history",
+            ["failures", "history"].iter().all(|list| status[list].as_array().is_none_or(|list| list.len() <= 10)),
+        ),
+        (
+            "the history begins with the present deployment",
+            status["history"][0]["deploymentId"].is_null()
+                || status["history"][0]["deploymentId"] == status["deploymentId"],
         ),
         (
             "Suspended is there where Ready says so",
@@ -182,6 +209,12 @@ fn gone_back(before: &Value, after: &Value) -> Vec<&'static str> {
         ("the time of a condition does not go back", !earlier),
     ];
     rules.into_iter().filter(|(_, kept)| !kept).map(|(rule, _)| rule).collect()
+}
+
+fn counts_add_up(status: &Value) -> bool {
+    let Some(devices) = status["devices"].as_object() else { return true };
+    let parts: i64 = devices.iter().filter(|(name, _)| *name != "total").filter_map(|(_, count)| count.as_i64()).sum();
+    devices["total"].as_i64() == Some(parts) && devices.len() == 9
 }
 
 fn conditions(object: &Value) -> Vec<Value> {

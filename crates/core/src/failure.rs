@@ -26,11 +26,19 @@ pub enum Operation {
     TagResource,
     /// `greengrass:UntagResource`
     UntagResource,
+    /// `iot:DescribeJob`
+    DescribeJob,
+    /// `iot:ListJobExecutionsForJob`
+    ListJobExecutionsForJob,
+    /// `iot:DescribeJobExecution`
+    DescribeJobExecution,
+    /// `iot:GetThingShadow`
+    GetThingShadow,
 }
 
 impl Operation {
     /// Every operation, in the order of documents.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 11] = [
         Self::CreateDeployment,
         Self::GetDeployment,
         Self::ListDeployments,
@@ -38,6 +46,10 @@ impl Operation {
         Self::DeleteDeployment,
         Self::TagResource,
         Self::UntagResource,
+        Self::DescribeJob,
+        Self::ListJobExecutionsForJob,
+        Self::DescribeJobExecution,
+        Self::GetThingShadow,
     ];
 
     /// AWS's name of it; also the label of metrics.
@@ -51,6 +63,10 @@ impl Operation {
             Self::DeleteDeployment => "DeleteDeployment",
             Self::TagResource => "TagResource",
             Self::UntagResource => "UntagResource",
+            Self::DescribeJob => "DescribeJob",
+            Self::ListJobExecutionsForJob => "ListJobExecutionsForJob",
+            Self::DescribeJobExecution => "DescribeJobExecution",
+            Self::GetThingShadow => "GetThingShadow",
         }
     }
 }
@@ -264,6 +280,6 @@ mod tests {
         assert!(FailureKind::ALL.is_sorted() && Operation::ALL.is_sorted());
         // A new variant breaks `name`, and this count then reminds of ALL.
         assert_eq!(FailureKind::ALL.last(), Some(&FailureKind::Fenced));
-        assert_eq!(Operation::ALL.last(), Some(&Operation::UntagResource));
+        assert_eq!(Operation::ALL.last(), Some(&Operation::GetThingShadow));
     }
 }

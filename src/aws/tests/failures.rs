@@ -68,6 +68,27 @@ async fn every_exception_of_every_call_is_known_with_code_words_and_request_id()
 }
 
 #[rstest]
+#[case("InvalidRequestException", 400, FailureKind::Validation)]
+#[case("InternalFailureException", 500, FailureKind::Service)]
+#[case("InternalException", 500, FailureKind::Service)]
+#[case("ServiceUnavailableException", 503, FailureKind::Service)]
+#[case("LimitExceededException", 410, FailureKind::QuotaExceeded)]
+#[case("UnauthorizedException", 401, FailureKind::AccessDenied)]
+#[case("ForbiddenException", 403, FailureKind::AccessDenied)]
+#[tokio::test(start_paused = true)]
+async fn the_exceptions_of_iot_core_are_known(#[case] code: &str, #[case] status: u16, #[case] kind: FailureKind) {
+    for operation in [
+        Operation::DescribeJob,
+        Operation::ListJobExecutionsForJob,
+        Operation::DescribeJobExecution,
+        Operation::GetThingShadow,
+    ] {
+        let failure = Bench::answering(Answer::exception(status, code, MESSAGE)).call(operation).await.unwrap_err();
+        assert_eq!((failure.kind, failure.code.as_deref()), (kind, Some(code)), "{operation}");
+    }
+}
+
+#[rstest]
 #[case::in_the_body("__type")]
 #[case::in_the_body_too("code")]
 #[tokio::test(start_paused = true)]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex};
 
 use greengrass_operator_core::deployment::knowledge::RowFilter;
 use greengrass_operator_core::deployment::request::DeploymentRequest;
+use greengrass_operator_core::deployment::rollout::BadEnd;
 use greengrass_operator_core::failure::{Failure, Operation};
 
 use self::canned::{Answer, Canned};
@@ -80,6 +81,14 @@ impl Bench {
                 greengrass.tag_resource(permit, "arn:d", &BTreeMap::from([("a".into(), "b".into())])).await
             }
             Operation::UntagResource => greengrass.untag_resource(permit, "arn:d", &["a".to_owned()]).await,
+            Operation::DescribeJob => self.aws.iot().describe_job(permit, "job-1").await.map(drop),
+            Operation::ListJobExecutionsForJob => {
+                self.aws.iot().list_job_executions(permit, "job-1", BadEnd::Failed).await.map(drop)
+            }
+            Operation::DescribeJobExecution => {
+                self.aws.iot().describe_job_execution(permit, "job-1", "Press1", BadEnd::Failed).await.map(drop)
+            }
+            Operation::GetThingShadow => self.aws.iot().get_deployment_shadow(permit, "Press1", "1").await.map(drop),
         }
     }
 }

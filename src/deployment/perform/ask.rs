@@ -33,9 +33,30 @@ impl Act<'_> {
             (Query::Look, Some(key)) => Ok(self.told(self.look(&key, knowledge).await, knowledge)),
             (Query::Subdeployments, Some(key)) => Ok(self.told(self.subdeployments(&key, knowledge).await, knowledge)),
             (Query::Parent, Some(key)) => Ok(self.told(self.parent(&key, knowledge).await, knowledge)),
-            (Query::Claimants | Query::Deployment(_) | Query::Look | Query::Subdeployments | Query::Parent, None) => {
+            (
+                Query::Job(_)
+                | Query::ThingDeployment(_)
+                | Query::Shadow(_)
+                | Query::BadDevices { .. }
+                | Query::BadDevice { .. },
+                Some(key),
+            ) => {
+                self.rollout(&key, query, knowledge).await;
                 Ok(Done::Learnt)
             }
+            (
+                Query::Claimants
+                | Query::Deployment(_)
+                | Query::Look
+                | Query::Subdeployments
+                | Query::Parent
+                | Query::Job(_)
+                | Query::ThingDeployment(_)
+                | Query::Shadow(_)
+                | Query::BadDevices { .. }
+                | Query::BadDevice { .. },
+                None,
+            ) => Ok(Done::Learnt),
         }
     }
 

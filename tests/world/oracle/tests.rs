@@ -10,7 +10,13 @@ fn condition(name: &str, status: &str, reason: &str) -> Value {
         "lastTransitionTime": "2026-11-23T12:00:00Z"})
 }
 
+/// With what must be there beside, where nothing else is said.
 fn object(conditions: &[Value]) -> Value {
+    let mut conditions = conditions.to_vec();
+    let synced = conditions.iter().position(|condition| condition["type"] == "Synced");
+    if let Some(synced) = synced.filter(|_| conditions.iter().all(|condition| condition["type"] != "RolledOut")) {
+        conditions.insert(synced + 1, condition("RolledOut", "Unknown", "Unknown"));
+    }
     json!({
         "metadata": {"generation": 2, "uid": "u", "resourceVersion": "7"},
         "status": {"observedGeneration": 2, "ordinal": 3, "conditions": conditions},
@@ -19,6 +25,25 @@ fn object(conditions: &[Value]) -> Value {
 
 fn deployed() -> Value {
     object(&[condition("Ready", "True", "Deployed"), condition("Synced", "True", "UpToDate")])
+}
+
+fn rolled_out(ready: (&str, &str), rolled_out: (&str, &str)) -> Value {
+    object(&[
+        condition("Ready", ready.0, ready.1),
+        condition("Synced", "True", "UpToDate"),
+        condition("RolledOut", rolled_out.0, rolled_out.1),
+    ])
+}
+
+fn with_status(field: &str, value: Value) -> Value {
+    let mut object = deployed();
+    object["status"][field] = value;
+    object
+}
+
+fn counts(total: i64, queued: i64, succeeded: i64) -> Value {
+    json!({"total": total, "queued": queued, "inProgress": 0, "succeeded": succeeded, "failed": 0, "rejected": 0, "timedOut": 0,
+        "canceled": 0, "removed": 0})
 }
 
 fn stalled() -> Value {
@@ -54,7 +79,22 @@ fn good_statuses_break_no_rule() {
         object["metadata"]["generation"] = json!(3);
         object
     };
-    for object in [deployed(), stalled(), progressing(), suspended, unverified, with_other, untouched, unseen_edit] {
+    let complete = rolled_out(("True", "RolledOut"), ("True", "Completed"));
+    let none = rolled_out(("True", "NoDevices"), ("True", "NoDevices"));
+    let counted = with_status("devices", counts(5, 2, 3));
+    for object in [
+        deployed(),
+        stalled(),
+        progressing(),
+        suspended,
+        unverified,
+        with_other,
+        untouched,
+        unseen_edit,
+        complete,
+        none,
+        counted,
+    ] {
         assert_eq!(broken_rules(&object), Vec::<&str>::new(), "{object:#}");
     }
 }
@@ -101,6 +141,39 @@ fn good_statuses_break_no_rule() {
 #[case::synced_and_out_of_date(
     with(deployed(), "/status/conditions/1/reason", json!("OutOfDate")),
     "Synced has a reason that fits its status"
+)]
+#[case::no_rolled_out(
+    with(deployed(), "/status/conditions/2/type", json!("example.com/Other")),
+    "RolledOut is present"
+)]
+#[case::rolled_out_and_failed(
+    rolled_out(("True", "Deployed"), ("True", "DevicesFailed")),
+    "RolledOut has a reason that fits its status"
+)]
+#[case::ready_before_devices(
+    rolled_out(("True", "RolledOut"), ("False", "InProgress")),
+    "Ready never says that devices have it where RolledOut does not"
+)]
+#[case::ready_though_devices_failed(
+    rolled_out(("True", "Deployed"), ("False", "DevicesFailed")),
+    "Ready is not True where too many devices failed, or the rollout was cancelled"
+)]
+#[case::ready_though_canceled(
+    rolled_out(("True", "Deployed"), ("False", "Canceled")),
+    "Ready is not True where too many devices failed, or the rollout was cancelled"
+)]
+#[case::miscounted(with_status("devices", counts(4, 2, 3)), "the counts of devices add up")]
+#[case::too_many_failures(
+    with_status("failures", json!(vec!["thing"; 11])),
+    "no more failures than ten, and no more history"
+)]
+#[case::older_history(
+    with(with_status("deploymentId", json!("d-2")), "/status", {
+        let mut status = with_status("deploymentId", json!("d-2"))["status"].clone();
+        status["history"] = json!([{"deploymentId": "d-1"}]);
+        status
+    }),
+    "the history begins with the present deployment"
 )]
 #[case::not_suspended(
     object(&[condition("Ready", "False", "Suspended"), condition("Synced", "False", "OutOfDate")]),

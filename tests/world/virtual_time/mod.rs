@@ -210,7 +210,7 @@ impl VirtualWorld {
 
     /// Lets time pass until the newest generation is ready.
     pub fn wait_ready_within(&self, name: &str, time: Duration) -> Value {
-        self.wait_for_within(name, "True", "Deployed", time)
+        self.wait_until(name, "ready", time, super::is_ready)
     }
 
     /// Lets a little time pass until the operator has seen the newest generation and `Ready` has this status and reason.

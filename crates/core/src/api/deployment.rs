@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    ComponentDeploymentSpecification, DeploymentPolicies, GreengrassDeploymentStatus, IotJobConfiguration, rules,
+    ComponentDeploymentSpecification, DeploymentPolicies, GreengrassDeploymentStatus, IotJobConfiguration,
+    RolloutPolicy, rules,
 };
 
 /// What should run on a thing or on the things of a thing group. The fields are those of `CreateDeployment` in the AWS IoT
@@ -31,7 +32,7 @@ use super::{
         name = "Ready",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Ready\")].status",
-        description = "Whether the deployment in AWS is what the spec says."
+        description = "Whether the deployment in AWS is what the spec says, and devices take it."
     ),
     printcolumn(
         name = "Reason",
@@ -52,6 +53,12 @@ use super::{
         description = "The revision in AWS."
     ),
     printcolumn(
+        name = "Devices",
+        type_ = "string",
+        json_path = ".status.devicesSummary",
+        description = "How many devices have it, of how many."
+    ),
+    printcolumn(
         name = "Age",
         type_ = "date",
         json_path = ".metadata.creationTimestamp",
@@ -68,7 +75,7 @@ use super::{
         name = "Synced",
         type_ = "string",
         json_path = ".status.conditions[?(@.type==\"Synced\")].status",
-        description = "Whether the operator can read and write AWS.",
+        description = "Whether the newest revision in AWS is what the spec says.",
         priority = 1
     ),
     printcolumn(
@@ -181,10 +188,23 @@ pub struct GreengrassDeploymentSpec {
     pub revision_history_limit: Option<i32>,
     /// What happens in AWS when this resource is deleted. `Retain`: nothing, the deployment stays in force. `Cancel`: the
     /// live deployment is cancelled, so that devices which did not yet get it never do. `Delete`: the deployments that this
-    /// resource made are cancelled and deleted. None of them removes a component from a device. Absent: `Retain`. May
-    /// change, without a new revision. Not part of AWS. Example: `Cancel`.
+    /// resource made are cancelled and deleted. `Remove`: an empty revision takes from the devices what this target put there, and
+    /// when all have carried it out, the deployments are deleted; not for subdeployments, whose components stand in for the parent's.
+    /// Only `Remove` takes anything from a device. Absent: `Retain`. May change, also while the resource is being deleted, without a
+    /// new revision. Not part of AWS. Example: `Cancel`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<DeletionPolicy>,
+    /// How long after the deletion of this resource devices may take to carry out the empty revision of `deletionPolicy` `Remove`,
+    /// before the resource says that a person must decide (`RemoveTimedOut`); it waits on all the same. Numbers with a unit, `ms`,
+    /// `s`, `m` or `h`. Absent: 24h. May change, also while the resource is being deleted. Not part of AWS. Example: `72h`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_DURATION), extend("pattern" = rules::DURATION))]
+    pub remove_timeout: Option<String>,
+    /// When the resource is ready, and what counts as a failed or a completed rollout. Absent: ready as soon as AWS has the
+    /// revision, failed from half of the devices on. May change, without a new revision. Not part of AWS. Example: `{readyWhen:
+    /// RolledOut, deadline: 24h}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rollout: Option<RolloutPolicy>,
     /// Whether the operator only reads and reports, and writes nothing to AWS. Absent: false. May change, without a new
     /// revision. Not part of AWS. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -257,4 +277,6 @@ pub enum DeletionPolicy {
     Cancel,
     /// Every revision made by this resource is cancelled and deleted.
     Delete,
+    /// What it put on devices is taken from them first.
+    Remove,
 }

@@ -2,8 +2,10 @@
 
 mod components;
 mod deployment;
+pub mod devices;
 mod job;
 mod policies;
+mod rollout;
 pub mod rules;
 pub mod schema;
 pub mod status;
@@ -24,6 +26,7 @@ pub use policies::{
     ComponentUpdateAction, ComponentUpdatePolicy, ConfigurationValidationPolicy, DeploymentPolicies,
     FailureHandlingPolicy,
 };
+pub use rollout::{ReadyWhen, RolloutPolicy};
 pub use status::GreengrassDeploymentStatus;
 
 /// The API group of every kind.
@@ -34,5 +37,7 @@ pub const RECONCILE_AT: &str = "greengrass-operator.dev/reconcile-at";
 pub const FLUX_REQUESTED_AT: &str = "reconcile.fluxcd.io/requestedAt";
 /// Annotation: a new revision of the same content. Any new value counts once.
 pub const REDEPLOY_AT: &str = "greengrass-operator.dev/redeploy-at";
+/// Annotation: stop the running rollout, and hold until the content changes or [`REDEPLOY_AT`] does. Any new value counts once.
+pub const CANCEL_AT: &str = "greengrass-operator.dev/cancel-at";
 /// The finalizer that holds an object while something must still be done in AWS.
 pub const FINALIZER: &str = "greengrass-operator.dev/deployment";

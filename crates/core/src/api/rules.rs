@@ -46,6 +46,11 @@ pub const CONFIG_MAP_KEY: &str = "^[-._a-zA-Z0-9]+$";
 /// The most that `revisionHistoryLimit` takes: one page of `ListDeployments`.
 pub const MAX_HISTORY: usize = 100;
 
+/// Characters of a duration: more digits than any time has.
+pub const MAX_DURATION: usize = 64;
+/// A duration, as Go and Kubernetes write it.
+pub const DURATION: &str = "^([0-9]+([.][0-9]+)?(ms|s|m|h))+$";
+
 /// The name is too long.
 pub const NAME: &str = "metadata.name must have at most 190 characters, because NAMESPACE/NAME has to fit a tag in AWS: choose a shorter name";
 /// `targetArn` is no target.
@@ -91,6 +96,10 @@ pub const MEMORY: &str = "memory must be greater than 0: write the kilobytes tha
 pub const RATE_CRITERIA: &str = "rateIncreaseCriteria must have exactly one of numberOfNotifiedThings and numberOfSucceededThings: keep the one that should raise the rate";
 /// A share of nothing.
 pub const THRESHOLD: &str = "thresholdPercentage must be greater than 0 and at most 100: write the share of failed things that stops the rollout, for example 20";
+/// A deadline that nobody waits for.
+pub const DEADLINE: &str = "deadline is possible only where readyWhen is RolledOut, because otherwise nothing waits for devices: remove it, or set readyWhen to RolledOut";
+/// Software that would be taken from devices of a subdeployment.
+pub const REMOVE_SUBDEPLOYMENT: &str = "deletionPolicy Remove is not possible where parentTargetArn or parent is set, because an empty subdeployment would remove the parent's components from its devices: use Delete; the parent's next revision brings its components back";
 /// A bad tag key.
 pub const TAG_KEY: &str = "each key in tags must have 1 to 128 characters, only letters, digits, spaces and _ . : / = + - @: change or remove the key";
 /// AWS's own tags.
@@ -176,7 +185,20 @@ pub(super) fn spec() -> Value {
             "size(self.components) > 0 || !(has(self.parentTargetArn) || has(self.parent))",
             COMPONENTS_EMPTY_SUBDEPLOYMENT
         ),
+        rule_at(
+            ".deletionPolicy",
+            "!has(self.deletionPolicy) || self.deletionPolicy != 'Remove' || !(has(self.parentTargetArn) || has(self.parent))",
+            REMOVE_SUBDEPLOYMENT
+        ),
     ])
+}
+
+pub(super) fn rollout() -> Value {
+    json!([rule_at(
+        ".deadline",
+        "!has(self.deadline) || (has(self.readyWhen) && self.readyWhen == 'RolledOut')",
+        DEADLINE
+    )])
 }
 
 pub(super) fn target_arn() -> Value {

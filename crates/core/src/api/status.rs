@@ -8,6 +8,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use super::devices::{DeviceCounts, DeviceFailure, RevisionRecord};
+
 /// What the operator knows of the deployment in AWS. Written by the operator alone; everything in it can be found again
 /// from AWS when it is lost.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, JsonSchema)]
@@ -21,7 +23,7 @@ pub struct GreengrassDeploymentStatus {
     pub observed_generation: Option<i64>,
     /// What is the case, one entry per type. `Ready`: the deployment in AWS is what the spec says; always present.
     /// `Reconciling`: the operator is at work on it; only when True. `Stalled`: a person has to act; only when True. `Synced`:
-    /// AWS was read and has the wanted revision; always present. `Suspended`: `spec.suspend` holds writes back; only when
+    /// AWS was read and has the wanted revision; always present. `RolledOut`: devices have it; always present. `Suspended`: `spec.suspend` holds writes back; only when
     /// True. `Advisory`: it works, and something deserves a look; only when True. Example: `{type: Ready, status: "True", reason: Deployed}`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(
@@ -76,6 +78,10 @@ pub struct GreengrassDeploymentStatus {
     /// Example: `Retain`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub deletion_policy: Option<String>,
+    /// `removeTimeout` as last read from the spec, in seconds: what a deletion goes by when the spec can't be read any more. Absent:
+    /// 24 hours. Example: `86400`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remove_timeout_seconds: Option<i64>,
     /// The tags of the spec as they were last applied in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_tags: Option<AppliedTags>,
@@ -98,6 +104,32 @@ pub struct GreengrassDeploymentStatus {
     /// A deployment for the same target that this resource did not make and that stands above its own. Absent: none does.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub foreign: Option<ForeignDeployment>,
+    /// What became of the revision on devices, where that is settled. `Completed`: they have it; it stays so for this revision, whoever
+    /// joins later. `Failed`: too many failed; it goes when fewer do. `Canceled`: it was cancelled. `NoDevices`: there are none. Absent:
+    /// it is not settled. Example: `Completed`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub verdict: Option<String>,
+    /// Devices by what they did with the revision. Absent: not known yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices: Option<DeviceCounts>,
+    /// How many devices have the revision, of how many: those that left the group, or for which it was cancelled, don't count. Example:
+    /// `98/100`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub devices_summary: Option<String>,
+    /// Some of the devices that don't run the revision, and why; at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = crate::deployment::rollout::MAX_FAILURES),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["thing"])
+    )]
+    pub failures: Vec<DeviceFailure>,
+    /// The newest revisions that this resource made, the newest first; at most 10.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(
+        length(max = crate::deployment::rollout::MAX_HISTORY),
+        extend("x-kubernetes-list-type" = "map", "x-kubernetes-list-map-keys" = ["deploymentId"])
+    )]
+    pub history: Vec<RevisionRecord>,
     /// The last value of the annotation `greengrass-operator.dev/reconcile-at` that was handled. Example:
     /// `2026-11-23T12:00:00Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -106,6 +138,10 @@ pub struct GreengrassDeploymentStatus {
     /// `2026-11-23T12:00:00Z`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_handled_redeploy_at: Option<String>,
+    /// The last value of the annotation `greengrass-operator.dev/cancel-at` that was handled. Example:
+    /// `2026-11-23T12:00:00Z`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_handled_cancel_at: Option<String>,
 }
 
 /// A change that is being made: written before the first request goes out.
@@ -121,10 +157,14 @@ pub struct IntentStatus {
     /// Hash of the annotation `greengrass-operator.dev/redeploy-at`, where there was one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub redeploy: Option<String>,
+    /// Hash of the annotation `greengrass-operator.dev/cancel-at`, where there was one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancel: Option<String>,
     /// Id of the parent's newest deployment, for subdeployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<String>,
-    /// Why the change is made: `create`, `change`, `redeploy`, `parent`, `correct` or `adopt`. Example: `change`.
+    /// Why the change is made: `create`, `change`, `redeploy`, `parent`, `correct`, `adopt` or
+    /// `remove`. Example: `change`.
     pub cause: String,
     /// SHA-256 of the request without its token, in hexadecimal.
     pub request: String,

@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use jiff::SignedDuration;
 use semver::Version;
 use serde_json::{Map, Value};
 
+use super::rollout::Criteria;
 use crate::api::{
     AdoptionPolicy, DeletionPolicy, DeploymentPolicies, DriftPolicy, DroppedConfigurationKeys, IotJobConfiguration,
     OnParentRevision,
@@ -32,6 +34,10 @@ pub struct Desired {
     pub revision_history_limit: usize,
     /// What happens in AWS when the resource is deleted.
     pub deletion_policy: DeletionPolicy,
+    /// How long devices may take to carry out what `Remove` asks of them.
+    pub remove_timeout: SignedDuration,
+    /// When a rollout counts as done or failed.
+    pub rollout: Criteria,
     /// Read and report, write nothing to AWS.
     pub suspend: bool,
 }

@@ -4,6 +4,7 @@
 //! process, and everything that depends on it is decided so that losing it is safe.
 
 mod history;
+mod rollout;
 mod sends;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 pub use history::History;
 use jiff::{SignedDuration, Timestamp};
+pub use rollout::{Job, JobState, RolloutKnown, RolloutTrouble, Sample};
 pub use sends::Sends;
 
 use super::assess::ownership::is_ours;
@@ -86,6 +88,8 @@ pub struct Knowledge {
     pub definition: Option<Reading<bool>>,
     /// What is known of old revisions.
     pub history: History,
+    /// What is known of how devices take our newest revision.
+    pub rollout: Option<Box<RolloutKnown>>,
     /// Digest of the user's tags that this process put on the newest deployment.
     pub tagged: Option<String>,
     /// Digest of the user's tags for which this process took the others off.
@@ -145,6 +149,8 @@ pub struct Request {
     pub reconcile_at: Option<String>,
     /// The present `redeploy-at`.
     pub redeploy_at: Option<String>,
+    /// The present `cancel-at`.
+    pub cancel_at: Option<String>,
 }
 
 impl Knowledge {
@@ -180,6 +186,7 @@ impl Knowledge {
             corrected_at: Vec::new(),
             definition: None,
             history: History::default(),
+            rollout: None,
             tagged: None,
             untagged: None,
         }
@@ -298,7 +305,7 @@ impl Knowledge {
                     self.intent_recorded(intent.ordinal);
                 }
             }
-            Why::Rebound | Why::Foreign | Why::Tagged => {}
+            Why::Rebound | Why::Foreign | Why::Tagged | Why::RolledOut => {}
         }
     }
 

@@ -2,17 +2,23 @@
 //!
 //! A memory aid, never an authority: all of it can be found again from the tags in AWS.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::configuration::{Configured, Keys};
 use super::hash::short_hash;
 use super::knowledge::Details;
 use super::revision::{Digest, digest_of_tags};
+use super::rollout::{MAX_HISTORY, Progress, Verdict};
 use super::subject::Subject;
 use super::tags::{Cause, OwnerTags, user_tags};
 use crate::api::DeletionPolicy;
+use crate::api::devices::RevisionRecord;
 use crate::api::status::{AppliedTags, ForeignDeployment, GreengrassDeploymentStatus, IntentStatus, Resolved};
 use crate::names::{Key, TargetArn};
+
+/// What became of a revision that is not settled, and of one that a newer one came before.
+const IN_PROGRESS: &str = "InProgress";
+const SUPERSEDED: &str = "Superseded";
 
 /// What the status remembers.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -39,6 +45,14 @@ pub struct Memory {
     pub reconcile_at: Option<String>,
     /// Last handled `redeploy-at`.
     pub redeploy_at: Option<String>,
+    /// Last handled `cancel-at`.
+    pub cancel_at: Option<String>,
+    /// How long `Remove` may take, as last seen.
+    pub remove_timeout: Option<SignedDuration>,
+    /// How devices take the newest deployment.
+    pub progress: Progress,
+    /// The newest deployments made by this resource, the newest first.
+    pub history: Vec<RevisionRecord>,
 }
 
 /// A change that is being made.
@@ -52,6 +66,8 @@ pub struct Intent {
     pub digest: Digest,
     /// Hash of the `redeploy-at` that is handled with it.
     pub redeploy: Option<String>,
+    /// Hash of the `cancel-at` that is handled with it.
+    pub cancel: Option<String>,
     /// The parent's newest deployment.
     pub parent: Option<String>,
     /// Why it is made.
@@ -107,6 +123,14 @@ impl Memory {
             foreign: status.foreign.clone(),
             reconcile_at: status.last_handled_reconcile_at.clone(),
             redeploy_at: status.last_handled_redeploy_at.clone(),
+            cancel_at: status.last_handled_cancel_at.clone(),
+            remove_timeout: status.remove_timeout_seconds.map(SignedDuration::from_secs),
+            progress: Progress {
+                verdict: status.verdict.as_deref().and_then(Verdict::recorded),
+                counts: status.devices,
+                failures: status.failures.clone(),
+            },
+            history: status.history.clone(),
         }
     }
 
@@ -125,6 +149,10 @@ impl Memory {
             foreign,
             reconcile_at,
             redeploy_at,
+            cancel_at,
+            remove_timeout,
+            progress: Progress { verdict, counts, failures },
+            history,
         } = self;
         let own = deployment.as_ref();
         let target = key.as_ref().map(|key| &key.target);
@@ -155,14 +183,32 @@ impl Memory {
             foreign: foreign.clone(),
             last_handled_reconcile_at: reconcile_at.clone(),
             last_handled_redeploy_at: redeploy_at.clone(),
+            last_handled_cancel_at: cancel_at.clone(),
+            remove_timeout_seconds: remove_timeout.map(|timeout| timeout.as_secs()),
+            verdict: verdict.map(|verdict| verdict.as_str().to_owned()),
+            devices: *counts,
+            devices_summary: counts.map(|counts| format!("{}/{}", counts.succeeded, counts.present())),
+            failures: failures.clone(),
+            history: history.clone(),
         }
+    }
+
+    /// When the newest deployment was made.
+    #[must_use]
+    pub fn created_at(&self) -> Option<Timestamp> {
+        let own = self.deployment.as_ref()?;
+        self.history.iter().find(|record| record.deployment_id == own.deployment_id)?.created_at
     }
 
     /// With a deployment of ours taken down as the newest one: what its tags say, not what a reply said.
     #[must_use]
     pub fn settled(mut self, details: &Details, owner: &OwnerTags, subject: &Subject<'_>) -> Self {
-        let wanted = subject.wanted_digest();
+        let wanted = subject.deployable().map(|(_, digest)| digest);
         self.ordinal = self.ordinal.max(owner.ordinal);
+        let id = &details.row.deployment_id;
+        if self.deployment.as_ref().is_none_or(|own| own.deployment_id != *id) {
+            self.progress = Progress::default();
+        }
         self.deployment = Some(OwnDeployment {
             deployment_id: details.row.deployment_id.clone(),
             revision_id: Some(details.row.revision_id.to_string()),
@@ -172,6 +218,7 @@ impl Memory {
             generation: (wanted == Some(&owner.digest)).then_some(subject.generation),
             status: Some(details.row.status.as_str().to_owned()),
         });
+        self.note_history(details, owner);
         self.applied_tags = Some(self.tags_of(details, owner, subject));
         if !self.is_made_by_open_intent(owner) {
             // Between it and what the status knew of there may have been others: all is found again in AWS when it is needed.
@@ -185,11 +232,50 @@ impl Memory {
         {
             self.redeploy_at = Some(present.clone());
         }
+        if let Some(present) = &subject.cancel_at
+            && owner.cancel.as_deref() == Some(short_hash(present).as_str())
+        {
+            self.cancel_at = Some(present.clone());
+        }
         if self.intent.as_ref().is_some_and(|intent| intent.ordinal <= owner.ordinal) {
             self.intent = None;
         }
         self.foreign = None;
         self
+    }
+
+    fn note_history(&mut self, details: &Details, owner: &OwnerTags) {
+        let row = &details.row;
+        if self.history.iter().any(|record| record.deployment_id == row.deployment_id) {
+            return;
+        }
+        // What was not settled when it was superseded is settled by that.
+        for record in &mut self.history {
+            if record.outcome == IN_PROGRESS {
+                SUPERSEDED.clone_into(&mut record.outcome);
+            }
+        }
+        let record = RevisionRecord {
+            revision_id: Some(row.revision_id.to_string()),
+            deployment_id: row.deployment_id.clone(),
+            digest: Some(owner.digest.to_string()),
+            generation: self.deployment.as_ref().and_then(|own| own.generation),
+            created_at: Timestamp::from_second(row.created_at.as_second()).ok(),
+            outcome: IN_PROGRESS.to_owned(),
+        };
+        self.history.insert(0, record);
+        self.history.truncate(MAX_HISTORY);
+    }
+
+    /// The history says of the newest deployment what the rest of the status says.
+    pub(super) fn bring_history_up_to_date(&mut self) {
+        let Some(own) = &self.deployment else { return };
+        let verdict = self.progress.verdict;
+        if let Some(record) = self.history.iter_mut().find(|record| record.deployment_id == own.deployment_id) {
+            verdict.map_or(IN_PROGRESS, Verdict::as_str).clone_into(&mut record.outcome);
+            record.generation = own.generation.or(record.generation);
+            record.revision_id = own.revision_id.clone().or(record.revision_id.take());
+        }
     }
 
     fn is_made_by_open_intent(&self, owner: &OwnerTags) -> bool {
@@ -201,7 +287,7 @@ impl Memory {
     /// some: only those that the spec names are taken for the user's, and the rest is never taken off.
     fn tags_of(&self, details: &Details, owner: &OwnerTags, subject: &Subject<'_>) -> AppliedTags {
         let is_made_by_this = self.is_made_by_open_intent(owner);
-        let named = subject.desired().map(|desired| &desired.tags);
+        let named = subject.deployable().map(|(desired, _)| &desired.tags);
         let counts = |key: &str| is_made_by_this || named.is_none_or(|tags| tags.contains_key(key));
         let tags: Vec<_> = user_tags(&details.tags).filter(|(key, _)| counts(key)).collect();
         AppliedTags {
@@ -227,12 +313,14 @@ fn signed(number: u64) -> i64 {
 }
 
 fn recall_intent(intent: &IntentStatus) -> Option<Intent> {
-    let IntentStatus { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent.clone();
+    let IntentStatus { ordinal, attempt, digest, redeploy, cancel, parent, cause, request, base, started_at } =
+        intent.clone();
     Some(Intent {
         ordinal: u64::try_from(ordinal).ok()?,
         attempt: u64::try_from(attempt).ok()?,
         digest: Digest::recorded(&digest),
         redeploy,
+        cancel,
         parent,
         cause: Cause::recorded(&cause),
         request,
@@ -242,12 +330,14 @@ fn recall_intent(intent: &IntentStatus) -> Option<Intent> {
 }
 
 fn intent_status(intent: &Intent) -> IntentStatus {
-    let Intent { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent.clone();
+    let Intent { ordinal, attempt, digest, redeploy, cancel, parent, cause, request, base, started_at } =
+        intent.clone();
     IntentStatus {
         ordinal: signed(ordinal),
         attempt: signed(attempt),
         digest: digest.to_string(),
         redeploy,
+        cancel,
         parent,
         cause: cause.as_str().to_owned(),
         request,
@@ -271,11 +361,12 @@ pub fn policy_name(policy: DeletionPolicy) -> &'static str {
         DeletionPolicy::Retain => "Retain",
         DeletionPolicy::Cancel => "Cancel",
         DeletionPolicy::Delete => "Delete",
+        DeletionPolicy::Remove => "Remove",
     }
 }
 
 fn recall_policy(name: &str) -> Option<DeletionPolicy> {
-    [DeletionPolicy::Retain, DeletionPolicy::Cancel, DeletionPolicy::Delete]
+    [DeletionPolicy::Retain, DeletionPolicy::Cancel, DeletionPolicy::Delete, DeletionPolicy::Remove]
         .into_iter()
         .find(|policy| policy_name(*policy) == name)
 }

@@ -13,6 +13,7 @@ pub mod memory;
 pub mod references;
 pub mod request;
 pub mod revision;
+pub mod rollout;
 pub mod rows;
 pub mod subject;
 pub mod summarise;

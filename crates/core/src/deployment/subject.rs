@@ -1,13 +1,14 @@
 //! The object that a reconcile is about, and its neighbours in the cluster. Pure.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::desired::Desired;
+use super::desired::{Content, Desired};
 use super::hash::short_hash;
 use super::revision::{Digest, digest};
-use crate::api::DeletionPolicy;
+use super::rollout::Criteria;
+use crate::api::{AdoptionPolicy, DeletionPolicy, DriftPolicy, DroppedConfigurationKeys, OnParentRevision};
 use crate::names::{Key, ObjectName, TargetArn};
 
 /// What is wanted of AWS.
@@ -29,7 +30,51 @@ pub enum Wanted {
         key: Option<Key>,
         /// Nothing may be written to AWS.
         suspended: bool,
+        /// The revision that takes from devices what this target put there, under `Remove`, where there can be one.
+        removal: Option<Box<Removal>>,
     },
+}
+
+/// The revision that takes from devices what a target put there.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Removal {
+    /// It, with no component.
+    pub desired: Desired,
+    /// The digest of its content.
+    pub digest: Digest,
+    /// By when devices should have carried it out.
+    pub times_out_at: Timestamp,
+}
+
+impl Removal {
+    /// For this key; none for a subdeployment, whose components stand in for the parent's.
+    #[must_use]
+    pub fn of(
+        key: &Key,
+        tags: BTreeMap<String, String>,
+        adoption_policy: AdoptionPolicy,
+        times_out_at: Timestamp,
+    ) -> Option<Self> {
+        if key.parent.is_some() {
+            return None;
+        }
+        let desired = Desired {
+            key: key.clone(),
+            content: Content { name: None, components: BTreeMap::new(), policies: None, job: None },
+            tags,
+            adoption_policy,
+            drift_policy: DriftPolicy::Warn,
+            dropped_configuration_keys: DroppedConfigurationKeys::Keep,
+            on_parent_revision: OnParentRevision::Yield,
+            revision_history_limit: 0,
+            deletion_policy: DeletionPolicy::Remove,
+            remove_timeout: SignedDuration::ZERO,
+            rollout: Criteria::default(),
+            suspend: false,
+        };
+        let digest = digest(&desired);
+        Some(Self { desired, digest, times_out_at })
+    }
 }
 
 impl Wanted {
@@ -62,6 +107,8 @@ pub struct Subject<'a> {
     pub reconcile_at: Option<String>,
     /// The present `redeploy-at`.
     pub redeploy_at: Option<String>,
+    /// The present `cancel-at`.
+    pub cancel_at: Option<String>,
     /// What its spec asks for.
     pub wanted: &'a Wanted,
     /// Its neighbours.
@@ -87,10 +134,38 @@ impl Subject<'_> {
         }
     }
 
+    /// What a revision that is made now contains, and the digest of that: what the spec asks for, or nothing where what it put on
+    /// devices is being taken from them.
+    #[must_use]
+    pub fn deployable(&self) -> Option<(&Desired, &Digest)> {
+        match self.wanted {
+            Wanted::Present(desired, digest) => Some((desired, digest)),
+            Wanted::Absent { policy: DeletionPolicy::Remove, suspended: false, removal: Some(removal), key: _ } => {
+                Some((&removal.desired, &removal.digest))
+            }
+            Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => None,
+        }
+    }
+
+    /// The revision that takes from devices what this target put there, where the resource is being deleted.
+    #[must_use]
+    pub fn removal(&self) -> Option<&Removal> {
+        match self.wanted {
+            Wanted::Absent { removal, .. } => removal.as_deref(),
+            Wanted::Present(..) | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => None,
+        }
+    }
+
     /// Hash of the present `redeploy-at`.
     #[must_use]
     pub fn redeploy_hash(&self) -> Option<String> {
         self.redeploy_at.as_deref().map(short_hash)
+    }
+
+    /// Hash of the present `cancel-at`.
+    #[must_use]
+    pub fn cancel_hash(&self) -> Option<String> {
+        self.cancel_at.as_deref().map(short_hash)
     }
 }
 

@@ -14,6 +14,7 @@ const UID: &str = "greengrass-operator.dev/uid";
 const INTENT: &str = "greengrass-operator.dev/intent";
 const DIGEST: &str = "greengrass-operator.dev/digest";
 const REDEPLOY: &str = "greengrass-operator.dev/redeploy";
+const CANCEL: &str = "greengrass-operator.dev/cancel";
 const PARENT: &str = "greengrass-operator.dev/parent";
 const CAUSE: &str = "greengrass-operator.dev/cause";
 
@@ -32,6 +33,8 @@ pub enum Cause {
     Correct,
     /// Somebody else's deployment was there first.
     Adopt,
+    /// The resource is being deleted, and devices are to lose what it put there.
+    Remove,
 }
 
 impl Cause {
@@ -45,6 +48,7 @@ impl Cause {
             Self::Parent => "parent",
             Self::Correct => "correct",
             Self::Adopt => "adopt",
+            Self::Remove => "remove",
         }
     }
 
@@ -57,6 +61,7 @@ impl Cause {
             "parent" => Self::Parent,
             "correct" => Self::Correct,
             "adopt" => Self::Adopt,
+            "remove" => Self::Remove,
             _ => Self::Change,
         }
     }
@@ -79,6 +84,8 @@ pub struct OwnerTags {
     pub digest: Digest,
     /// Hash of the `redeploy-at` that is handled with it.
     pub redeploy: Option<String>,
+    /// Hash of the `cancel-at` that is handled with it.
+    pub cancel: Option<String>,
     /// The parent's newest deployment when it was made.
     pub parent: Option<String>,
     /// Why it was made.
@@ -89,7 +96,7 @@ impl OwnerTags {
     /// As AWS keeps them.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<String, String> {
-        let Self { cluster, resource, uid, ordinal, attempt, digest, redeploy, parent, cause } = self;
+        let Self { cluster, resource, uid, ordinal, attempt, digest, redeploy, cancel, parent, cause } = self;
         let mut tags = BTreeMap::from([
             (CLUSTER.to_owned(), cluster.clone()),
             (RESOURCE.to_owned(), resource.to_string()),
@@ -99,6 +106,7 @@ impl OwnerTags {
             (CAUSE.to_owned(), cause.as_str().to_owned()),
         ]);
         tags.extend(redeploy.iter().map(|value| (REDEPLOY.to_owned(), value.clone())));
+        tags.extend(cancel.iter().map(|value| (CANCEL.to_owned(), value.clone())));
         tags.extend(parent.iter().map(|value| (PARENT.to_owned(), value.clone())));
         tags
     }
@@ -116,6 +124,7 @@ impl OwnerTags {
             attempt: attempt.parse().ok()?,
             digest: Digest::recorded(tags.get(DIGEST)?),
             redeploy: tags.get(REDEPLOY).cloned(),
+            cancel: tags.get(CANCEL).cloned(),
             parent: tags.get(PARENT).cloned(),
             cause: tags.get(CAUSE).map_or(Cause::Change, |text| Cause::recorded(text)),
         })
@@ -141,6 +150,7 @@ mod tests {
             attempt: 2,
             digest: Digest::recorded("1:ab"),
             redeploy: Some("r".into()),
+            cancel: Some("c".into()),
             parent: Some("p".into()),
             cause: Cause::Parent,
         };

@@ -69,11 +69,7 @@ impl Rule {
     #[must_use]
     pub const fn of(kind: FailureKind, operation: Operation) -> Self {
         match kind {
-            FailureKind::AccessDenied => person(
-                Blocking::AccessDenied,
-                true,
-                "allow this action, and the iot: actions that AWS checks with it, to the credentials of the operator",
-            ),
+            FailureKind::AccessDenied => person(Blocking::AccessDenied, true, permission(operation)),
             FailureKind::NotFound => not_found(operation),
             FailureKind::Validation => validation(operation),
             // Not among the errors that AWS documents for deployments: whether it comes before any effect is not known.
@@ -120,6 +116,24 @@ impl Rule {
     }
 }
 
+const fn permission(operation: Operation) -> &'static str {
+    match operation {
+        Operation::CreateDeployment
+        | Operation::GetDeployment
+        | Operation::ListDeployments
+        | Operation::CancelDeployment
+        | Operation::DeleteDeployment
+        | Operation::TagResource
+        | Operation::UntagResource => {
+            "allow this action, and the iot: actions that AWS checks with it, to the credentials of the operator"
+        }
+        Operation::DescribeJob => "allow iot:DescribeJob to the credentials of the operator",
+        Operation::ListJobExecutionsForJob => "allow iot:ListJobExecutionsForJob to the credentials of the operator",
+        Operation::DescribeJobExecution => "allow iot:DescribeJobExecution to the credentials of the operator",
+        Operation::GetThingShadow => "allow iot:GetThingShadow to the credentials of the operator",
+    }
+}
+
 const fn not_found(operation: Operation) -> Rule {
     match operation {
         Operation::CreateDeployment => person(
@@ -137,6 +151,12 @@ const fn not_found(operation: Operation) -> Rule {
         | Operation::UntagResource => {
             service(true, "the deployment does not show yet, or is gone; the operator looks again")
         }
+        Operation::DescribeJob
+        | Operation::ListJobExecutionsForJob
+        | Operation::DescribeJobExecution
+        | Operation::GetThingShadow => {
+            service(true, "what devices did does not show yet, or is gone; the operator looks again")
+        }
     }
 }
 
@@ -147,6 +167,11 @@ const fn validation(operation: Operation) -> Rule {
         | Operation::ListDeployments
         | Operation::TagResource
         | Operation::UntagResource => person(Blocking::InvalidSpec, true, "correct what AWS names in the spec"),
+        // Only for what AWS itself has named: nothing in the spec can be wrong about it.
+        Operation::DescribeJob
+        | Operation::ListJobExecutionsForJob
+        | Operation::DescribeJobExecution
+        | Operation::GetThingShadow => service(true, "the operator repeats; what devices did is not known until then"),
         Operation::CancelDeployment | Operation::DeleteDeployment => person(
             Blocking::DeletionBlocked,
             true,

@@ -110,7 +110,7 @@ fn a_refused_create_does_not_block_a_deletion() {
 #[test]
 fn a_target_that_cannot_be_read_blocks_the_deletion_at_once() {
     let mut stage = deleting(DeletionPolicy::Delete);
-    stage.wanted = Some(Wanted::Absent { policy: DeletionPolicy::Delete, key: None, suspended: false });
+    stage.wanted = Some(Wanted::Absent { policy: DeletionPolicy::Delete, key: None, suspended: false, removal: None });
     assert_eq!(stage.said(), BLOCKED);
     assert_eq!(
         stage.message("Ready"),

@@ -13,6 +13,7 @@ use serde_json::json;
 
 use crate::oracle::READY;
 use crate::people::{mended_too_often, missing_reference};
+use crate::removal::uninstalling;
 use crate::stage::{PARENT, Stage, named};
 use crate::trouble::creating;
 
@@ -22,8 +23,31 @@ const END: &str = "<!-- Generated until here. -->\n";
 /// A situation in the words of the document, and how it comes about.
 type Situation = (&'static str, fn() -> Stage);
 
-const SITUATIONS: [Situation; 31] = [
-    ("AWS has it; also after a change that makes no revision", Stage::applied),
+const SITUATIONS: [Situation; 42] = [
+    ("AWS has it and devices are at it; also after a change that makes no revision", || Stage::rolling([90, 4, 6, 0])),
+    ("devices have it; fewer than failureThresholdPercentage failed", || {
+        let mut stage = Stage::rolling([0, 0, 98, 2]);
+        stage.sampled(&[("press-017", DENIED, "S3_ACCESS_DENIED")]);
+        stage
+    }),
+    ("readyWhen is RolledOut, and devices are at it", || Stage::waiting_for_devices([90, 4, 6, 0])),
+    ("readyWhen is RolledOut, and devices have it", || Stage::waiting_for_devices([0, 0, 100, 0])),
+    ("too many devices failed", || {
+        let mut stage = Stage::rolling([0, 0, 40, 60]);
+        stage.sampled(&[("press-017", DENIED, "S3_ACCESS_DENIED")]);
+        stage
+    }),
+    ("readyWhen is RolledOut, and the deadline has passed", || {
+        let mut stage = Stage::waiting_for_devices([40, 0, 60, 0]);
+        stage.wait(SignedDuration::from_hours(24));
+        stage
+    }),
+    ("the group has no devices", || {
+        let mut stage = Stage::rolling([0, 0, 0, 0]);
+        stage.wait(SignedDuration::from_mins(5));
+        stage
+    }),
+    ("the operator may not read what devices did", crate::rollout::denied),
     ("a new resource, or AWS is being asked", Stage::new),
     ("a change was recorded and is being made", || changed(|_| {})),
     ("AWS fails or throttles, twice or for less than two minutes", || {
@@ -104,19 +128,32 @@ const SITUATIONS: [Situation; 31] = [
     }),
     ("somebody deployed above ours", overridden),
     ("ours was deleted in AWS", crate::people::deleted_in_aws),
-    ("ours was cancelled, or its rollout was aborted", || shown(Stage::applied(), RowStatus::Canceled)),
+    ("ours was cancelled, or its rollout was aborted", || shown(Stage::rolling([40, 0, 60, 0]), RowStatus::Canceled)),
     ("the device of a thing reported a failure", || shown(Stage::of_thing(), RowStatus::Failed)),
     ("being deleted", || deleting(|_| {})),
+    ("being deleted, and devices are to lose it first", || uninstalling([2, 0, 3, 0])),
+    ("being deleted, and devices take too long to lose it", || {
+        let mut stage = uninstalling([2, 0, 3, 0]);
+        stage.wait(SignedDuration::from_hours(24));
+        stage
+    }),
+    ("being deleted, and somebody has cancelled what takes it from devices", || {
+        shown(uninstalling([2, 0, 3, 0]), RowStatus::Canceled)
+    }),
+    ("being deleted, a subdeployment that devices were to lose", crate::removal::of_subdeployment),
     ("being deleted, and AWS refuses", || {
         deleting(|stage| stage.fails_for(LONG, Operation::CancelDeployment, FailureKind::AccessDenied))
     }),
     ("being deleted, and the target can't be read", || {
         deleting(|stage| {
-            stage.wanted = Some(Wanted::Absent { policy: DeletionPolicy::Cancel, key: None, suspended: false });
+            stage.wanted =
+                Some(Wanted::Absent { policy: DeletionPolicy::Cancel, key: None, suspended: false, removal: None });
         })
     }),
 ];
 
+/// What a device says whose artifact S3 denies.
+const DENIED: &str = "FAILED_NO_STATE_CHANGE: S3 returned 403 Access Denied";
 const CREATE: Operation = Operation::CreateDeployment;
 const LONG: SignedDuration = SignedDuration::from_mins(3);
 
@@ -158,8 +195,9 @@ fn deleting(and: impl FnOnce(&mut Stage)) -> Stage {
 }
 
 fn table() -> String {
-    let mut text =
-        String::from("| situation | `Ready` | beside it | `Synced` | message of `Ready` |\n|---|---|---|---|---|\n");
+    let mut text = String::from(
+        "| situation | `Ready` | beside it | `Synced` | `RolledOut` | message of `Ready` |\n|---|---|---|---|---|---|\n",
+    );
     for (situation, made) in SITUATIONS {
         let mut stage = made();
         stage.said();
@@ -168,10 +206,18 @@ fn table() -> String {
             format!("{} `{}`", condition.status, condition.reason)
         };
         let beside: Vec<&str> = stage.status.conditions.iter().map(|condition| condition.type_.as_str()).collect();
-        let beside: Vec<&str> = beside.into_iter().filter(|name| !["Ready", "Synced"].contains(name)).collect();
+        let own = ["Ready", "Synced", "RolledOut"];
+        let beside: Vec<&str> = beside.into_iter().filter(|name| !own.contains(name)).collect();
         let beside = if beside.is_empty() { "–".to_owned() } else { beside.join(", ") };
         let message = stage.message("Ready").replace('|', "\\|");
-        writeln!(text, "| {situation} | {} | {beside} | {} | {message} |", of("Ready"), of("Synced")).unwrap();
+        writeln!(
+            text,
+            "| {situation} | {} | {beside} | {} | {} | {message} |",
+            of("Ready"),
+            of("Synced"),
+            of("RolledOut")
+        )
+        .unwrap();
     }
     text
 }

@@ -10,6 +10,8 @@ mod hold;
 mod oracle;
 mod people;
 mod progress;
+mod removal;
+mod rollout;
 mod rules;
 mod stage;
 mod suspended;

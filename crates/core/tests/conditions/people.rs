@@ -214,8 +214,8 @@ fn a_revision_that_was_cancelled_is_not_made_again() {
     assert_eq!(stage.said(), "Ready=False/RolloutCanceled Stalled Synced=True/UpToDate");
     assert_eq!(
         stage.message("Ready"),
-        "revision 1 (deployment d-1) was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: \
-         change the spec, or set the annotation greengrass-operator.dev/redeploy-at to a new value"
+        "revision 1 (deployment d-1) was cancelled in AWS, by somebody, by its abort criteria or by the annotation \
+         greengrass-operator.dev/cancel-at; it is not made again by itself: change the spec, or set the annotation greengrass-operator.dev/redeploy-at to a new value"
     );
     assert_eq!(stage.status.deployment_status.as_deref(), Some("CANCELED"));
 }
@@ -237,7 +237,7 @@ fn a_revision_that_failed_on_its_thing_says_where_to_look() {
     let mut stage = Stage::of_thing();
     stage.aws_shows(&[("d-1", 1, RowStatus::Failed)]);
     assert_eq!(stage.said(), "Ready=False/RolloutFailed Stalled Synced=True/UpToDate");
-    assert!(stage.message("Ready").contains("list-effective-deployments"), "{}", stage.message("Ready"));
+    assert!(stage.message("Ready").contains("failed on the device; status.failures"), "{}", stage.message("Ready"));
 }
 
 #[test]

@@ -3,14 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
+use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure, RevisionRecord};
+use greengrass_operator_core::api::{
+    AdoptionPolicy, DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus,
+};
 use greengrass_operator_core::deployment::assess::assess;
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Reading, Row, RowStatus};
+use greengrass_operator_core::deployment::knowledge::{
+    Details, Job, JobState, Knowledge, Look, Reading, Row, RowStatus,
+};
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
 use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::revision::digest;
-use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
+use greengrass_operator_core::deployment::rollout::BadEnd;
+use greengrass_operator_core::deployment::subject::{Peers, Removal, Subject, Wanted};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
 use greengrass_operator_core::deployment::validate::{Refused, validate};
@@ -33,6 +39,7 @@ pub(crate) struct Stage {
     pub(crate) finalizer: bool,
     pub(crate) reconcile_at: Option<String>,
     pub(crate) redeploy_at: Option<String>,
+    pub(crate) cancel_at: Option<String>,
     pub(crate) peers: Peers,
     pub(crate) memory: Memory,
     pub(crate) knowledge: Knowledge,
@@ -51,6 +58,7 @@ impl Stage {
             finalizer: false,
             reconcile_at: None,
             redeploy_at: None,
+            cancel_at: None,
             peers: Peers::default(),
             memory: Memory::default(),
             knowledge: Knowledge { definition: Some(Reading { at: now, value: false }), ..Knowledge::new(now) },
@@ -94,6 +102,56 @@ impl Stage {
         self.aws_shows(&[("d-1", 1, RowStatus::Active)]);
         self.said();
         self
+    }
+
+    /// Its deployment is rolled out by a job, and devices of the group did this: queued, in progress, succeeded, failed.
+    pub(crate) fn rolling(numbers: [i64; 4]) -> Self {
+        let mut stage = Self::applied();
+        stage.counted(numbers);
+        stage
+    }
+
+    /// Nothing may be ready before devices have it.
+    pub(crate) fn waiting_for_devices(numbers: [i64; 4]) -> Self {
+        let mut stage = Self::new();
+        stage.spec["rollout"] = json!({"readyWhen": "RolledOut", "deadline": "24h"});
+        stage = stage.with_deployment();
+        stage.counted(numbers);
+        stage
+    }
+
+    /// AWS has just counted the job's devices.
+    pub(crate) fn counted(&mut self, [queued, in_progress, succeeded, failed]: [i64; 4]) {
+        let own = self.memory.deployment.as_mut().unwrap();
+        own.iot_job_id = Some("job-1".into());
+        if self.memory.history.is_empty() {
+            self.memory.history = vec![RevisionRecord {
+                revision_id: Some("1".into()),
+                deployment_id: "d-1".into(),
+                digest: None,
+                generation: Some(self.generation),
+                created_at: Some(self.now),
+                outcome: "InProgress".into(),
+            }];
+        }
+        let counts = DeviceCounts { queued, in_progress, succeeded, failed, ..DeviceCounts::default() }.totalled();
+        let job = Job { state: JobState::Running, counts, is_spreading: false };
+        self.knowledge.read_job(&self.memory, self.now, Some(job));
+    }
+
+    /// What devices that failed say.
+    pub(crate) fn sampled(&mut self, failures: &[(&str, &str, &str)]) {
+        let things = failures.iter().map(|(thing, ..)| (*thing).to_owned()).collect();
+        self.knowledge.read_bad_devices(&self.memory, self.now, BadEnd::Failed, things);
+        for (thing, reason, code) in failures {
+            let said = DeviceFailure {
+                thing: (*thing).into(),
+                status: "FAILED".into(),
+                reason: Some((*reason).into()),
+                error_codes: vec!["DEPLOYMENT_FAILURE".into(), (*code).into()],
+            };
+            self.knowledge.read_bad_device(&self.memory, self.now, thing, Some(said));
+        }
     }
 
     /// What the validation says of the spec.
@@ -149,6 +207,7 @@ impl Stage {
                 .and_then(|own| own.digest.clone())
                 .unwrap_or_else(|| digest(&self.desired())),
             redeploy: None,
+            cancel: None,
             parent: None,
             cause: Cause::Create,
         }
@@ -162,6 +221,7 @@ impl Stage {
             attempt: 0,
             digest: digest(&self.desired()),
             redeploy: None,
+            cancel: None,
             parent: None,
             cause,
             request: String::new(),
@@ -183,8 +243,13 @@ impl Stage {
     pub(crate) fn delete(&mut self, policy: DeletionPolicy) {
         self.generation += 1;
         self.finalizer = true;
-        let key = Some(Key { target: TargetArn::parse(GROUP).unwrap(), parent: None });
-        self.wanted = Some(Wanted::Absent { policy, key, suspended: false });
+        let key = Key { target: TargetArn::parse(GROUP).unwrap(), parent: None };
+        let day = SignedDuration::from_hours(24);
+        let removal = (policy == DeletionPolicy::Remove)
+            .then(|| Removal::of(&key, BTreeMap::new(), AdoptionPolicy::Never, self.now + day))
+            .flatten()
+            .map(Box::new);
+        self.wanted = Some(Wanted::Absent { policy, key: Some(key), suspended: false, removal });
     }
 
     pub(crate) fn wait(&mut self, time: SignedDuration) {
@@ -237,12 +302,13 @@ impl Stage {
             has_finalizer: self.finalizer,
             reconcile_at: self.reconcile_at.clone(),
             redeploy_at: self.redeploy_at.clone(),
+            cancel_at: self.cancel_at.clone(),
             wanted,
             peers: &self.peers,
         })
     }
 
-    /// Writes the status, as a turn does, and says in short what the conditions are.
+    /// Writes the status, as a turn does, and says in short what the conditions are; `RolledOut` has a word of its own.
     pub(crate) fn said(&mut self) -> String {
         let wanted = self.wanted();
         let before = self.status.clone();
@@ -259,8 +325,15 @@ impl Stage {
             other if reason == ready_reason => other.to_owned(),
             other => format!("{other}/{reason}"),
         };
-        let all = self.status.conditions.iter().map(|c| short(&c.type_, &c.status, &c.reason));
+        let all = self.status.conditions.iter().filter(|c| c.type_ != "RolledOut");
+        let all = all.map(|c| short(&c.type_, &c.status, &c.reason));
         all.collect::<Vec<_>>().join(" ")
+    }
+
+    /// What the condition says that follows the devices.
+    pub(crate) fn rolled_out(&self) -> String {
+        let rolled_out = self.status.conditions.iter().find(|condition| condition.type_ == "RolledOut").unwrap();
+        format!("{}/{}", rolled_out.status, rolled_out.reason)
     }
 
     pub(crate) fn message(&self, name: &str) -> &str {

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use greengrass_operator_core::deployment::knowledge::{Details, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment};
 use greengrass_operator_core::deployment::revision::Digest;
+use greengrass_operator_core::deployment::rollout::Verdict;
 use greengrass_operator_core::names::{Key, TargetArn};
 use jiff::{SignedDuration, Timestamp};
 
@@ -176,6 +177,11 @@ impl Canon {
             foreign,
             reconcile_at,
             redeploy_at,
+            cancel_at,
+            remove_timeout: _,
+            progress,
+            // What is only shown.
+            history: _,
         } = memory;
         self.plain(observed_generation.map_or(u64::MAX, |observed| (generation - observed).cast_unsigned()));
         self.plain(*ordinal);
@@ -212,14 +218,17 @@ impl Canon {
         self.some_text(foreign.as_ref().and_then(|foreign| foreign.redeploy_at.as_deref()));
         self.some_text(reconcile_at.as_deref());
         self.some_text(redeploy_at.as_deref());
+        self.some_text(cancel_at.as_deref());
+        self.some_text(progress.verdict.map(Verdict::as_str));
     }
 
     fn intent(&mut self, intent: &Intent, now: Timestamp) {
-        let Intent { ordinal, attempt, digest, redeploy, parent, cause, request, base, started_at } = intent;
+        let Intent { ordinal, attempt, digest, redeploy, cancel, parent, cause, request, base, started_at } = intent;
         self.plain(*ordinal);
         self.plain(*attempt);
         self.text(digest.as_str());
         self.some_text(redeploy.as_deref());
+        self.some_text(cancel.as_deref());
         self.some_id(parent.as_deref());
         self.text(cause.as_str());
         self.text(request);

@@ -64,6 +64,7 @@ impl Canon {
             corrected_at: _,
             definition,
             history: _,
+            rollout: _,
             tagged: _,
             untagged: _,
         } = knowledge;

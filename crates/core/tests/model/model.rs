@@ -186,7 +186,7 @@ impl Spec {
             })
             .collect();
         let digests = wanted.iter().map(digest).collect();
-        let absent = Wanted::Absent { policy, key: Some(key.clone()), suspended: false };
+        let absent = Wanted::Absent { policy, key: Some(key.clone()), suspended: false, removal: None };
         Self { label: name.to_string(), name, key, wanted, digests, absent }
     }
 }

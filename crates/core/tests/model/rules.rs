@@ -154,6 +154,7 @@ fn own_tags(subject: &Subject<'_>) -> OwnerTags {
         attempt: 0,
         digest: greengrass_operator_core::deployment::revision::Digest::recorded("none"),
         redeploy: None,
+        cancel: None,
         parent: None,
         cause: Cause::Change,
     }
@@ -218,8 +219,9 @@ pub(crate) fn do_instead(
         (DisabledRule::OrdinalOnlyGrows, Step::Write(Change::Remember(mut next, Why::Intent))) => {
             if let (Some(intent), Some(desired)) = (&mut next.intent, subject.desired()) {
                 intent.ordinal = 1;
-                let Intent { attempt, digest, redeploy, parent, cause, .. } = intent.clone();
-                let owner = OwnerTags { ordinal: 1, attempt, digest, redeploy, parent, cause, ..own_tags(subject) };
+                let Intent { attempt, digest, redeploy, cancel, parent, cause, .. } = intent.clone();
+                let owner =
+                    OwnerTags { ordinal: 1, attempt, digest, redeploy, cancel, parent, cause, ..own_tags(subject) };
                 intent.request = request_hash(&request(subject.object, desired, &BTreeMap::new(), &owner));
             }
             Step::Write(Change::Remember(next, Why::Intent))

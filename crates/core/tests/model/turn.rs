@@ -59,6 +59,7 @@ impl Facts {
             has_finalizer: object.finalizer,
             reconcile_at: None,
             redeploy_at: (object.redeploy > 0).then(|| REDEPLOYS[usize::from(object.redeploy)].to_owned()),
+            cancel_at: None,
             wanted: object.wanted(model, resource),
             peers: &self.peers,
         }
@@ -245,6 +246,11 @@ impl World {
                 self.knowledge(process, resource).definition = Some(Reading { at: now, value: false });
             }
             Query::References => unreachable!("the model's specs refer to nothing"),
+            Query::Job(_)
+            | Query::ThingDeployment(_)
+            | Query::Shadow(_)
+            | Query::BadDevices { .. }
+            | Query::BadDevice { .. } => unreachable!("the model's deployments have no jobs"),
             Query::Object => {
                 self.knowledge(process, resource).live_at = Some(now);
                 self.get_live(process, resource);

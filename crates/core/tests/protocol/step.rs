@@ -65,6 +65,7 @@ impl World {
             has_finalizer: object.finalizer,
             reconcile_at: object.reconcile_at.clone(),
             redeploy_at: object.redeploy_at.clone(),
+            cancel_at: None,
             wanted: &wanted,
             peers: &peers,
         };
@@ -190,6 +191,12 @@ impl World {
             }
             // This world's specs refer to nothing.
             Query::References => Ok(()),
+            // Nor have its deployments jobs.
+            Query::Job(_)
+            | Query::ThingDeployment(_)
+            | Query::Shadow(_)
+            | Query::BadDevices { .. }
+            | Query::BadDevice { .. } => Ok(()),
             Query::Claimants => {
                 knowledge.claimants = Some(Reading { at: now, value: self.claimants.clone() });
                 Ok(())

@@ -74,7 +74,12 @@ impl Object {
 
     pub(crate) fn wanted(&self) -> Wanted {
         if self.deleting {
-            return Wanted::Absent { policy: self.policy, key: Some(self.key()), suspended: self.suspend };
+            return Wanted::Absent {
+                policy: self.policy,
+                key: Some(self.key()),
+                suspended: self.suspend,
+                removal: None,
+            };
         }
         if self.invalid {
             return Wanted::Invalid("spec.components: nonsense".into());

@@ -54,6 +54,7 @@ fn names_columns_and_selectable_fields_are_those_that_users_know() {
             ("Reason", false),
             ("Target", false),
             ("Revision", false),
+            ("Devices", false),
             ("Age", false),
             ("Deployment-ID", true),
             ("Synced", true),

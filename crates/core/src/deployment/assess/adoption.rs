@@ -67,7 +67,7 @@ pub(super) fn assess(subject: &Subject<'_>, knowledge: &Knowledge, ownership: &O
 /// Whether a subdeployment that is not ours may be ended by a revision of its parent.
 pub(super) fn may_be_ended(details: &Details, subject: &Subject<'_>) -> bool {
     let is_of_this_cluster = OwnerTags::read(&details.tags).is_some_and(|tags| tags.cluster == subject.cluster);
-    match subject.desired().map(|desired| desired.adoption_policy) {
+    match subject.deployable().map(|(desired, _)| desired.adoption_policy) {
         Some(AdoptionPolicy::Always) => true,
         Some(AdoptionPolicy::IfUnmanaged) => is_of_this_cluster || details.tags.is_empty(),
         Some(AdoptionPolicy::Never) | None => is_of_this_cluster,

@@ -4,11 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::super::knowledge::{Details, Knowledge, Row, RowStatus};
 use super::super::memory::Memory;
-use super::super::subject::Subject;
+use super::super::subject::{Subject, Wanted};
 use super::intent::{AfterReply, DOUBT, IntentState};
-use super::ownership::ours;
+use super::ownership::{Ownership, ours};
+use super::removal;
+use super::rollout::Rollout;
+use super::subdeployments::Subdeployments;
+use super::sync::Sync;
 use crate::api::DeletionPolicy;
-use crate::names::Key;
 
 /// An id is read before it is cancelled or deleted; the reading is good for so long.
 const READING_IS_FRESH_FOR: SignedDuration = SignedDuration::from_secs(30);
@@ -36,23 +39,47 @@ pub enum Deletion {
     Read(String),
     /// A change landed, or was given up, and must be remembered first.
     Settle,
+    /// The revision that takes everything from devices is to be made, or is being made.
+    Remove,
+    /// It would end subdeployments of somebody else.
+    ForeignSubdeployments(Vec<String>),
+    /// The resource is a subdeployment, for which there is none.
+    RemoveRefused,
+    /// Somebody has cancelled it.
+    RemoveCanceled,
+    /// Devices are at it.
+    Uninstalling {
+        /// For longer than they may take.
+        timed_out: bool,
+    },
+    /// All have carried it out, which must be remembered before anything is deleted.
+    Uninstalled,
     /// This one is to be cancelled.
     Cancel(String),
     /// This one is to be deleted.
     Delete(String),
 }
 
-#[allow(clippy::too_many_arguments, reason = "each is a different kind of fact, and this is the only caller")]
+/// What a deletion is judged by, beside what is remembered and known.
+pub(super) struct Found<'a> {
+    pub(super) intent: &'a IntentState,
+    pub(super) ownership: &'a Ownership,
+    pub(super) sync: &'a Sync,
+    pub(super) subdeployments: &'a Subdeployments,
+    pub(super) rollout: &'a Rollout,
+}
+
 pub(super) fn assess(
-    policy: DeletionPolicy,
-    key: Option<&Key>,
-    suspended: bool,
-    intent: &IntentState,
     subject: &Subject<'_>,
     memory: &Memory,
     knowledge: &Knowledge,
+    found: &Found<'_>,
     now: Timestamp,
 ) -> Deletion {
+    let Wanted::Absent { policy, key, suspended, removal } = subject.wanted else {
+        return Deletion::Release { abandoned: false };
+    };
+    let policy = *policy;
     if !subject.has_finalizer || policy == DeletionPolicy::Retain {
         return Deletion::Release { abandoned: false };
     }
@@ -68,12 +95,22 @@ pub(super) fn assess(
     if key.is_none() {
         return Deletion::KeyUnknown;
     }
-    if let Some(first) = settle_first(intent, now) {
+    let removal = removal.as_deref().filter(|_| policy == DeletionPolicy::Remove && !suspended);
+    if let Some(first) = removal.and_then(|removal| removal::assess(removal, memory, knowledge, found, now)) {
         return first;
     }
-    if suspended {
+    if let Some(first) = settle_first(found.intent, now) {
+        return first;
+    }
+    if *suspended {
         return Deletion::Release { abandoned: true };
     }
+    let policy = match policy {
+        DeletionPolicy::Remove if removal.is_none() => return Deletion::RemoveRefused,
+        // Devices have lost it, or somebody else's deployment is above ours.
+        DeletionPolicy::Remove => DeletionPolicy::Delete,
+        DeletionPolicy::Retain | DeletionPolicy::Cancel | DeletionPolicy::Delete => policy,
+    };
     let Some(look) = knowledge.look.as_ref().filter(|_| !knowledge.wants_look()) else { return Deletion::Look };
     let newest = look.rows.first();
     let unlisted = memory
@@ -107,7 +144,7 @@ pub(super) fn assess(
     let ids: Vec<&str> = match policy {
         DeletionPolicy::Retain => Vec::new(),
         DeletionPolicy::Cancel => unlisted.into_iter().collect(),
-        DeletionPolicy::Delete => oldest_first.chain(unlisted).collect(),
+        DeletionPolicy::Delete | DeletionPolicy::Remove => oldest_first.chain(unlisted).collect(),
     };
     for id in ids {
         if let Some(step) = finish(id, policy, may_cancel, subject, knowledge, now) {
@@ -186,7 +223,7 @@ fn finish(
             let live = is_live(details.row.status) && !is_over;
             match (policy, live) {
                 (_, true) => may_cancel.then(|| Deletion::Cancel(id.to_owned())),
-                (DeletionPolicy::Delete, false) => Some(Deletion::Delete(id.to_owned())),
+                (DeletionPolicy::Delete | DeletionPolicy::Remove, false) => Some(Deletion::Delete(id.to_owned())),
                 (DeletionPolicy::Retain | DeletionPolicy::Cancel, false) => None,
             }
         }

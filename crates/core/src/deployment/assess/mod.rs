@@ -3,6 +3,7 @@
 //! `decide` and `summarise` read the same [`Assessment`], so what is done and what is said can't disagree.
 
 pub mod adoption;
+pub mod cancel;
 pub mod deletion;
 pub mod drift;
 pub mod history;
@@ -10,6 +11,8 @@ pub mod intent;
 pub mod ownership;
 pub mod parent;
 mod pending;
+mod removal;
+pub mod rollout;
 pub mod subdeployments;
 pub mod sync;
 pub mod trouble;
@@ -17,6 +20,7 @@ pub mod trouble;
 use jiff::{SignedDuration, Timestamp};
 
 pub use adoption::Adoption;
+pub use cancel::Cancel;
 pub use deletion::Deletion;
 use drift::Correction;
 pub use drift::Drift;
@@ -24,6 +28,7 @@ pub use history::Old;
 pub use intent::IntentState;
 pub use ownership::{Own, Ownership};
 pub use parent::Parent;
+pub use rollout::{NextReading, Rollout, RolloutState};
 pub use subdeployments::Subdeployments;
 pub use sync::{Sync, Tags};
 pub use trouble::Blocked;
@@ -67,6 +72,10 @@ pub struct Assessment {
     pub tags: Tags,
     /// Old revisions.
     pub old: Old,
+    /// How devices take the newest revision.
+    pub rollout: Rollout,
+    /// What the person who wants it stopped is told.
+    pub cancel: Cancel,
     /// What a revision would change, where nothing may be written or somebody else's is there.
     pub pending: Vec<String>,
     /// Why the last deletion of an old revision failed.
@@ -131,8 +140,10 @@ pub enum Phase {
     Changing,
     /// The newest revision was cancelled.
     RolloutCanceled,
-    /// The device reported a failure.
+    /// Too many devices failed.
     RolloutFailed,
+    /// Devices are at it.
+    RollingOut,
     /// AWS has what is wanted.
     Done,
 }
@@ -153,6 +164,10 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     }
     let subdeployments = subdeployments::assess(subject, memory, knowledge, &sync);
     let tags = sync::tags(subject, memory, knowledge, &ownership);
+    let rollout = key.as_ref().map_or_else(Rollout::none, |key| {
+        rollout::assess(key, subject, memory, knowledge, &ownership, &parent, &sync, now)
+    });
+    let cancel = cancel::assess(subject, memory, knowledge, &ownership, now);
     let old = history::assess(subject, memory, knowledge, &ownership, now);
     let prune_failure = knowledge.history.failure.clone().filter(|_| old != Old::WithinLimit);
     let found = trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags };
@@ -176,6 +191,8 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         subdeployments,
         tags,
         old,
+        rollout,
+        cancel,
         pending: Vec::new(),
         prune_failure,
         dropped: None,
@@ -202,17 +219,10 @@ fn phase(
     correction: Option<Correction>,
 ) -> Phase {
     let desired = match subject.wanted {
-        Wanted::Absent { policy, key, suspended } => {
-            return Phase::Deleting(deletion::assess(
-                *policy,
-                key.as_ref(),
-                *suspended,
-                &assessment.intent,
-                subject,
-                memory,
-                knowledge,
-                assessment.now,
-            ));
+        Wanted::Absent { .. } => {
+            let Assessment { intent, ownership, sync, subdeployments, rollout, now, .. } = assessment;
+            let found = deletion::Found { intent, ownership, sync, subdeployments, rollout };
+            return Phase::Deleting(deletion::assess(subject, memory, knowledge, &found, *now));
         }
         Wanted::Invalid(message) => return Phase::Invalid(message.clone()),
         Wanted::Unread => return Phase::Unresolved,
@@ -268,7 +278,18 @@ fn phase(
     match assessment.ownership.own().and_then(|own| own.status) {
         Some(RowStatus::Canceled) => Phase::RolloutCanceled,
         Some(RowStatus::Failed) => Phase::RolloutFailed,
-        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => Phase::Done,
+        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => {
+            phase_of_rollout(assessment.rollout.state)
+        }
+    }
+}
+
+fn phase_of_rollout(state: RolloutState) -> Phase {
+    match state {
+        RolloutState::Canceled => Phase::RolloutCanceled,
+        RolloutState::Failed => Phase::RolloutFailed,
+        RolloutState::Unread | RolloutState::NotStarted | RolloutState::InProgress => Phase::RollingOut,
+        RolloutState::None | RolloutState::Completed | RolloutState::NoDevices => Phase::Done,
     }
 }
 
@@ -330,6 +351,7 @@ fn pending(assessment: &Assessment, subject: &Subject<'_>, knowledge: &Knowledge
         | Phase::Changing
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
+        | Phase::RollingOut
         | Phase::Done => false,
     };
     let newest = match (&knowledge.look, assessment.ownership.own()) {

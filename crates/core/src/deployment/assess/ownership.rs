@@ -139,7 +139,7 @@ pub(super) fn assess(key: &Key, subject: &Subject<'_>, memory: &Memory, knowledg
         if is_remembered || tags.is_some() {
             let own = Own {
                 deployment_id: row.deployment_id.clone(),
-                status: Some(row.status),
+                status: Some(status_of(row, knowledge)),
                 digest: tags.as_ref().map(|tags| tags.digest.clone()).or_else(|| remembered_digest(memory)),
                 tags,
                 remembered: is_remembered,
@@ -170,6 +170,19 @@ pub(crate) fn ours(details: &Details, subject: &Subject<'_>) -> Option<OwnerTags
     OwnerTags::read(&details.tags).filter(|tags| tags.cluster == subject.cluster && tags.resource == *subject.object)
 }
 
+/// Its own reading may be newer than the look, and what this process has cancelled stays so, however long reads lag behind.
+fn status_of(row: &Row, knowledge: &Knowledge) -> RowStatus {
+    if knowledge.canceled.contains(&row.deployment_id) && row.status != RowStatus::Inactive {
+        return RowStatus::Canceled;
+    }
+    let read = knowledge.details.get(&row.deployment_id);
+    let is_newer = |at: Timestamp| knowledge.look.as_ref().is_none_or(|look| at > look.began_at);
+    match read.and_then(|reading| Some((reading.at, reading.value.as_ref()?))) {
+        Some((at, details)) if is_newer(at) => details.row.status,
+        Some(_) | None => row.status,
+    }
+}
+
 /// Deleted means not shown twice, a minute apart, two minutes after the create.
 fn certain_at(missing_since: Timestamp, knowledge: &Knowledge) -> Timestamp {
     let second_look = missing_since.checked_add(DOUBT).unwrap_or(missing_since);
@@ -186,9 +199,11 @@ fn remembered(memory: &Memory, knowledge: &Knowledge, subject: &Subject<'_>) -> 
     let own = memory.deployment.as_ref()?;
     let details = knowledge.details.get(&own.deployment_id).and_then(|reading| reading.value.as_ref());
     let tags = details.and_then(|details| ours(details, subject));
+    let canceled = knowledge.canceled.contains(&own.deployment_id).then_some(RowStatus::Canceled);
+    let read = details.map(|details| details.row.status);
     Some(Own {
         deployment_id: own.deployment_id.clone(),
-        status: details.map(|details| details.row.status).or_else(|| own.status.as_deref().and_then(status)),
+        status: canceled.or(read).or_else(|| own.status.as_deref().and_then(status)),
         digest: tags.as_ref().map(|tags| tags.digest.clone()).or_else(|| own.digest.clone()),
         tags,
         remembered: true,

@@ -24,7 +24,7 @@ pub enum Subdeployments {
 }
 
 pub(super) fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, sync: &Sync) -> Subdeployments {
-    let Some(desired) = subject.desired() else { return Subdeployments::Unneeded };
+    let Some((desired, _)) = subject.deployable() else { return Subdeployments::Unneeded };
     let is_parent = desired.key.parent.is_none() && desired.key.target.kind() == TargetKind::ThingGroup;
     let may_end_all = desired.adoption_policy == AdoptionPolicy::Always;
     if !is_parent || may_end_all || !sync.is_open() || memory.intent.is_some() {

@@ -4,7 +4,8 @@ use jiff::Timestamp;
 
 use super::super::knowledge::{Knowledge, RowStatus};
 use super::super::memory::Memory;
-use super::super::revision::digest_of_tags;
+use super::super::revision::{Digest, digest_of_tags};
+use super::super::rollout::Verdict;
 use super::super::subject::Subject;
 use super::super::tags::Cause;
 use super::adoption::Adoption;
@@ -44,7 +45,9 @@ impl Sync {
             Self::DueAt(_) | Self::Due(Cause::Parent) | Self::Yielded => true,
             Self::Unknown
             | Self::UpToDate
-            | Self::Due(Cause::Create | Cause::Change | Cause::Redeploy | Cause::Correct | Cause::Adopt) => false,
+            | Self::Due(
+                Cause::Create | Cause::Change | Cause::Redeploy | Cause::Correct | Cause::Adopt | Cause::Remove,
+            ) => false,
         }
     }
 }
@@ -70,7 +73,11 @@ pub(super) fn assess(
     parent: &Parent,
     now: Timestamp,
 ) -> Sync {
-    let (Some(desired), Some(wanted)) = (subject.desired(), subject.wanted_digest()) else { return Sync::Unknown };
+    let (Some(desired), Some(wanted)) = (subject.desired(), subject.wanted_digest()) else {
+        return subject
+            .deployable()
+            .map_or(Sync::Unknown, |(_, nothing)| of_removal(subject, memory, ownership, nothing));
+    };
     let own = match ownership {
         Ownership::Foreign { .. } if *adoption == Adoption::Supersede => return Sync::Due(Cause::Adopt),
         Ownership::Unread | Ownership::Unidentified { .. } | Ownership::Foreign { .. } => return Sync::Unknown,
@@ -90,6 +97,10 @@ pub(super) fn assess(
         Some(digest) if digest != wanted => return Sync::Due(Cause::Change),
         Some(_) => {}
     }
+    // What was cancelled stays so until somebody asks for it anew, whatever the parent does meanwhile.
+    if own.remembered && memory.progress.verdict == Some(Verdict::Canceled) {
+        return Sync::UpToDate;
+    }
     if let (Parent::Known { deployment_id: Some(newest), settled_at }, Some(tags)) = (parent, &own.tags)
         && tags.parent.as_ref() != Some(newest)
     {
@@ -100,6 +111,26 @@ pub(super) fn assess(
         };
     }
     Sync::UpToDate
+}
+
+/// Whether the newest revision is the one that takes everything from devices. Another's is never superseded.
+fn of_removal(subject: &Subject<'_>, memory: &Memory, ownership: &Ownership, nothing: &Digest) -> Sync {
+    match ownership {
+        Ownership::Unread
+        | Ownership::Unidentified { .. }
+        | Ownership::Vacant
+        | Ownership::Foreign { .. }
+        | Ownership::Overridden { .. } => Sync::Unknown,
+        // Somebody has deleted it; devices have what it put there all the same.
+        Ownership::Missing => Sync::Due(Cause::Remove),
+        Ownership::Remembered(own) | Ownership::Ours(own) | Ownership::Doubted(own, _) => match &own.digest {
+            None => Sync::Unknown,
+            Some(digest) if digest != nothing || is_new_redeploy(subject, memory, Some(own)) => {
+                Sync::Due(Cause::Remove)
+            }
+            Some(_) => Sync::UpToDate,
+        },
+    }
 }
 
 pub(super) fn tags(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, ownership: &Ownership) -> Tags {

@@ -80,6 +80,11 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
         Operation::CreateDeployment => memory.intent.is_some(),
         Operation::CancelDeployment | Operation::DeleteDeployment => is_deleting,
         Operation::TagResource => *found.tags == Tags::Add || matches!(found.adoption, Adoption::Take(_)),
+        // Told by the condition RolledOut.
+        Operation::DescribeJob
+        | Operation::ListJobExecutionsForJob
+        | Operation::DescribeJobExecution
+        | Operation::GetThingShadow => false,
         Operation::UntagResource => matches!(found.tags, Tags::Add | Tags::Remove(_)),
     }
 }
@@ -91,6 +96,7 @@ pub fn request(subject: &Subject<'_>) -> Request {
         generation: subject.generation,
         reconcile_at: subject.reconcile_at.clone(),
         redeploy_at: subject.redeploy_at.clone(),
+        cancel_at: subject.cancel_at.clone(),
     }
 }
 

@@ -13,12 +13,12 @@ pub(super) fn require(case: &Case<'_>) -> Option<Step> {
 pub(super) fn release(case: &Case<'_>) -> Option<Step> {
     match (policy(case)?, case.subject.has_finalizer) {
         (DeletionPolicy::Retain, true) => Some(Step::Write(Change::RemoveFinalizer { abandoned: false })),
-        (DeletionPolicy::Cancel | DeletionPolicy::Delete, false)
+        (DeletionPolicy::Cancel | DeletionPolicy::Delete | DeletionPolicy::Remove, false)
             if case.memory.deployment.is_some() || case.memory.intent.is_some() =>
         {
             Some(Step::Write(Change::AddFinalizer))
         }
-        (DeletionPolicy::Retain | DeletionPolicy::Cancel | DeletionPolicy::Delete, _) => None,
+        (DeletionPolicy::Retain | DeletionPolicy::Cancel | DeletionPolicy::Delete | DeletionPolicy::Remove, _) => None,
     }
 }
 

@@ -80,7 +80,7 @@ pub(super) fn close(case: &Case<'_>) -> Step {
 /// Nothing carries the intent's tag: it goes out, with other content if that is wanted by now.
 pub(super) fn pursue(case: &Case<'_>) -> Option<Step> {
     let (IntentState::Open(open), Some(intent)) = (&case.assessment.intent, &case.memory.intent) else { return None };
-    let desired = case.subject.desired()?;
+    let (desired, _) = case.subject.deployable()?;
     if open.ineffective && is_no_longer_wanted(case) {
         return Some(close(case));
     }
@@ -138,7 +138,7 @@ fn rebind(case: &Case<'_>, open: &OpenIntent, intent: &Intent) -> Step {
     };
     let cause = match case.assessment.sync {
         // What it goes above has changed, and with it why it is made.
-        Sync::Due(cause @ (Cause::Correct | Cause::Adopt)) => cause,
+        Sync::Due(cause @ (Cause::Correct | Cause::Adopt | Cause::Remove)) => cause,
         Sync::Due(Cause::Create | Cause::Change | Cause::Redeploy | Cause::Parent)
         | Sync::Unknown
         | Sync::UpToDate
@@ -201,7 +201,9 @@ fn look_first(case: &Case<'_>, open: &OpenIntent) -> Option<Step> {
 fn newest_is_another(case: &Case<'_>, intent: &Intent) -> Option<Step> {
     let may_go = match &case.assessment.ownership {
         Ownership::Ours(_) | Ownership::Vacant => true,
-        Ownership::Missing => matches!(case.assessment.sync, Sync::Due(Cause::Redeploy | Cause::Correct)),
+        Ownership::Missing => {
+            matches!(case.assessment.sync, Sync::Due(Cause::Redeploy | Cause::Correct | Cause::Remove))
+        }
         Ownership::Overridden { deployment_id } => intent.base.as_ref() == Some(deployment_id),
         // Policies may have changed since it was judged.
         Ownership::Foreign { deployment_id } => {
@@ -225,15 +227,17 @@ pub(super) fn resets(case: &Case<'_>, dropped: Option<&Keys>) -> BTreeMap<String
 
 /// The tags of the intent's revision: recorded values, so that an attempt is always the same bytes.
 pub(super) fn owner_tags(case: &Case<'_>, intent: &Intent) -> OwnerTags {
-    let Intent { ordinal, attempt, digest: _, redeploy, parent, cause, request: _, base: _, started_at: _ } = intent;
+    let Intent { ordinal, attempt, digest: _, redeploy, cancel, parent, cause, request: _, base: _, started_at: _ } =
+        intent;
     OwnerTags {
         cluster: case.subject.cluster.to_owned(),
         resource: case.subject.object.clone(),
         uid: case.subject.uid.to_owned(),
         ordinal: *ordinal,
         attempt: *attempt,
-        digest: case.subject.wanted_digest().cloned().unwrap_or_else(|| intent.digest.clone()),
+        digest: case.subject.deployable().map_or_else(|| intent.digest.clone(), |(_, digest)| digest.clone()),
         redeploy: redeploy.clone(),
+        cancel: cancel.clone(),
         parent: parent.clone(),
         cause: *cause,
     }

@@ -4,6 +4,7 @@
 //! included, so that every crash point lies between two steps.
 
 mod adopt;
+mod cancel;
 mod configuration;
 mod deletion;
 mod finalizer;
@@ -11,6 +12,7 @@ mod history;
 mod intent;
 mod read;
 mod revise;
+mod rollout;
 mod tags;
 
 use std::collections::BTreeMap;
@@ -22,8 +24,9 @@ use super::assess::{Assessment, Phase};
 use super::knowledge::Knowledge;
 use super::memory::Memory;
 use super::request::DeploymentRequest;
+use super::rollout::BadEnd;
 use super::subject::Subject;
-use crate::names::ObjectName;
+use crate::names::{ObjectName, TargetArn};
 
 /// The one next operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -57,6 +60,28 @@ pub enum Query {
     Definition,
     /// What the spec refers to.
     References,
+    /// How many devices a job has reached, and how they ended.
+    Job(String),
+    /// The deployment of a thing, for what became of it there.
+    ThingDeployment(String),
+    /// What a thing says of its deployment.
+    Shadow(TargetArn),
+    /// Some of a job's devices that ended so.
+    BadDevices {
+        /// The job.
+        job: String,
+        /// How they ended.
+        end: BadEnd,
+    },
+    /// What a device says of a job.
+    BadDevice {
+        /// The job.
+        job: String,
+        /// The device.
+        thing: String,
+        /// How it ended.
+        end: BadEnd,
+    },
 }
 
 /// A write.
@@ -133,6 +158,8 @@ pub enum Why {
     Foreign,
     /// The user's tags are on the deployment.
     Tagged,
+    /// What devices did is settled, and something hangs on it.
+    RolledOut,
 }
 
 /// All that a rule may look at.
@@ -183,7 +210,8 @@ fn next(case: &Case<'_>) -> Step {
             .or_else(|| read::identify(case))
             .or_else(|| read::content_of_pending(case))
             .or_else(|| finalizer::release(case))
-            .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),
+            .or_else(|| rollout::read(case))
+            .unwrap_or_else(|| rest(case)),
         Phase::Foreign(_) | Phase::Drifted(_) | Phase::CorrectionsExhausted { .. } => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| read::note_foreign(case))
@@ -194,17 +222,24 @@ fn next(case: &Case<'_>) -> Step {
         | Phase::Changing
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
+        | Phase::RollingOut
         | Phase::Done => read::wanted_look(case)
             .or_else(|| intent::settle(case))
             .or_else(|| read::identify(case))
             .or_else(|| adopt::adopt(case))
             .or_else(|| intent::pursue(case))
             .or_else(|| revise::revise(case))
+            .or_else(|| cancel::decide(case))
             .or_else(|| finalizer::release(case))
             .or_else(|| tags::decide(case))
+            .or_else(|| rollout::read(case))
             .or_else(|| history::decide(case))
-            .unwrap_or_else(|| Step::Rest(read::next_doubt(case))),
+            .unwrap_or_else(|| rest(case)),
     }
+}
+
+fn rest(case: &Case<'_>) -> Step {
+    Step::Rest(read::next_doubt(case).into_iter().chain(rollout::read_next_at(case)).min())
 }
 
 fn calls_aws(step: &Step) -> bool {
@@ -212,6 +247,14 @@ fn calls_aws(step: &Step) -> bool {
         Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent) => true,
         Step::Ask(Query::Object | Query::Claimants | Query::Owner(_) | Query::Definition | Query::References)
         | Step::Rest(_) => false,
+        // What can't be read of devices is no trouble of the deployment, and the other way round.
+        Step::Ask(
+            Query::Job(_)
+            | Query::ThingDeployment(_)
+            | Query::Shadow(_)
+            | Query::BadDevices { .. }
+            | Query::BadDevice { .. },
+        ) => false,
         Step::Write(change) => change.goes_to_aws(),
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn revise(case: &Case<'_>) -> Option<Step> {
         return Some(step);
     }
     let recorded = intent(case, next_ordinal(case), 0, cause, &intent::resets(case, dropped.as_ref()))?;
-    let key = case.subject.desired().map(|desired| desired.key.clone());
+    let key = case.subject.deployable().map(|(desired, _)| desired.key.clone());
     let memory = Memory { intent: Some(recorded), key, dropped, ..case.memory.clone() };
     Some(Step::Write(Change::Remember(Box::new(memory), Why::Intent)))
 }
@@ -61,12 +61,13 @@ pub(super) fn intent(
     cause: Cause,
     resets: &BTreeMap<String, Vec<String>>,
 ) -> Option<Intent> {
-    let desired = case.subject.desired()?;
+    let (desired, digest) = case.subject.deployable()?;
     let mut recorded = Intent {
         ordinal,
         attempt,
-        digest: case.subject.wanted_digest()?.clone(),
+        digest: digest.clone(),
         redeploy: redeploy(case),
+        cancel: cancel(case),
         parent: case.assessment.parent.deployment_id().map(ToOwned::to_owned),
         cause,
         request: String::new(),
@@ -95,7 +96,16 @@ pub(super) fn next_ordinal(case: &Case<'_>) -> u64 {
 
 /// The present annotation, else the last handled one, else what the newest revision says: a lost status is found again in it.
 fn redeploy(case: &Case<'_>) -> Option<String> {
-    case.subject.redeploy_hash().or_else(|| case.memory.redeploy_at.as_deref().map(short_hash)).or_else(|| {
-        case.assessment.ownership.own().and_then(|own| own.tags.as_ref()).and_then(|tags| tags.redeploy.clone())
-    })
+    let handled = || case.memory.redeploy_at.as_deref().map(short_hash);
+    case.subject.redeploy_hash().or_else(handled).or_else(|| newest_tags(case)?.redeploy.clone())
+}
+
+/// The same for the other annotation.
+fn cancel(case: &Case<'_>) -> Option<String> {
+    let handled = || case.memory.cancel_at.as_deref().map(short_hash);
+    case.subject.cancel_hash().or_else(handled).or_else(|| newest_tags(case)?.cancel.clone())
+}
+
+fn newest_tags<'a>(case: &'a Case<'_>) -> Option<&'a OwnerTags> {
+    case.assessment.ownership.own()?.tags.as_ref()
 }

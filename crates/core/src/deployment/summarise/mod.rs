@@ -1,7 +1,9 @@
 //! Says on the resource where it stands: the status, one function per condition. Pure.
 
 mod advisory;
+mod devices;
 mod ready;
+mod rolled_out;
 mod standing;
 mod synced;
 mod words;
@@ -9,10 +11,12 @@ mod words;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::assess::{Assessment, Blocked, Ownership, Phase};
+use super::assess::{Assessment, Blocked, Cancel, Ownership, Phase, Rollout, RolloutState};
 use super::knowledge::Request;
 use super::memory::Memory;
+use super::rollout::Verdict;
 use super::subject::{Subject, Wanted};
+use super::validate::REMOVE_TIMEOUT;
 use crate::api::GreengrassDeploymentStatus;
 use crate::failure::Blocking;
 use ready::{Companion, Ready};
@@ -21,13 +25,31 @@ use ready::{Companion, Ready};
 const LONGEST_MESSAGE: usize = 1024;
 
 /// Condition types in the order in which they stand: kstatus reads them in order.
-pub const TYPES: [&str; 6] = ["Ready", "Reconciling", "Stalled", "Synced", "Suspended", "Advisory"];
+pub const TYPES: [&str; 7] = ["Ready", "Reconciling", "Stalled", "Synced", "RolledOut", "Suspended", "Advisory"];
 
 /// Why a condition has its status: the reason in conditions, events and metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// AWS has it.
     Deployed,
+    /// Devices have it, too.
+    RolledOut,
+    /// There is no device that could have it.
+    NoDevices,
+    /// Devices are at it, and the resource waits for them.
+    RollingOut,
+    /// They have taken longer than they should.
+    DeadlineExceeded,
+    /// Enough devices have it.
+    Completed,
+    /// Devices are at it.
+    InProgress,
+    /// Too many devices failed.
+    DevicesFailed,
+    /// It was cancelled.
+    Canceled,
+    /// Devices have taken longer than they should to lose what is to be removed.
+    RemoveTimedOut,
     /// A revision is being made.
     Progressing,
     /// It fails, and is tried again.
@@ -82,6 +104,15 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployed => "Deployed",
+            Self::RolledOut => "RolledOut",
+            Self::NoDevices => "NoDevices",
+            Self::RollingOut => "RollingOut",
+            Self::DeadlineExceeded => "DeadlineExceeded",
+            Self::Completed => "Completed",
+            Self::InProgress => "InProgress",
+            Self::DevicesFailed => "DevicesFailed",
+            Self::Canceled => "Canceled",
+            Self::RemoveTimedOut => "RemoveTimedOut",
             Self::Progressing => "Progressing",
             Self::ProgressingWithRetry => "ProgressingWithRetry",
             Self::Unverified => "Unverified",
@@ -171,13 +202,14 @@ pub fn summarise(
     let Ready { saying, companion } = ready::ready(&scene);
     let suspended = assessment.suspended.then(|| words::suspended_condition(&scene));
     let synced = synced::synced(&scene, &saying);
+    let rolled_out = rolled_out::rolled_out(&scene);
     let (reconciling, stalled) = match companion {
         Companion::None => (None, None),
         Companion::Reconciling => (Some(accompany(&saying)), None),
         Companion::Stalled => (None, Some(accompany(&saying))),
     };
     let advisory = advisory::advisory(&scene);
-    let ours = [Some(saying), reconciling, stalled, Some(synced), suspended, advisory];
+    let ours = [Some(saying), reconciling, stalled, Some(synced), Some(rolled_out), suspended, advisory];
     let mut status = memory.to_status();
     status.pending_change.clone_from(&assessment.pending);
     let mut conditions: Vec<Condition> = TYPES
@@ -200,6 +232,7 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
     if let Wanted::Present(desired, digest) = subject.wanted {
         memory.key = memory.key.or_else(|| Some(desired.key.clone()));
         memory.deletion_policy = Some(desired.deletion_policy);
+        memory.remove_timeout = Some(desired.remove_timeout).filter(|timeout| *timeout != REMOVE_TIMEOUT);
         let unchanged = memory.intent.is_none() && !matches!(assessment.phase, Phase::KeyChanged { .. });
         if let Some(own) = memory.deployment.as_mut().filter(|own| unchanged && own.digest.as_ref() == Some(digest)) {
             own.generation = Some(subject.generation);
@@ -209,6 +242,11 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
         (memory.deployment.as_mut(), assessment.ownership.own().and_then(|own| own.status))
     {
         own.status = Some(status.as_str().to_owned());
+    }
+    note_progress(&mut memory, assessment);
+    memory.bring_history_up_to_date();
+    if assessment.cancel == Cancel::Handled {
+        memory.cancel_at.clone_from(&subject.cancel_at);
     }
     if assessment.dropped.is_some() {
         memory.dropped.clone_from(&assessment.dropped);
@@ -221,6 +259,19 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
         memory.foreign = None;
     }
     memory
+}
+
+/// Once devices have lost what was to be removed, what becomes of that revision is our own doing.
+fn note_progress(memory: &mut Memory, assessment: &Assessment) {
+    let Rollout { state, counts, failures, .. } = &assessment.rollout;
+    let is_cleared = matches!(assessment.phase, Phase::Deleting(_))
+        && matches!(memory.progress.verdict, Some(Verdict::Completed | Verdict::NoDevices));
+    if *state == RolloutState::None || is_cleared {
+        return;
+    }
+    memory.progress.verdict = assessment.rollout.verdict();
+    memory.progress.counts = *counts;
+    memory.progress.failures.clone_from(failures);
 }
 
 fn accompany(ready: &Saying) -> Saying {
@@ -252,8 +303,8 @@ fn cut(message: &str) -> String {
     format!("{}...", message.get(..end).unwrap_or_default())
 }
 
-/// What happened between two statuses, for an event: one per transition of Ready, and one where the parent has ended a
-/// subdeployment that stays Ready.
+/// What happened between two statuses, for an event: one per transition of Ready, and where that stays as it was, one where the
+/// parent has ended a subdeployment, and one where what devices did is settled.
 #[must_use]
 pub fn transition<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'a Condition> {
     let changed = |name: &str| {
@@ -262,7 +313,14 @@ pub fn transition<'a>(before: &[Condition], after: &'a [Condition]) -> Option<&'
         let same = then.is_some_and(|then| then.status == now.status && then.reason == now.reason);
         (!same).then_some(now)
     };
-    changed("Ready").or_else(|| changed("Synced").filter(|synced| synced.reason == Reason::Yielded.as_str()))
+    let settles = |rolled_out: &&Condition| {
+        [Reason::Completed, Reason::DevicesFailed, Reason::NoDevices, Reason::Canceled]
+            .iter()
+            .any(|reason| reason.as_str() == rolled_out.reason)
+    };
+    changed("Ready")
+        .or_else(|| changed("Synced").filter(|synced| synced.reason == Reason::Yielded.as_str()))
+        .or_else(|| changed("RolledOut").filter(settles))
 }
 
 /// Re-exported for callers that record a failure.

@@ -1,12 +1,12 @@
 //! Condition `Ready`, and whether `Reconciling` or `Stalled` stands beside it. Pure.
 
-use super::super::assess::{Blocked, Deletion, Phase, Sync};
+use super::super::assess::{Blocked, Deletion, Phase, RolloutState, Sync};
 use super::super::knowledge::RowStatus;
 use super::standing::{Standing, deletion_blocked, standing, was_stalled_by};
 use super::synced::drift_of;
 use super::{Reason, Saying, Scene, Truth, words};
+use crate::api::ReadyWhen;
 use crate::failure::{Blocking, FailureKind};
-use crate::names::TargetKind;
 
 /// What `Ready` says and what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +57,7 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
         Phase::Unresolved | Phase::Changing => changing(scene),
         Phase::RolloutCanceled => stalled(Reason::RolloutCanceled, words::canceled(scene.memory)),
         Phase::RolloutFailed => failed(scene),
+        Phase::RollingOut => rolling_out(scene),
         Phase::Done => done(scene),
     }
 }
@@ -78,9 +79,37 @@ fn done(scene: &Scene<'_>) -> Ready {
             companion: Companion::None,
         },
         Some(_) | None => {
-            Ready { saying: say(Truth::True, Reason::Deployed, words::deployed(scene)), companion: Companion::None }
+            let (reason, message) = good(scene);
+            Ready { saying: say(Truth::True, reason, message), companion: Companion::None }
         }
     }
+}
+
+fn good(scene: &Scene<'_>) -> (Reason, String) {
+    match (scene.assessment.rollout.state, ready_when(scene)) {
+        (RolloutState::NoDevices, _) => {
+            (Reason::NoDevices, format!("{}; {}", words::deployed(scene), words::rollout(scene)))
+        }
+        (RolloutState::Completed, ReadyWhen::RolledOut) => (Reason::RolledOut, words::rollout(scene)),
+        (_, ReadyWhen::Deployed | ReadyWhen::RolledOut) => (Reason::Deployed, words::deployed(scene)),
+    }
+}
+
+fn ready_when(scene: &Scene<'_>) -> ReadyWhen {
+    scene.subject.desired().map(|desired| desired.rollout.ready_when).unwrap_or_default()
+}
+
+fn rolling_out(scene: &Scene<'_>) -> Ready {
+    if ready_when(scene) == ReadyWhen::Deployed {
+        return done(scene);
+    }
+    if scene.assessment.sync == Sync::Unknown {
+        return changing(scene);
+    }
+    if scene.assessment.rollout.is_late(scene.assessment.now) {
+        return stalled(Reason::DeadlineExceeded, words::deadline_exceeded(scene));
+    }
+    reconciling(Truth::False, Reason::RollingOut, words::rolling_out(scene))
 }
 
 fn changing(scene: &Scene<'_>) -> Ready {
@@ -111,11 +140,17 @@ fn refused(blocking: Blocking, scene: &Scene<'_>) -> Ready {
     reconciling(Truth::False, Reason::ProgressingWithRetry, words::trouble(blocked))
 }
 
-/// A thing reports a failure itself. The deployment of a group fails only where its rollout was aborted.
+/// AWS calls the deployment of a group failed only where its rollout was aborted.
 fn failed(scene: &Scene<'_>) -> Ready {
-    match scene.subject.desired().map(|desired| desired.key.target.kind()) {
-        Some(TargetKind::ThingGroup) => stalled(Reason::RolloutCanceled, words::aborted(scene.memory)),
-        Some(TargetKind::Thing) | None => stalled(Reason::RolloutFailed, words::failed(scene.memory)),
+    match scene.assessment.rollout.state {
+        RolloutState::Canceled => stalled(Reason::RolloutCanceled, words::aborted(scene.memory)),
+        RolloutState::None
+        | RolloutState::Unread
+        | RolloutState::NotStarted
+        | RolloutState::InProgress
+        | RolloutState::Completed
+        | RolloutState::Failed
+        | RolloutState::NoDevices => stalled(Reason::RolloutFailed, words::failed(scene)),
     }
 }
 
@@ -136,13 +171,39 @@ fn suspended(scene: &Scene<'_>) -> Ready {
     match assessment.ownership.own().and_then(|own| own.status) {
         Some(RowStatus::Canceled) => stalled(Reason::RolloutCanceled, words::canceled(memory)),
         Some(RowStatus::Failed) => failed(scene),
-        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => done(scene),
+        Some(RowStatus::Active | RowStatus::Completed | RowStatus::Inactive | RowStatus::Unknown) | None => {
+            match assessment.rollout.state {
+                RolloutState::Canceled => stalled(Reason::RolloutCanceled, words::canceled(memory)),
+                RolloutState::Failed => failed(scene),
+                RolloutState::Unread | RolloutState::NotStarted | RolloutState::InProgress => rolling_out(scene),
+                RolloutState::None | RolloutState::Completed | RolloutState::NoDevices => done(scene),
+            }
+        }
     }
 }
 
 fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
-    if *state == Deletion::KeyUnknown {
-        return stalled(Reason::DeletionBlocked, words::key_unknown());
+    match state {
+        Deletion::KeyUnknown => return stalled(Reason::DeletionBlocked, words::key_unknown()),
+        Deletion::RemoveRefused => return stalled(Reason::DeletionBlocked, words::remove_refused()),
+        Deletion::RemoveCanceled => return stalled(Reason::DeletionBlocked, words::remove_canceled()),
+        Deletion::ForeignSubdeployments(ids) => {
+            return stalled(Reason::DeletionBlocked, words::foreign(ids, scene.assessment));
+        }
+        Deletion::Uninstalling { timed_out: true } => {
+            return stalled(Reason::RemoveTimedOut, words::remove_timed_out(scene));
+        }
+        Deletion::Uninstalling { timed_out: false }
+        | Deletion::Remove
+        | Deletion::Uninstalled
+        | Deletion::Release { .. }
+        | Deletion::Definition
+        | Deletion::Look
+        | Deletion::Wait(_)
+        | Deletion::Read(_)
+        | Deletion::Settle
+        | Deletion::Cancel(_)
+        | Deletion::Delete(_) => {}
     }
     let before = deletion_blocked(scene);
     match (scene.blocked(), before) {
@@ -158,7 +219,7 @@ fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
         (Some(blocked), None) => reconciling(Truth::False, Reason::Removing, words::trouble(blocked)),
         (None, None) => {
             let obstacle = scene.assessment.obstacle.as_deref().map(words::obstacle);
-            let message = obstacle.unwrap_or_else(|| words::removing(scene.subject, state));
+            let message = obstacle.unwrap_or_else(|| words::removing(scene, state));
             reconciling(Truth::False, Reason::Removing, message)
         }
     }

@@ -44,6 +44,7 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
         | Phase::Changing
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
+        | Phase::RollingOut
         | Phase::Done => {}
     }
     match (&assessment.sync, scene.blocked()) {
@@ -75,6 +76,7 @@ pub(super) fn drift_of(scene: &Scene<'_>) -> Option<Drift> {
         | Phase::Changing
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
+        | Phase::RollingOut
         | Phase::Done => None,
     }
 }

@@ -3,13 +3,16 @@
 use jiff::Timestamp;
 
 use super::super::assess::drift::CORRECTIONS_AT_MOST;
-use super::super::assess::{Adoption, Assessment, Blocked, Deletion, Drift, Ownership, Phase, Subdeployments, Sync};
+use super::super::assess::{
+    Adoption, Assessment, Blocked, Deletion, Drift, Ownership, Phase, Rollout, RolloutState, Subdeployments, Sync,
+};
 use super::super::memory::Memory;
 use super::super::subject::{Claimant, Subject, Wanted};
 use super::super::tags::Cause;
 use super::synced::drift_of;
-use super::{Reason, Saying, Scene, Truth};
-use crate::api::{DeletionPolicy, REDEPLOY_AT};
+use super::{Reason, Saying, Scene, Truth, devices};
+use crate::api::devices::DeviceCounts;
+use crate::api::{CANCEL_AT, DeletionPolicy, REDEPLOY_AT};
 
 /// Ids of other people's deployments that a message names.
 const NAMED_AT_MOST: usize = 3;
@@ -64,6 +67,9 @@ pub(super) fn being_made(scene: &Scene<'_>) -> String {
                 .to_owned()
         }
         Some(Cause::Parent) => "a revision is being created, because the parent's new one ended the last".to_owned(),
+        Some(Cause::Remove) => {
+            "an empty revision is being created, which takes from devices what this target put there".to_owned()
+        }
     }
 }
 
@@ -195,8 +201,8 @@ pub(super) fn key_changed(was: &str, is: &str) -> String {
 
 pub(super) fn canceled(memory: &Memory) -> String {
     format!(
-        "{} was cancelled in AWS, by somebody or by its abort criteria; it is not made again by itself: change the spec, or \
-         set the annotation {REDEPLOY_AT} to a new value",
+        "{} was cancelled in AWS, by somebody, by its abort criteria or by the annotation {CANCEL_AT}; it is not made again by \
+         itself: change the spec, or set the annotation {REDEPLOY_AT} to a new value",
         named(memory)
     )
 }
@@ -209,12 +215,105 @@ pub(super) fn aborted(memory: &Memory) -> String {
     )
 }
 
-pub(super) fn failed(memory: &Memory) -> String {
+pub(super) fn failed(scene: &Scene<'_>) -> String {
+    let Rollout { counts, failures, .. } = &scene.assessment.rollout;
+    let what = counts.map_or_else(|| "failed on devices".to_owned(), |counts| devices::failed(&counts, failures));
     format!(
-        "{} failed on the device; see why with aws greengrassv2 list-effective-deployments, then change the spec, or set the \
-         annotation {REDEPLOY_AT} to a new value",
-        named(memory)
+        "{} {what}; status.failures names devices: mend what they name, then change the spec, or set the \
+         annotation {REDEPLOY_AT} to a new value to try again",
+        named(scene.memory)
     )
+}
+
+/// What devices did, without what to do.
+pub(super) fn rollout(scene: &Scene<'_>) -> String {
+    let Rollout { state, counts, failures, deadline, .. } = &scene.assessment.rollout;
+    let counted = |counts: &DeviceCounts| devices::so_many(counts, failures);
+    let so_far = match (state, counts) {
+        (RolloutState::Completed, Some(counts)) => {
+            format!("{} is rolled out to {}", named(scene.memory), counted(counts))
+        }
+        (RolloutState::Completed, None) => format!("{} is rolled out", named(scene.memory)),
+        (RolloutState::Failed, Some(counts)) => {
+            format!("{} {}", named(scene.memory), devices::failed(counts, failures))
+        }
+        (RolloutState::Canceled, Some(counts)) => {
+            format!("the rollout was cancelled when it was on {}", counted(counts))
+        }
+        (RolloutState::Canceled, None) => "the rollout was cancelled".to_owned(),
+        (RolloutState::NoDevices, _) => {
+            "no device of the thing group has shown up for it: those that join later get it".to_owned()
+        }
+        (RolloutState::InProgress, Some(counts)) => format!("so far on {}", counted(counts)),
+        (RolloutState::NotStarted, _) => "no device has been told of it yet".to_owned(),
+        (RolloutState::None | RolloutState::Unread | RolloutState::InProgress | RolloutState::Failed, _) => {
+            "what devices do was not read yet".to_owned()
+        }
+    };
+    let unread = scene.assessment.rollout.sample_failure.as_ref();
+    let unread = unread.map(|failure| format!("; why can't be read: {failure}")).unwrap_or_default();
+    match deadline.filter(|_| scene.assessment.rollout.is_late(scene.assessment.now)) {
+        Some(deadline) => format!("{so_far}{unread}; it was to be complete by {}", day_and_time(deadline)),
+        None => format!("{so_far}{unread}"),
+    }
+}
+
+/// Why it can't be said what devices did; what is settled for good stays so.
+pub(super) fn not_counted(rollout: &Rollout) -> Option<String> {
+    match rollout.state {
+        RolloutState::Completed | RolloutState::Canceled | RolloutState::None => return None,
+        RolloutState::Unread
+        | RolloutState::NotStarted
+        | RolloutState::InProgress
+        | RolloutState::Failed
+        | RolloutState::NoDevices => {}
+    }
+    if rollout.is_uncounted {
+        return Some(
+            "the IoT job that rolls the revision out was deleted in AWS, so nobody counts devices any more; a new revision is \
+             counted again"
+                .to_owned(),
+        );
+    }
+    let failure = rollout.failure.as_ref()?;
+    let must_act = failure.rule().blocking.is_some();
+    // What passes by itself leaves what was read last.
+    (must_act || rollout.counts.is_none()).then(|| format!("what devices did can't be read: {failure}"))
+}
+
+pub(super) fn rolling_out(scene: &Scene<'_>) -> String {
+    let so_far = not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene));
+    format!("{} is in AWS, and is waited for as readyWhen RolledOut says: {so_far}", named(scene.memory))
+}
+
+pub(super) fn deadline_exceeded(scene: &Scene<'_>) -> String {
+    format!(
+        "{}; it goes on, and completes when devices come back: see status.devices, raise spec.rollout.deadline, or set \
+         successPercentage to a share that is enough",
+        not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene))
+    )
+}
+
+pub(super) fn remove_timed_out(scene: &Scene<'_>) -> String {
+    format!(
+        "devices still have what is to be removed, after removeTimeout: {}; the operator waits on, because deleting now would \
+         leave it there for good: bring them online, set the annotation {REDEPLOY_AT} to a new value to try those that failed \
+         again, raise spec.removeTimeout, or set spec.deletionPolicy to Delete or Retain to let go",
+        rollout(scene)
+    )
+}
+
+pub(super) fn remove_canceled() -> String {
+    format!(
+        "the empty revision that removes software from devices was cancelled in AWS; set the annotation {REDEPLOY_AT} to a new \
+         value to make it again, or spec.deletionPolicy to Delete or Retain to let go"
+    )
+}
+
+pub(super) fn remove_refused() -> String {
+    "deletionPolicy Remove is not possible for a subdeployment, because an empty one would remove the parent's components from \
+     its devices; set spec.deletionPolicy to Delete, or to Retain to leave AWS as it is"
+        .to_owned()
 }
 
 pub(super) fn obstacle(answer: &str) -> String {
@@ -224,7 +323,8 @@ pub(super) fn obstacle(answer: &str) -> String {
     )
 }
 
-pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
+pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
+    let Scene { subject, .. } = *scene;
     let Wanted::Absent { policy, suspended, .. } = subject.wanted else {
         return "the resource is being deleted".to_owned();
     };
@@ -235,6 +335,10 @@ pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
         (DeletionPolicy::Delete, false) => {
             "the deployments of this resource are being cancelled and deleted in AWS, as deletionPolicy Delete says"
         }
+        (DeletionPolicy::Remove, false) => {
+            "an empty revision takes from devices what this target put there, then the deployments are deleted, as deletionPolicy \
+             Remove says"
+        }
     };
     match state {
         Deletion::Release { .. } => {
@@ -243,7 +347,16 @@ pub(super) fn removing(subject: &Subject<'_>, state: &Deletion) -> String {
         Deletion::Wait(until) => {
             format!("{what}; waits until {}, by when AWS shows what became of the last request", time(*until))
         }
+        Deletion::Uninstalling { .. } => {
+            let so_far = not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene));
+            format!("{what}; waits for devices: {so_far}")
+        }
+        Deletion::Remove => being_made(scene),
         Deletion::KeyUnknown
+        | Deletion::ForeignSubdeployments(_)
+        | Deletion::RemoveRefused
+        | Deletion::RemoveCanceled
+        | Deletion::Uninstalled
         | Deletion::Definition
         | Deletion::Look
         | Deletion::Read(_)
@@ -302,6 +415,10 @@ pub(super) fn unread(scene: &Scene<'_>) -> String {
         }
         (None, _) => "AWS has not been read yet".to_owned(),
     }
+}
+
+fn day_and_time(at: Timestamp) -> String {
+    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn time(at: Timestamp) -> String {

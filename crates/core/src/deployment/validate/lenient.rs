@@ -1,9 +1,12 @@
 //! What can be read of a spec that as a whole can't. Pure.
 
+use std::collections::BTreeMap;
+
+use jiff::SignedDuration;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::api::DeletionPolicy;
+use crate::api::{AdoptionPolicy, DeletionPolicy};
 use crate::names::{Key, TargetArn, TargetKind};
 
 /// The little of a spec that the operator needs even where the rest makes no sense: to let go of a deleted object, and to
@@ -19,6 +22,12 @@ pub struct Lenient {
     pub parent_target_arn: Option<TargetArn>,
     /// The parent's resource, where it is named in place of its thing group.
     pub parent_name: Option<String>,
+    /// How long `Remove` may take, where that can be read.
+    pub remove_timeout: Option<SignedDuration>,
+    /// What to do with deployments of others, where it is one that this version knows.
+    pub adoption_policy: Option<AdoptionPolicy>,
+    /// The user's tags that are texts.
+    pub tags: BTreeMap<String, String>,
     /// Whether nothing may be written: anything but an absent, null or false `suspend` counts as true.
     pub suspend: bool,
 }
@@ -55,6 +64,16 @@ pub fn lenient(spec: &Value) -> Lenient {
         target_arn,
         parent_target_arn,
         parent_name: parent_name.flatten(),
+        remove_timeout: present("removeTimeout").and_then(Value::as_str).and_then(super::rollout::parse),
+        adoption_policy: present("adoptionPolicy")
+            .filter(|value| value.is_string())
+            .and_then(|value| AdoptionPolicy::deserialize(value).ok()),
+        tags: present("tags")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+            .filter_map(|(key, value)| Some((key.clone(), value.as_str()?.to_owned())))
+            .collect(),
         suspend: present("suspend").is_some_and(|value| *value != Value::Bool(false)),
     }
 }

@@ -7,18 +7,20 @@ mod components;
 mod job;
 mod lenient;
 mod merge;
+mod rollout;
 mod sources;
 
 use std::collections::BTreeMap;
 use std::fmt;
 
+use jiff::SignedDuration;
 use thiserror::Error;
 
 pub use lenient::{Lenient, lenient};
 
 use super::desired::{Content, Desired};
 use super::references::{ParentFound, References};
-use crate::api::{DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, rules};
+use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, RolloutPolicy, rules};
 use crate::names::{Key, ObjectName, TargetArn, TargetKind};
 use sources::Needs;
 
@@ -84,6 +86,10 @@ impl Problems {
 /// Old revisions that stay in AWS unless the spec says otherwise, as many as the status tells of.
 const HISTORY_LIMIT: usize = 10;
 
+/// How long devices may take to lose what `Remove` takes from them, unless the spec says otherwise: a day in which a device that
+/// is off at night comes back.
+pub const REMOVE_TIMEOUT: SignedDuration = SignedDuration::from_hours(24);
+
 /// Checks the spec of the object with that name and resolves it.
 pub fn validate(
     name: &ObjectName,
@@ -107,6 +113,8 @@ pub fn validate(
         on_parent_revision,
         revision_history_limit,
         deletion_policy,
+        remove_timeout,
+        rollout,
         suspend,
     } = spec;
     let mut problems = Problems::default();
@@ -158,6 +166,17 @@ pub fn validate(
         "revisionHistoryLimit must be 0 to 100: write how many old revisions stay in AWS",
     );
 
+    problems.unless(
+        !is_subdeployment || *deletion_policy != Some(DeletionPolicy::Remove),
+        "spec.deletionPolicy",
+        rules::REMOVE_SUBDEPLOYMENT,
+    );
+    let remove_timeout = remove_timeout
+        .as_ref()
+        .and_then(|text| rollout::duration(text, "spec.removeTimeout", &mut problems))
+        .unwrap_or(REMOVE_TIMEOUT);
+    let criteria = rollout::check(rollout.as_ref().unwrap_or(&RolloutPolicy::default()), &mut problems);
+
     if !problems.0.is_empty() {
         return Err(Refused::Invalid(Invalid { problems: problems.0 }));
     }
@@ -181,6 +200,8 @@ pub fn validate(
             on_parent_revision: on_parent_revision.unwrap_or_default(),
             revision_history_limit: history.unwrap_or(HISTORY_LIMIT),
             deletion_policy: deletion_policy.unwrap_or_default(),
+            remove_timeout,
+            rollout: criteria,
             suspend: suspend.unwrap_or_default(),
         }),
         _ => Err(Refused::Missing(Invalid { problems: missing })),
