@@ -13,7 +13,7 @@ use super::rollout::RolloutState;
 use super::subdeployments::Subdeployments;
 use super::sync::Sync;
 
-/// None where nothing is: devices have carried it out, this resource has put nothing there, or somebody else's deployment is
+/// None where nothing is: devices have carried it out, this resource has put nothing there as far as is known, or somebody else's deployment is
 /// above ours, which is never superseded.
 pub(super) fn assess(
     removal: &Removal,
@@ -26,7 +26,8 @@ pub(super) fn assess(
         return None;
     }
     if *found.intent != IntentState::None {
-        return Some(Deletion::Remove);
+        // The first change of all becomes no empty revision: there is nothing to take away, unless it has landed.
+        return memory.deployment.is_some().then_some(Deletion::Remove);
     }
     if knowledge.look.is_none() || knowledge.wants_look() {
         return Some(Deletion::Look);

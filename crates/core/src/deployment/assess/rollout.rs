@@ -257,7 +257,9 @@ impl Case<'_> {
 
     /// When it is read next.
     fn due_at(&self, knowledge: &Knowledge, rollout: &Rollout) -> Timestamp {
-        let is_settled = rollout.verdict().is_some();
+        // Nor is anything moved by a job that has ended, or is gone.
+        let is_running = self.known.is_none_or(|known| known.job == JobState::Running);
+        let is_settled = rollout.verdict().is_some() || !is_running;
         let due = match self.known.and_then(|known| Some((known.read_at?, known.moved_at))) {
             Some((read_at, moved_at)) => later(read_at, rollout_wait(read_at.duration_since(moved_at), is_settled)),
             // All at once after a start they would take the account's quota from those that move.
