@@ -149,6 +149,11 @@ fn scope(key: &Key) -> Scope {
     Scope::of(IdentityName::own(), &key.target)
 }
 
+/// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.
+fn jobs_lane(key: &Key) -> Lane {
+    Lane::named(&format!("{}/{}/jobs", key.target.account(), key.target.region()))
+}
+
 fn lane(key: &Key) -> Lane {
     Lane::named(&format!("{}/{}", key.target.account(), key.target.region()))
 }

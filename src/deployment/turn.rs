@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::deployment::assess::{Assessment, Blocked, Old, Phase, assess};
+use greengrass_operator_core::deployment::assess::{Assessment, Blocked, NextReading, Old, Phase, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
@@ -17,7 +17,7 @@ use tracing::{debug, warn};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
 use super::session::Session;
-use super::{Deployments, lane, resolve};
+use super::{Deployments, jobs_lane, lane, resolve};
 use crate::aws::Class;
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
@@ -345,12 +345,23 @@ fn rest(
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
         | Phase::Done => Class::Sweep,
-        Phase::RollingOut => Class::Rollout,
+        // Fresh ones first; the queue sees to it that the others get their share.
+        Phase::RollingOut if assessment.rollout.is_fresh => Class::Rollout,
+        Phase::RollingOut => Class::Sweep,
     };
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();
     let rest = if waits { Rest::back_off(delay, class) } else { Rest::after(delay, class) };
+    let is_for_devices = match &assessment.rollout.next {
+        NextReading::Rest(at) => at.is_some_and(|at| at == due),
+        NextReading::Job(_)
+        | NextReading::Deployment(_)
+        | NextReading::Shadow(_)
+        | NextReading::Devices(..)
+        | NextReading::Device(..) => false,
+    };
     match &session.key {
+        Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(key)),
         Some(key) => rest.in_lane(lane(key)),
         None => rest,
     }

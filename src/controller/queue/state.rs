@@ -56,6 +56,8 @@ struct Pending {
     overrides_back_off: bool,
     /// The newest version that they are about; none if one of them is about something else.
     version: Option<ResourceVersion>,
+    /// Where the last of them that named a lane wants the object.
+    lane: Option<Lane>,
 }
 
 /// What there is to do.
@@ -82,7 +84,7 @@ impl State {
     pub(super) fn wake(&mut self, name: ObjectName, wake: Wake) {
         let Wake { class, reason, due, lane, version } = wake;
         let overrides_back_off = reason.overrides_back_off();
-        let pending = Pending { class, reasons: reason.into(), due, overrides_back_off, version };
+        let pending = Pending { class, reasons: reason.into(), due, overrides_back_off, version, lane };
         let name = Arc::new(name);
         let Some(mut entry) = self.entries.remove(&name) else {
             let place = self.place(due);
@@ -90,7 +92,7 @@ impl State {
             self.entries.insert(
                 name,
                 Entry {
-                    lane: lane.unwrap_or_default(),
+                    lane: pending.lane.unwrap_or_default(),
                     class,
                     reasons: pending.reasons,
                     held_until: None,
@@ -101,19 +103,18 @@ impl State {
             );
             return;
         };
-        self.merge(&name, &mut entry, pending, lane);
+        self.merge(&name, &mut entry, pending);
         self.entries.insert(name, entry);
     }
 
-    fn merge(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, pending: Pending, lane: Option<Lane>) {
+    fn merge(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, pending: Pending) {
         // Out of its place …
         let (place, was_ready) = match &mut entry.phase {
             Phase::Running { lane: _, next } => {
                 *next = Some(match next.take() {
-                    Some(before) => before.with(&pending),
+                    Some(before) => before.with(pending),
                     None => pending,
                 });
-                entry.lane = lane.unwrap_or_else(|| entry.lane.clone());
                 return;
             }
             Phase::Waiting(place) => (*place, false),
@@ -128,7 +129,7 @@ impl State {
             entry.failures = 0;
             entry.failing_since = None;
         }
-        entry.lane = lane.unwrap_or_else(|| entry.lane.clone());
+        entry.lane = pending.lane.unwrap_or_else(|| entry.lane.clone());
         entry.class = stronger(entry.class, pending.class);
         entry.reasons = entry.reasons.union(pending.reasons);
         // … and into the new one. What is ready keeps its age.
@@ -203,10 +204,14 @@ impl State {
             return;
         };
         entry.class = class;
+        // What woke it meanwhile knows better where it belongs than the turn that it interrupted.
+        if let Some(lane) = pending.as_ref().and_then(|woken| woken.lane.clone()) {
+            entry.lane = lane;
+        }
         // What was due long ago has not been ready since.
         self.put_waiting(&name, &mut entry, due.max(now));
         if let Some(woken) = pending {
-            self.merge(&name, &mut entry, Pending { due: woken.due.max(now), ..woken }, None);
+            self.merge(&name, &mut entry, Pending { due: woken.due.max(now), ..woken });
         }
         self.entries.insert(name, entry);
     }
@@ -256,8 +261,9 @@ impl State {
 }
 
 impl Pending {
-    fn with(self, other: &Self) -> Self {
+    fn with(self, other: Self) -> Self {
         Self {
+            lane: other.lane.or(self.lane),
             class: stronger(self.class, other.class),
             reasons: self.reasons.union(other.reasons),
             due: self.due.min(other.due),

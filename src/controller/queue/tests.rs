@@ -147,6 +147,22 @@ fn a_lane_that_is_full_does_not_hold_up_another() {
 }
 
 #[test]
+fn what_wakes_an_object_during_its_turn_says_in_which_lane_it_goes_on() {
+    let now = Instant::now();
+    let mut state = State::new(1);
+    state.wake(name(1), wake(Class::Rollout, Reason::Timer, now).in_lane(Lane::named("busy")));
+    state.wake(name(2), wake(Class::Rollout, Reason::Timer, now).in_lane(Lane::named("busy")));
+    let Picked::Turn(first) = state.pick(now) else { panic!("one is ready") };
+    state.wake(first.name.clone(), wake(Class::Change, Reason::SpecChanged, now).in_lane(Lane::named("free")));
+    let rest = Rest::after(Duration::from_secs(10), Class::Rollout).in_lane(Lane::named("busy"));
+    state.done(&first.name, rest, now);
+    let Picked::Turn(changed) = state.pick(now) else { panic!("the change does not wait for the busy lane") };
+    assert_eq!((changed.name, changed.class), (first.name, Class::Change));
+    let Picked::Turn(other) = state.pick(now) else { panic!("nor does the busy lane wait for it") };
+    assert_eq!(other.class, Class::Rollout);
+}
+
+#[test]
 fn lanes_of_equal_class_take_turns() {
     let now = Instant::now();
     let mut state = State::new(8);

@@ -20,6 +20,10 @@ use crate::pace::{ROLLOUT_FIRST_READ, ROLLOUT_LONGEST, rollout_wait};
 /// seconds as users saw it (awslabs certificate rotator, `deploy_component_version.py`).
 pub const NO_DEVICES_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
+/// So long after it was made a rollout is read before older ones, where there are more than the quota allows: somebody is
+/// watching it.
+const FRESH_FOR: SignedDuration = SignedDuration::from_mins(2);
+
 /// AWS names the targets that a job is still being told to. Whether it ever ceases to for a continuous job is not documented; the
 /// slowest rate that it takes is one device a minute, so that what has not moved for so long is not being told to anybody.
 const SPREADING_MOVES_WITHIN: SignedDuration = SignedDuration::from_mins(5);
@@ -41,6 +45,8 @@ pub struct Rollout {
     pub sample_failure: Option<Failure>,
     /// The job is gone in AWS, so that nobody counts any more.
     pub is_uncounted: bool,
+    /// Whether it was made lately.
+    pub is_fresh: bool,
     /// What is to be read next.
     pub next: NextReading,
 }
@@ -95,6 +101,7 @@ impl Rollout {
             failure: None,
             sample_failure: None,
             is_uncounted: false,
+            is_fresh: false,
             next: NextReading::Rest(None),
         }
     }
@@ -162,6 +169,7 @@ pub(super) fn assess(
         failure: known.and_then(|known| known.trouble.as_ref()).map(|trouble| trouble.failure.clone()),
         sample_failure: known.and_then(|known| known.sample_failure.clone()),
         is_uncounted: known.is_some_and(|known| known.job == JobState::Gone),
+        is_fresh: now.duration_since(created_at) < FRESH_FOR,
         next: NextReading::Rest(None),
     };
     rollout.next = match key.target.kind() {
