@@ -151,7 +151,7 @@ fn scope(key: &Key) -> Scope {
 
 /// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.
 fn jobs_lane(key: &Key) -> Lane {
-    Lane::named(&format!("{}/{}/jobs", key.target.account(), key.target.region()))
+    Lane::narrow(&format!("{}/{}/jobs", key.target.account(), key.target.region()))
 }
 
 fn lane(key: &Key) -> Lane {

@@ -61,10 +61,10 @@ impl Act<'_> {
     /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
     /// so few wait; what takes longer is waited for in the queue.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
-        self.permit_for(key, ApiFamily::Greengrass).await
+        self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass).await
     }
 
-    async fn permit_for(&self, key: &Key, family: ApiFamily) -> Result<Permit, Done> {
+    async fn permit_within(&self, longest: Duration, key: &Key, family: ApiFamily) -> Result<Permit, Done> {
         let scope = scope(key);
         let begun = Instant::now();
         loop {
@@ -76,7 +76,7 @@ impl Act<'_> {
                 }
                 Err(wait) => wait,
             };
-            if wait.until.saturating_duration_since(begun) > WAIT_IN_PLACE {
+            if wait.until.saturating_duration_since(begun) > longest {
                 return Err(Done::Wait(wait.until));
             }
             tokio::time::sleep_until(wait.until).await;

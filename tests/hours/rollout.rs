@@ -8,7 +8,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::world::fleet::{add_device, add_devices, failing, offline, taking};
-use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, condition};
+use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, World, condition};
 
 const SECOND: Duration = Duration::from_secs(1);
 const MINUTE: Duration = Duration::from_mins(1);
@@ -379,7 +379,7 @@ fn a_throttled_jobs_api_leaves_deployments_alone_and_heals() {
     world.wait_ready("presses");
     world.pass(MINUTE);
     world.apply(&Manifest::new("presses", &group).version("1.1.0"));
-    let changed = world.wait_until("presses", "changed", 30 * SECOND, |object| object["status"]["revisionId"] == "2");
+    let changed = world.wait_until("presses", "changed", Duration::from_secs(30), |object| object["status"]["revisionId"] == "2");
     assert_eq!(said(&changed, "Synced"), "True/UpToDate");
     assert!(world.count("DescribeJob") <= 8, "{}", world.count("DescribeJob"));
     until(&world, "Completed", 10 * MINUTE);
@@ -428,6 +428,29 @@ fn three_hundred_rollouts_share_the_jobs_api_and_neither_a_fresh_one_nor_a_chang
     times.sort();
     let too_quick = times.windows(13).filter(|some| some[12].duration_since(some[0]).as_secs_f64() < 0.99).count();
     assert_eq!(too_quick, 0, "never more than six a second, and six at once after a rest");
+}
+
+#[test]
+fn a_change_does_not_wait_for_a_jobs_api_that_says_when_to_come_again() {
+    let world = VirtualWorld::new("paused");
+    let line = |number: usize| format!("line{number}");
+    for number in 0..40 {
+        let group = world.group(&line(number));
+        add_device(&world.emulator, &format!("press-{number}"), &[&line(number)], &taking(1200));
+        world.apply(&Manifest::new(&line(number), &group));
+    }
+    for number in 0..40 {
+        world.wait_ready_within(&line(number), MINUTE);
+    }
+    let throttled = FaultAction::Throttle { retry_after_seconds: Some(4) };
+    world.emulator.faults().add(FaultRule::on(Operation::DescribeJob, throttled).always());
+    world.pass(Duration::from_secs(30));
+    for number in 0..10 {
+        world.pass(Duration::from_secs(2));
+        let target = World::group_arn(&line(number));
+        world.apply(&Manifest::new(&line(number), &target).version("1.1.0"));
+        world.wait_until(&line(number), "in AWS", SECOND, |object| object["status"]["revisionId"] == "2");
+    }
 }
 
 #[test]

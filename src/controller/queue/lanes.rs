@@ -143,7 +143,7 @@ impl Lanes {
 
     /// The lanes in which one more may run.
     fn open(&self) -> impl Iterator<Item = (&Lane, &LaneState)> {
-        self.by_name.iter().filter(|(_, state)| state.running < self.limit)
+        self.by_name.iter().filter(|(lane, state)| state.running < lane.places(self.limit))
     }
 
     fn remove(&mut self, lane: &Lane, urgency: Urgency, place: Place) -> Option<Arc<ObjectName>> {

@@ -122,19 +122,33 @@ impl fmt::Debug for Reasons {
 /// Whose turns may hold each other up: those that share an identity, an account and a region. Objects for which this is
 /// not known yet share the lane of the unresolved.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Lane(Option<Arc<str>>);
+pub struct Lane {
+    name: Option<Arc<str>>,
+    is_narrow: bool,
+}
 
 impl Lane {
     /// The lane of that name; a scope's text will do.
     #[must_use]
     pub fn named(name: &str) -> Self {
-        Self(Some(name.into()))
+        Self { name: Some(name.into()), is_narrow: false }
+    }
+
+    /// The same with two places: for turns that wait for a small quota. While a turn waits, its object can't have another one.
+    #[must_use]
+    pub fn narrow(name: &str) -> Self {
+        Self { name: Some(name.into()), is_narrow: true }
     }
 
     /// The lane of objects of which nothing is known yet.
     #[must_use]
     pub fn unresolved() -> Self {
-        Self(None)
+        Self::default()
+    }
+
+    /// How many turns run in it at once, where others have so many.
+    pub(super) fn places(&self, usual: usize) -> usize {
+        if self.is_narrow { usual.min(2) } else { usual }
     }
 }
 

@@ -3,6 +3,8 @@
 //! A reading that fails, or for which there is no quota now, is no trouble of the deployment: it is tried again later, and only
 //! what is said of devices suffers.
 
+use std::time::Duration;
+
 use greengrass_operator_core::deployment::decide::Query;
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::failure::{Failure, FailureKind};
@@ -13,6 +15,10 @@ use tracing::warn;
 use super::{Act, Done, jitter};
 use crate::aws::{ApiFamily, Permit};
 
+/// The longest wait for quota within a turn that reads what devices did: a change of the same resource has to wait for it. Two
+/// places at six calls a second wait for a third of a second; only a pause that AWS asks for takes longer.
+const WAIT_FOR_DEVICES: Duration = Duration::from_millis(800);
+
 impl Act<'_> {
     /// Reads one thing of it.
     pub(super) async fn rollout(&self, key: &Key, query: &Query, knowledge: &mut Knowledge) {
@@ -20,7 +26,7 @@ impl Act<'_> {
             Query::ThingDeployment(_) => ApiFamily::Greengrass,
             _ => ApiFamily::IotJobs,
         };
-        let permit = match self.permit_for(key, family).await {
+        let permit = match self.permit_within(WAIT_FOR_DEVICES, key, family).await {
             Ok(permit) => permit,
             Err(wait) => {
                 self.rollout_waits(wait, knowledge);
