@@ -246,6 +246,7 @@ fn note_requests(subject: &Subject<'_>, memory: &Memory, knowledge: &mut Knowled
     if is_new && !noticed {
         knowledge.request_noticed.clone_from(&subject.reconcile_at);
         knowledge.look_wanted_at = Some(now);
+        knowledge.rollout_wanted_at = Some(now);
     }
     match subject.wanted {
         Wanted::Missing(_) => {

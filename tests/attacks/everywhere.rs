@@ -30,8 +30,11 @@ fn whatever_becomes_of_any_write_it_ends_as_if_nothing_had_happened() {
 
 fn covered(attacks: &[(Attack, usize)]) -> usize {
     let only = std::env::var("OPERATOR_TEST_SCENARIO").unwrap_or_default();
-    let scenarios: Vec<&Scenario> =
-        SCENARIOS.iter().filter(|scenario| only.is_empty() || scenario.name == only).collect();
+    let is_soak = std::env::var_os("OPERATOR_TEST_SOAK").is_some();
+    let is_wanted = |scenario: &&Scenario| {
+        if only.is_empty() { is_soak || !scenario.is_long } else { scenario.name == only }
+    };
+    let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(is_wanted).collect();
     let (next, covered) = (AtomicUsize::new(0), AtomicUsize::new(0));
     std::thread::scope(|scope| {
         for _ in 0..TOGETHER {

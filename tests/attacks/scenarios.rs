@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
+use crate::world::fleet::{add_device, taking};
 use crate::world::{ACCOUNT, Manifest, REGION, World, condition};
 
 /// Something that is done with one resource.
@@ -18,6 +19,8 @@ pub struct Scenario {
     pub is_over: fn(&Stage<'_>) -> bool,
     /// How many revisions it makes, those of `prepare` included.
     pub revisions: usize,
+    /// Whether it takes so long that it is attacked only where there is time for it.
+    pub is_long: bool,
 }
 
 /// One run of a scenario.
@@ -79,6 +82,19 @@ fn is_gone(stage: &Stage<'_>) -> bool {
 /// All scenarios, the longest first: they run beside one another.
 pub const SCENARIOS: &[Scenario] = &[
     Scenario {
+        name: "remove",
+        prepare: |stage| {
+            stage.world.group(&stage.name);
+            add_device(&stage.world.emulator, &format!("{}-press", stage.name), &[&stage.name], &taking(1));
+            stage.world.apply(&stage.manifest().with("deletionPolicy", json!("Remove")));
+            stage.world.wait_ready(&stage.name);
+        },
+        act: |stage| stage.world.delete(&stage.name),
+        is_over: is_gone,
+        revisions: 2,
+        is_long: true,
+    },
+    Scenario {
         name: "delete",
         prepare: |stage| {
             created(stage);
@@ -88,14 +104,16 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.delete(&stage.name),
         is_over: is_gone,
         revisions: 2,
+        is_long: false,
     },
-    Scenario { name: "create", prepare: |_| {}, act: create, is_over: is_ready, revisions: 1 },
+    Scenario { name: "create", prepare: |_| {}, act: create, is_over: is_ready, revisions: 1, is_long: false },
     Scenario {
         name: "revise",
         prepare: created,
         act: |stage| stage.world.apply(&stage.manifest().version("1.0.1")),
         is_over: is_ready,
         revisions: 2,
+        is_long: false,
     },
     Scenario {
         name: "back",
@@ -107,6 +125,7 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.apply(&stage.manifest()),
         is_over: is_ready,
         revisions: 3,
+        is_long: false,
     },
     Scenario {
         name: "redeploy",
@@ -120,6 +139,20 @@ pub const SCENARIOS: &[Scenario] = &[
                     .is_some_and(|object| object["status"]["lastHandledRedeployAt"] == "now")
         },
         revisions: 2,
+        is_long: false,
+    },
+    Scenario {
+        name: "stop",
+        prepare: created,
+        act: |stage| stage.world.annotate(&stage.name, "cancel-at", "now"),
+        is_over: |stage| {
+            stage.world.object(&stage.name).is_some_and(|object| {
+                object["status"]["lastHandledCancelAt"] == "now"
+                    && condition(&object, "Ready").is_some_and(|ready| ready["reason"] == "RolloutCanceled")
+            })
+        },
+        revisions: 1,
+        is_long: false,
     },
     Scenario {
         name: "adopt",
@@ -130,6 +163,7 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.apply(&stage.manifest()),
         is_over: is_ready,
         revisions: 0,
+        is_long: false,
     },
     Scenario {
         name: "supersede",
@@ -140,6 +174,7 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.apply(&stage.manifest().with("adoptionPolicy", json!("IfUnmanaged"))),
         is_over: is_ready,
         revisions: 1,
+        is_long: false,
     },
     Scenario {
         name: "drift",
@@ -157,6 +192,7 @@ pub const SCENARIOS: &[Scenario] = &[
                 })
         },
         revisions: 2,
+        is_long: false,
     },
     Scenario {
         name: "subdeployment",
@@ -172,6 +208,7 @@ pub const SCENARIOS: &[Scenario] = &[
         },
         is_over: is_ready,
         revisions: 1,
+        is_long: false,
     },
     Scenario {
         name: "tags",
@@ -186,6 +223,7 @@ pub const SCENARIOS: &[Scenario] = &[
             is_ready(stage) && tags.get("team").is_some_and(|team| team == "b") && !tags.contains_key("line")
         },
         revisions: 1,
+        is_long: false,
     },
     Scenario {
         name: "retain",
@@ -196,6 +234,7 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.delete(&stage.name),
         is_over: is_gone,
         revisions: 1,
+        is_long: false,
     },
     Scenario {
         name: "cancel",
@@ -206,6 +245,7 @@ pub const SCENARIOS: &[Scenario] = &[
         act: |stage| stage.world.delete(&stage.name),
         is_over: is_gone,
         revisions: 1,
+        is_long: false,
     },
 ];
 
@@ -214,6 +254,8 @@ pub fn end_state(stage: &Stage<'_>) -> Value {
     let object = stage.world.object(&stage.name);
     let conditions =
         object.iter().flat_map(|object| object["status"]["conditions"].as_array().cloned().unwrap_or_default());
+    // How far devices are is a matter of time.
+    let conditions = conditions.filter(|condition| condition["type"] != "RolledOut");
     let conditions: Vec<Value> =
         conditions.map(|condition| json!([condition["type"], condition["status"], condition["reason"]])).collect();
     // A digest names the target too: only which ones are the same counts.

@@ -155,6 +155,9 @@ fn devices_that_are_offline_for_a_week_cost_next_to_nothing_and_show_when_they_c
     let spent = world.count("DescribeJob") - before;
     assert!(spent <= 60, "{spent} counts in a day of rest");
     assert_eq!(world.object("presses").unwrap()["metadata"]["resourceVersion"], version, "nothing has moved");
+    let before = world.count("DescribeJob");
+    world.annotate("presses", "reconcile-at", "now");
+    world.wait("a count that is asked for", SECOND, || world.count("DescribeJob") == before + 1);
     assert!(world.emulator.connect_device(ACCOUNT, REGION, "sleeper", Some(true)));
     world.wait_for_within("presses", "True", "RolledOut", HOUR + MINUTE);
 }
@@ -379,7 +382,8 @@ fn a_throttled_jobs_api_leaves_deployments_alone_and_heals() {
     world.wait_ready("presses");
     world.pass(MINUTE);
     world.apply(&Manifest::new("presses", &group).version("1.1.0"));
-    let changed = world.wait_until("presses", "changed", Duration::from_secs(30), |object| object["status"]["revisionId"] == "2");
+    let changed =
+        world.wait_until("presses", "changed", Duration::from_secs(30), |object| object["status"]["revisionId"] == "2");
     assert_eq!(said(&changed, "Synced"), "True/UpToDate");
     assert!(world.count("DescribeJob") <= 8, "{}", world.count("DescribeJob"));
     until(&world, "Completed", 10 * MINUTE);

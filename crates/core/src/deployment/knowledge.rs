@@ -90,6 +90,8 @@ pub struct Knowledge {
     pub history: History,
     /// What is known of how devices take our newest revision.
     pub rollout: Option<Box<RolloutKnown>>,
+    /// Somebody asked at that time to have it read now.
+    pub rollout_wanted_at: Option<Timestamp>,
     /// Digest of the user's tags that this process put on the newest deployment.
     pub tagged: Option<String>,
     /// Digest of the user's tags for which this process took the others off.
@@ -187,6 +189,7 @@ impl Knowledge {
             definition: None,
             history: History::default(),
             rollout: None,
+            rollout_wanted_at: None,
             tagged: None,
             untagged: None,
         }

@@ -65,6 +65,7 @@ impl Canon {
             definition,
             history: _,
             rollout: _,
+            rollout_wanted_at: _,
             tagged: _,
             untagged: _,
         } = knowledge;

@@ -38,6 +38,7 @@ use super::knowledge::{Knowledge, RowStatus, later};
 use super::memory::Memory;
 use super::subject::{Claimant, Subject, Wanted};
 use super::tags::{Cause, OwnerTags};
+use crate::api::devices::DeviceCounts;
 use crate::failure::{Blocking, Failure};
 use crate::names::{Key, ObjectName};
 use crate::pace::GRACE;
@@ -366,15 +367,20 @@ fn pending(assessment: &Assessment, subject: &Subject<'_>, knowledge: &Knowledge
         .unwrap_or_default()
 }
 
-/// What the newest revision has reset on all devices need not be reset again: another group's settings would go with it. Only
-/// things say that they have it.
+/// What the newest revision has reset on all devices need not be reset again: another group's settings would go with it.
 fn still_dropped(
     assessment: &Assessment,
     subject: &Subject<'_>,
     memory: &Memory,
     knowledge: &Knowledge,
 ) -> Option<Keys> {
-    let own = assessment.ownership.own().filter(|own| own.remembered && own.status == Some(RowStatus::Completed))?;
+    let own = assessment.ownership.own().filter(|own| own.remembered)?;
+    let all_have_it = |counts: DeviceCounts| counts.succeeded > 0 && counts.succeeded == counts.total - counts.removed;
+    let is_carried_out = assessment.rollout.state == RolloutState::Completed
+        && assessment.rollout.counts.is_some_and(all_have_it);
+    if !is_carried_out {
+        return None;
+    }
     let (_, configured) = &**knowledge.configured.as_ref().filter(|known| known.0 == own.deployment_id)?;
     subject.desired().filter(|_| memory.intent.is_none())?;
     let mut dropped = memory.dropped.clone()?;

@@ -265,6 +265,10 @@ impl Case<'_> {
 
     /// When it is read next.
     fn due_at(&self, knowledge: &Knowledge, rollout: &Rollout) -> Timestamp {
+        let read_at = self.known.and_then(|known| known.read_at);
+        if let Some(asked) = knowledge.rollout_wanted_at.filter(|asked| read_at.is_none_or(|at| at < *asked)) {
+            return self.known.and_then(|known| known.not_before).map_or(asked, |at| asked.max(at));
+        }
         // Nor is anything moved by a job that has ended, or is gone.
         let is_running = self.known.is_none_or(|known| known.job == JobState::Running);
         let is_settled = rollout.verdict().is_some() || !is_running;
