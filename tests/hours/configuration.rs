@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use greengrass_emulator::{DeploymentRecord, Fleet};
+use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::chains::number_from_environment;
+use crate::world::fleet::{add_device, offline, taking};
 use crate::world::{ACCOUNT, Manifest, REGION, VirtualWorld, condition};
 
 const MINUTE: Duration = Duration::from_mins(1);
@@ -75,22 +77,29 @@ fn keys_that_devices_cannot_reset_are_advised_of() {
     assert!(advice["message"].as_str().unwrap().contains("/ports/8080 of com.example.HelloWorld"), "{advice}");
 }
 
-#[test]
-fn a_thing_that_has_carried_a_reset_out_is_not_told_again() {
+#[rstest]
+#[case::a_thing("thing/press", true)]
+#[case::a_group("thinggroup/Presses", true)]
+#[case::a_group_with_a_device_that_has_not("thinggroup/Presses", false)]
+fn a_reset_that_all_devices_have_carried_out_is_not_told_again(#[case] target: &str, #[case] all: bool) {
     let world = VirtualWorld::new("carried");
-    let fleet = format!("accounts: [{{account: '{ACCOUNT}', region: {REGION}, devices: [{{name: Press1}}]}}]");
-    world.emulator.add_fleet(&Fleet::from_yaml(&fleet).unwrap()).unwrap();
-    let manifest = Manifest::new("press", &format!("arn:aws:iot:{REGION}:{ACCOUNT}:thing/Press1"));
+    add_device(&world.emulator, "press", &["Presses"], &taking(10));
+    if !all {
+        add_device(&world.emulator, "sleeper", &["Presses"], &offline());
+    }
+    let manifest = Manifest::new("press", &format!("arn:aws:iot:{REGION}:{ACCOUNT}:{target}"));
     for merge in [json!({"a": 1, "b": 2}), json!({"b": 2})] {
         world.apply(&with_merge(&manifest, &merge));
         world.wait_ready_within("press", MINUTE);
         world.pass(Duration::from_mins(6));
     }
-    assert_eq!(world.object("press").unwrap()["status"]["droppedKeys"], json!({}));
+    let (kept, told) =
+        if all { (json!({}), json!(null)) } else { (json!({"com.example.HelloWorld": ["/a"]}), json!(["/a"])) };
+    assert_eq!(world.object("press").unwrap()["status"]["droppedKeys"], kept);
     world.apply(&with_merge(&manifest, &json!({"b": 3})));
     world.wait_ready_within("press", MINUTE);
     let deployments = world.deployments();
-    assert_eq!((resets(&deployments[1]), resets(&deployments[2])), (json!(["/a"]), json!(null)));
+    assert_eq!((resets(&deployments[1]), resets(&deployments[2])), (json!(["/a"]), told));
 }
 
 /// Numbers that look random and are the same each time.

@@ -81,6 +81,15 @@ pub struct Progress {
     pub failures: Vec<DeviceFailure>,
 }
 
+impl Progress {
+    /// Whether every device that is there has it.
+    #[must_use]
+    pub fn all_have_it(&self) -> bool {
+        let has_all = |counts: DeviceCounts| counts.succeeded > 0 && counts.succeeded == counts.total - counts.removed;
+        self.verdict == Some(Verdict::Completed) && self.counts.is_some_and(has_all)
+    }
+}
+
 /// How a device ended that does not run the revision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum BadEnd {

@@ -38,7 +38,6 @@ use super::knowledge::{Knowledge, RowStatus, later};
 use super::memory::Memory;
 use super::subject::{Claimant, Subject, Wanted};
 use super::tags::{Cause, OwnerTags};
-use crate::api::devices::DeviceCounts;
 use crate::failure::{Blocking, Failure};
 use crate::names::{Key, ObjectName};
 use crate::pace::GRACE;
@@ -375,10 +374,7 @@ fn still_dropped(
     knowledge: &Knowledge,
 ) -> Option<Keys> {
     let own = assessment.ownership.own().filter(|own| own.remembered)?;
-    let all_have_it = |counts: DeviceCounts| counts.succeeded > 0 && counts.succeeded == counts.total - counts.removed;
-    let is_carried_out = assessment.rollout.state == RolloutState::Completed
-        && assessment.rollout.counts.is_some_and(all_have_it);
-    if !is_carried_out {
+    if !assessment.rollout.progress().all_have_it() {
         return None;
     }
     let (_, configured) = &**knowledge.configured.as_ref().filter(|known| known.0 == own.deployment_id)?;

@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::hash::short_hash;
 use super::super::knowledge::{JobState, Knowledge, RolloutKnown, RowStatus, Sample, later};
 use super::super::memory::{Memory, OwnDeployment};
-use super::super::rollout::{BadEnd, Criteria, Judged, Verdict, judge};
+use super::super::rollout::{BadEnd, Criteria, Judged, Progress, Verdict, judge};
 use super::super::subject::Subject;
 use super::ownership::Ownership;
 use super::parent::Parent;
@@ -116,6 +116,12 @@ impl Rollout {
             RolloutState::NoDevices => Some(Verdict::NoDevices),
             RolloutState::None | RolloutState::Unread | RolloutState::NotStarted | RolloutState::InProgress => None,
         }
+    }
+
+    /// As it is remembered.
+    #[must_use]
+    pub fn progress(&self) -> Progress {
+        Progress { verdict: self.verdict(), counts: self.counts, failures: self.failures.clone() }
     }
 
     /// Whether it has taken longer than it should.

@@ -15,11 +15,10 @@ pub(super) fn dropped(case: &Case<'_>) -> Result<Option<Keys>, Step> {
     }
     let mut dropped = case.memory.dropped.clone().unwrap_or_default();
     // Ours that somebody has deleted in AWS has left its keys on devices all the same.
-    if let Some(own) = &case.memory.deployment
-        && let Some(known) = case.knowledge.configured.as_ref().filter(|known| known.0 == own.deployment_id)
-    {
-        dropped.add(&known.1.reset);
-        dropped.add(&known.1.set);
+    let own = case.memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
+    let is_carried_out = case.memory.progress.all_have_it();
+    if let Some(known) = case.knowledge.configured.as_ref().filter(|known| Some(known.0.as_str()) == own) {
+        note(&mut dropped, &known.1, is_carried_out);
     }
     let newest_first: Vec<&Row> = superseded(case).collect();
     for row in newest_first.into_iter().rev() {
@@ -34,15 +33,20 @@ pub(super) fn dropped(case: &Case<'_>) -> Result<Option<Keys>, Step> {
                 content.map(|content| Configured::by(content)).unwrap_or_default()
             }
         };
-        // A thing that has carried a revision out has carried its resets out.
-        if row.status == RowStatus::Completed {
-            dropped.remove(&configured.reset);
-        } else {
-            dropped.add(&configured.reset);
-        }
-        dropped.add(&configured.set);
+        let is_own = Some(row.deployment_id.as_str()) == own;
+        note(&mut dropped, &configured, row.status == RowStatus::Completed || (is_own && is_carried_out));
     }
     Ok(Some(dropped))
+}
+
+/// Devices that have carried a revision out have carried its resets out.
+fn note(dropped: &mut Keys, configured: &Configured, is_carried_out: bool) {
+    if is_carried_out {
+        dropped.remove(&configured.reset);
+    } else {
+        dropped.add(&configured.reset);
+    }
+    dropped.add(&configured.set);
 }
 
 /// The rows whose doings the status does not know of: those down to the one that it names; where it knows nothing, all.

@@ -33,8 +33,7 @@ pub(super) fn decide(case: &Case<'_>, state: &Deletion) -> Step {
         }),
         Deletion::Uninstalled => {
             let mut memory = case.memory.clone();
-            memory.progress.verdict = case.assessment.rollout.verdict();
-            memory.progress.counts = case.assessment.rollout.counts;
+            memory.progress = case.assessment.rollout.progress();
             Step::Write(Change::Remember(Box::new(memory), Why::RolledOut))
         }
         Deletion::Cancel(id) => Step::Write(Change::Cancel(id.clone())),

@@ -11,7 +11,7 @@ mod words;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
 
-use super::assess::{Assessment, Blocked, Cancel, Ownership, Phase, Rollout, RolloutState};
+use super::assess::{Assessment, Blocked, Cancel, Ownership, Phase, RolloutState};
 use super::knowledge::Request;
 use super::memory::Memory;
 use super::rollout::Verdict;
@@ -263,15 +263,11 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
 
 /// Once devices have lost what was to be removed, what becomes of that revision is our own doing.
 fn note_progress(memory: &mut Memory, assessment: &Assessment) {
-    let Rollout { state, counts, failures, .. } = &assessment.rollout;
     let is_cleared = matches!(assessment.phase, Phase::Deleting(_))
         && matches!(memory.progress.verdict, Some(Verdict::Completed | Verdict::NoDevices));
-    if *state == RolloutState::None || is_cleared {
-        return;
+    if assessment.rollout.state != RolloutState::None && !is_cleared {
+        memory.progress = assessment.rollout.progress();
     }
-    memory.progress.verdict = assessment.rollout.verdict();
-    memory.progress.counts = *counts;
-    memory.progress.failures.clone_from(failures);
 }
 
 fn accompany(ready: &Saying) -> Saying {
