@@ -1,6 +1,6 @@
 //! A resource's life: created, changed, redeployed, suspended, tagged; and what each costs in calls.
 
-use greengrass_emulator::DeploymentStatus;
+use greengrass_emulator::{DeploymentStatus, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
 use crate::world::{ACCOUNT, Manifest, REGION, World, condition};
@@ -186,6 +186,25 @@ fn tags_change_in_place_and_others_tags_stay() {
     let writes: Vec<&String> = calls.iter().filter(|call| !is_read(call)).collect();
     assert_eq!(writes, ["TagResource", "UntagResource"]);
     assert!(world.deployments()[0].tags.contains_key("greengrass-operator.dev/digest"));
+}
+
+#[test]
+fn tags_that_aws_refuses_to_change_are_advised_of_and_leave_ready_alone() {
+    let world = World::new("untaggable");
+    let group = world.group("Presses");
+    let manifest = Manifest::new("presses", &group);
+    world.apply(&manifest);
+    world.wait_ready("presses");
+    let denied = world.emulator.faults().add(FaultRule::on(Operation::TagResource, FaultAction::AccessDenied).always());
+    world.apply(&manifest.clone().with("tags", json!({"team": "a"})));
+    let advised = world.wait_until("presses", "advised", |object| condition(object, "Advisory").is_some());
+    assert_eq!(condition(&advised, "Advisory").unwrap()["reason"], "TagsNotApplied");
+    assert_eq!(condition(&advised, "Ready").unwrap()["status"], "True");
+    // What devices did is read all the same, and a change goes out.
+    world.apply(&manifest.version("1.0.1").with("tags", json!({"team": "a"})));
+    world.wait_until("presses", "changed", |object| object["status"]["revisionId"] == "2");
+    assert!(world.emulator.faults().remove(denied));
+    world.wait_until("presses", "without advice", |object| condition(object, "Advisory").is_none());
 }
 
 #[test]

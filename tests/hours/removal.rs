@@ -189,3 +189,24 @@ fn a_suspended_resource_goes_and_leaves_devices_and_aws_alone() {
     assert_eq!((world.deployments().len(), world.count("CreateDeployment")), (1, 1));
     assert!(has_hello(&world, "press-00001"));
 }
+
+#[test]
+fn a_subdeployment_of_somebody_else_is_not_ended_by_it() {
+    let world = VirtualWorld::new("foreign");
+    let (group, canary) = (world.group("Presses"), world.group("Canary"));
+    add_devices(&world.emulator, "Presses", 1, &taking(5));
+    world.apply(&removing(&group));
+    rolled_out(&world);
+    let request = json!({"targetArn": canary, "parentTargetArn": group, "components": {
+        "com.example.HelloWorld": {"componentVersion": "2.0.0"},
+    }});
+    let theirs = world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
+    world.delete("presses");
+    let blocked = world.wait_for_within("presses", "False", "DeletionBlocked", 2 * MINUTE);
+    let message = condition(&blocked, "Ready").unwrap()["message"].as_str().unwrap();
+    assert!(message.contains(&theirs), "{message}");
+    assert_eq!(world.count("CreateDeployment"), 1);
+    world.apply(&removing(&group).with("adoptionPolicy", json!("Always")));
+    world.wait_gone("presses", 10 * MINUTE);
+    assert!(!has_hello(&world, "press-00001"));
+}

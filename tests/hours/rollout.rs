@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use greengrass_emulator::{FaultAction, FaultRule, Operation, Scope};
+use greengrass_emulator::{FaultAction, FaultRule, Operation, Scope, Staleness};
 use jiff::Timestamp;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -387,6 +387,23 @@ fn a_throttled_jobs_api_leaves_deployments_alone_and_heals() {
     assert_eq!(said(&changed, "Synced"), "True/UpToDate");
     assert!(world.count("DescribeJob") <= 8, "{}", world.count("DescribeJob"));
     until(&world, "Completed", 10 * MINUTE);
+}
+
+#[test]
+fn counts_that_go_backwards_for_a_while_take_back_nothing_that_was_settled() {
+    let world = VirtualWorld::new("backwards");
+    let group = world.group("Presses");
+    add_devices(&world.emulator, "Presses", 4, &taking(15));
+    world.apply(&waiting(&group));
+    let done = world.wait_for_within("presses", "True", "RolledOut", 3 * MINUTE);
+    let stale = FaultAction::Stale(Staleness::MillisecondsAgo(20_000));
+    world.emulator.faults().add(FaultRule::on(Operation::DescribeJob, stale).lasting(60_000));
+    world.annotate("presses", "reconcile-at", "1");
+    world.pass(10 * SECOND);
+    let stale = world.object("presses").unwrap();
+    assert_eq!((said(&stale, "Ready"), said(&stale, "RolledOut")), ("True/RolledOut".into(), "True/Completed".into()));
+    assert_ne!(stale["status"]["devicesSummary"], done["status"]["devicesSummary"], "what AWS says is shown");
+    world.wait_until("presses", "counted again", 15 * MINUTE, |object| object["status"]["devicesSummary"] == "4/4");
 }
 
 #[test]

@@ -84,6 +84,8 @@ pub struct Assessment {
     pub dropped: Option<Keys>,
     /// The call that fails.
     pub blocked: Option<Blocked>,
+    /// The same where it only keeps the user's tags from the deployment.
+    pub untaggable: Option<Blocked>,
     /// What the API server answered when it refused something that must come first.
     pub obstacle: Option<String>,
     /// Whether a look is asked for that has not begun yet.
@@ -171,7 +173,9 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let old = history::assess(subject, memory, knowledge, &ownership, now);
     let prune_failure = knowledge.history.failure.clone().filter(|_| old != Old::WithinLimit);
     let found = trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags };
-    let blocked = trouble::assess(subject, memory, knowledge, &found, now);
+    let failing = trouble::assess(subject, memory, knowledge, &found, now);
+    let is_of_tags = failing.as_ref().is_some_and(|failing| trouble::is_of_tags(failing, &adoption));
+    let (blocked, untaggable) = if is_of_tags { (None, failing) } else { (failing, None) };
     let suspended = match subject.wanted {
         Wanted::Present(desired, _) => desired.suspend,
         Wanted::Absent { suspended, .. } => *suspended,
@@ -197,6 +201,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
         prune_failure,
         dropped: None,
         blocked,
+        untaggable,
         obstacle: knowledge.obstacle.clone(),
         look_wanted: key.is_some() && knowledge.wants_look(),
         suspended,

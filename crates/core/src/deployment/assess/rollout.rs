@@ -279,7 +279,10 @@ impl Case<'_> {
         let is_running = self.known.is_none_or(|known| known.job == JobState::Running);
         let is_settled = rollout.verdict().is_some() || !is_running;
         let due = match self.known.and_then(|known| Some((known.read_at?, known.moved_at))) {
-            Some((read_at, moved_at)) => later(read_at, rollout_wait(read_at.duration_since(moved_at), is_settled)),
+            Some((read_at, moved_at)) => {
+                // A clock that was set back must not stop it until that time comes again.
+                later(read_at.min(self.now), rollout_wait(read_at.duration_since(moved_at), is_settled))
+            }
             // All at once after a start they would take the account's quota from those that move.
             None if is_settled => later(knowledge.since, ROLLOUT_LONGEST.mul_f64(spread(&self.own.deployment_id))),
             None => later(self.created_at, ROLLOUT_FIRST_READ).max(knowledge.since),

@@ -89,6 +89,23 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
     }
 }
 
+/// Whether it only keeps the user's tags from the deployment: what is deployed is not touched by that.
+pub(super) fn is_of_tags(blocked: &Blocked, adoption: &Adoption) -> bool {
+    let is_tagging = match blocked.trouble().failure.operation {
+        Operation::TagResource | Operation::UntagResource => true,
+        Operation::CreateDeployment
+        | Operation::GetDeployment
+        | Operation::ListDeployments
+        | Operation::CancelDeployment
+        | Operation::DeleteDeployment
+        | Operation::DescribeJob
+        | Operation::ListJobExecutionsForJob
+        | Operation::DescribeJobExecution
+        | Operation::GetThingShadow => false,
+    };
+    is_tagging && !matches!(adoption, Adoption::Take(_))
+}
+
 /// What the person asks for now.
 #[must_use]
 pub fn request(subject: &Subject<'_>) -> Request {

@@ -239,7 +239,8 @@ fn next(case: &Case<'_>) -> Step {
 }
 
 fn rest(case: &Case<'_>) -> Step {
-    Step::Rest(read::next_doubt(case).into_iter().chain(rollout::read_next_at(case)).min())
+    let later = [read::next_doubt(case), rollout::read_next_at(case), tags::waits_until(case)];
+    Step::Rest(later.into_iter().flatten().min())
 }
 
 fn calls_aws(step: &Step) -> bool {

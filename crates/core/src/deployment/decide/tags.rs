@@ -1,12 +1,23 @@
 //! Rule: a change of the user's tags re-tags the deployment in place and makes no revision. Pure.
 
-use super::super::assess::Tags;
+use jiff::Timestamp;
+
+use super::super::assess::{Blocked, Tags};
 use super::super::memory::Memory;
 use super::super::revision::digest_of_tags;
 use super::{Case, Change, Step, Why};
 use crate::api::status::AppliedTags;
 
+/// When it is tried again.
+pub(super) fn waits_until(case: &Case<'_>) -> Option<Timestamp> {
+    case.assessment.untaggable.as_ref().and_then(Blocked::waits_until)
+}
+
 pub(super) fn decide(case: &Case<'_>) -> Option<Step> {
+    // Refused, it is tried again in its time, and what comes after it goes on.
+    if waits_until(case).is_some() {
+        return None;
+    }
     match &case.assessment.tags {
         Tags::Settled => None,
         Tags::Add => Some(Step::Write(Change::Tag)),

@@ -1,5 +1,6 @@
 //! Condition `Advisory`: what works but deserves a look. Pure.
 
+use super::super::assess::Blocked;
 use super::super::configuration::stuck;
 use super::{Reason, Saying, Scene, Truth};
 
@@ -8,6 +9,17 @@ const NAMED_AT_MOST: usize = 5;
 
 pub(super) fn advisory(scene: &Scene<'_>) -> Option<Saying> {
     let say = |reason, message: String| Saying { truth: Truth::True, reason, message };
+    // What passes by itself is not worth a word.
+    let refused = match &scene.assessment.untaggable {
+        Some(Blocked::Person { trouble, .. } | Blocked::Service { retrying: true, trouble, .. }) => {
+            Some(&trouble.failure)
+        }
+        Some(Blocked::Service { retrying: false, .. }) | None => None,
+    };
+    if let Some(failure) = refused {
+        let message = format!("the deployment has not got the tags of the spec: {failure}; it is tried again");
+        return Some(say(Reason::TagsNotApplied, message));
+    }
     if let Some(failure) = &scene.assessment.prune_failure {
         let message = format!(
             "old revisions beyond spec.revisionHistoryLimit can't be deleted: {failure}; it is tried again with the next look"

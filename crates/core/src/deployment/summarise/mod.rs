@@ -80,6 +80,8 @@ pub enum Reason {
     Yielded,
     /// Some keys stay on devices.
     KeysNotReset,
+    /// The user's tags are not on the deployment.
+    TagsNotApplied,
     /// Old revisions stay in AWS.
     HistoryNotPruned,
     /// The newest revision was cancelled.
@@ -128,6 +130,7 @@ impl Reason {
             Self::ReferenceNotFound => "ReferenceNotFound",
             Self::Yielded => "Yielded",
             Self::KeysNotReset => "KeysNotReset",
+            Self::TagsNotApplied => "TagsNotApplied",
             Self::HistoryNotPruned => "HistoryNotPruned",
             Self::RolloutCanceled => "RolloutCanceled",
             Self::RolloutFailed => "RolloutFailed",
