@@ -398,6 +398,7 @@ fn counts_that_go_backwards_for_a_while_take_back_nothing_that_was_settled() {
     let done = world.wait_for_within("presses", "True", "RolledOut", 3 * MINUTE);
     let stale = FaultAction::Stale(Staleness::MillisecondsAgo(20_000));
     world.emulator.faults().add(FaultRule::on(Operation::DescribeJob, stale).lasting(60_000));
+    world.pass(SECOND);
     world.annotate("presses", "reconcile-at", "1");
     world.pass(10 * SECOND);
     let stale = world.object("presses").unwrap();
