@@ -370,3 +370,6 @@ fn recall_policy(name: &str) -> Option<DeletionPolicy> {
         .into_iter()
         .find(|policy| policy_name(*policy) == name)
 }
+
+#[cfg(test)]
+mod tests;

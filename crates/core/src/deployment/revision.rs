@@ -282,22 +282,4 @@ pub fn request_hash(request: &DeploymentRequest) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_that_a_double_cannot_carry_are_noticed() {
-        assert!(has_inexact_number(r#"{"a": 123456789012345678901234567890}"#));
-        assert!(has_inexact_number(r#"{"a": 0.12345678901234567890}"#));
-        for exact in
-            [r#"{"a": 9223372036854775807}"#, r#"{"a": "123456789012345678901234567890"}"#, r#"{"a": 1.5e3}"#, r"{}"]
-        {
-            assert!(!has_inexact_number(exact), "{exact}");
-        }
-    }
-
-    #[test]
-    fn a_whole_double_is_the_integer_it_stands_for() {
-        assert_eq!(normalised(&json!({"a": [1.0, -2.0, 0.5]})), json!({"a": [1, -2, 0.5]}));
-    }
-}
+mod tests;
