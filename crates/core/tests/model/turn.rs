@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use greengrass_operator_core::deployment::assess::{Assessment, assess};
+use greengrass_operator_core::deployment::assess::{Assessment, Rollout, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
@@ -44,6 +44,11 @@ struct Conflict;
 
 pub(crate) fn created_at(created: u8) -> Timestamp {
     Timestamp::from_second(1_700_000_000 + i64::from(created)).unwrap()
+}
+
+/// What devices do is read beside the protocol: it decides about no write, and would only multiply states.
+fn without_devices(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now: Timestamp) -> Assessment {
+    Assessment { rollout: Rollout::none(), ..assess(subject, memory, knowledge, now) }
 }
 
 impl Facts {
@@ -114,7 +119,7 @@ impl World {
         if let Some(rule) = model.rule {
             rules::see_instead(rule, &subject, &mut memory, Rc::make_mut(&mut knowledge), self.now);
         }
-        let mut assessment = assess(&subject, &memory, &knowledge, self.now);
+        let mut assessment = without_devices(&subject, &memory, &knowledge, self.now);
         if let Some(rule) = model.rule {
             rules::judge_instead(rule, &memory, &knowledge, &mut assessment);
         }
@@ -250,7 +255,7 @@ impl World {
             | Query::ThingDeployment(_)
             | Query::Shadow(_)
             | Query::BadDevices { .. }
-            | Query::BadDevice { .. } => unreachable!("the model's deployments have no jobs"),
+            | Query::BadDevice { .. } => unreachable!("the model has no devices"),
             Query::Object => {
                 self.knowledge(process, resource).live_at = Some(now);
                 self.get_live(process, resource);
@@ -299,7 +304,7 @@ impl World {
         }
         let subject = facts.subject(model, resource);
         let knowledge = Rc::clone(&self.processes[process].views[resource].knowledge);
-        let assessment = assess(&subject, memory, &knowledge, now);
+        let assessment = without_devices(&subject, memory, &knowledge, now);
         if self.put(model, (process, resource), facts, memory, &assessment).is_err() {
             let live_at = self.processes[process].views[resource].knowledge.live_at;
             let knowledge = Knowledge { live_at, ..(*before).clone() };
