@@ -48,7 +48,7 @@ impl Iot {
                 async |clients: ServiceClients| {
                     clients.iot.list_job_executions_for_job().job_id(job).status(status).max_results(some).send().await
                 },
-                reply::things,
+                |output| Ok(reply::things(output)),
             )
             .await
     }

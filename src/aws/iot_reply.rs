@@ -51,13 +51,13 @@ fn counts(details: &JobProcessDetails) -> DeviceCounts {
     .totalled()
 }
 
-pub(super) fn things(output: ListJobExecutionsForJobOutput) -> Result<Vec<String>, Missing> {
+pub(super) fn things(output: ListJobExecutionsForJobOutput) -> Vec<String> {
     let executions = output.execution_summaries.unwrap_or_default();
-    Ok(executions
+    executions
         .into_iter()
         .filter_map(|execution| execution.thing_arn)
         .filter_map(|arn| arn.rsplit_once(":thing/").map(|(_, name)| name.to_owned()))
-        .collect())
+        .collect()
 }
 
 /// What the nucleus writes into an execution's details (aws-greengrass-nucleus, `DeploymentStatusKeeper`).
@@ -103,7 +103,9 @@ fn failure(
     detailed: Option<&str>,
     mut stack: Vec<String>,
 ) -> DeviceFailure {
-    stack.iter_mut().for_each(|code| *code = cut(code, 64));
+    for code in &mut stack {
+        *code = cut(code, 64);
+    }
     if stack.len() > MAX_CODES {
         // The first says what kind it is, the last ones what it is.
         let last = stack.split_off(stack.len() - (MAX_CODES - 1));

@@ -85,7 +85,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
             all.store.set_references(&record.name, resolve::references(&record, &all.store));
             return Rest::after(Duration::ZERO, Class::Change);
         }
-        match one_step(all, turn, &record, session, step).await {
+        match Box::pin(one_step(all, turn, &record, session, step)).await {
             Ok(Stepped::Learnt) => {}
             Ok(Stepped::Wrote(written)) => record = *written,
             Ok(Stepped::Ended(rest)) => return rest,
@@ -334,6 +334,8 @@ fn rest(
     let class = match &assessment.phase {
         Phase::Deleting(_) => Class::Deletion,
         Phase::Changing | Phase::Refused(_) | Phase::WaitingForParent => Class::Recovery,
+        // Fresh ones first; the queue sees to it that the others get their share.
+        Phase::RollingOut if assessment.rollout.is_fresh => Class::Rollout,
         Phase::Invalid(_)
         | Phase::Unresolved
         | Phase::ReferenceMissing { .. }
@@ -345,10 +347,8 @@ fn rest(
         | Phase::CorrectionsExhausted { .. }
         | Phase::RolloutCanceled
         | Phase::RolloutFailed
+        | Phase::RollingOut
         | Phase::Done => Class::Sweep,
-        // Fresh ones first; the queue sees to it that the others get their share.
-        Phase::RollingOut if assessment.rollout.is_fresh => Class::Rollout,
-        Phase::RollingOut => Class::Sweep,
     };
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();

@@ -10,6 +10,7 @@ mod history;
 mod pace;
 mod removal;
 mod rollout;
+mod rollout_faults;
 mod rules;
 mod stories;
 mod unknown;

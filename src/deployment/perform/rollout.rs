@@ -29,11 +29,11 @@ impl Act<'_> {
         let permit = match self.permit_within(WAIT_FOR_DEVICES, key, family).await {
             Ok(permit) => permit,
             Err(wait) => {
-                self.rollout_waits(wait, knowledge);
+                self.rollout_waits(&wait, knowledge);
                 return;
             }
         };
-        if let Err(failure) = self.rollout_with(permit, query, knowledge).await {
+        if let Err(failure) = Box::pin(self.rollout_with(permit, query, knowledge)).await {
             self.rollout_failed(failure, knowledge);
         }
     }
@@ -43,7 +43,7 @@ impl Act<'_> {
         match query {
             Query::Job(job) => {
                 let read = there(aws.iot().describe_job(permit, job).await)?;
-                knowledge.read_job(memory, at, read);
+                knowledge.read_job(memory, at, read.as_ref());
             }
             Query::BadDevices { job, end } => {
                 let things = there(aws.iot().list_job_executions(permit, job, *end).await)?;
@@ -80,7 +80,7 @@ impl Act<'_> {
         Ok(())
     }
 
-    fn rollout_waits(&self, wait: Done, knowledge: &mut Knowledge) {
+    fn rollout_waits(&self, wait: &Done, knowledge: &mut Knowledge) {
         let now = self.all.clock.now();
         if let Done::Wait(until) = wait {
             let left = until.saturating_duration_since(tokio::time::Instant::now());

@@ -274,7 +274,7 @@ impl Memory {
         if let Some(record) = self.history.iter_mut().find(|record| record.deployment_id == own.deployment_id) {
             verdict.map_or(IN_PROGRESS, Verdict::as_str).clone_into(&mut record.outcome);
             record.generation = own.generation.or(record.generation);
-            record.revision_id = own.revision_id.clone().or(record.revision_id.take());
+            record.revision_id = own.revision_id.clone().or_else(|| record.revision_id.take());
         }
     }
 

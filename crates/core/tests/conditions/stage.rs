@@ -136,7 +136,7 @@ impl Stage {
         }
         let counts = DeviceCounts { queued, in_progress, succeeded, failed, ..DeviceCounts::default() }.totalled();
         let job = Job { state: JobState::Running, counts, is_spreading: false };
-        self.knowledge.read_job(&self.memory, self.now, Some(job));
+        self.knowledge.read_job(&self.memory, self.now, Some(&job));
     }
 
     /// What devices that failed say.

@@ -5,6 +5,7 @@ use jiff::Timestamp;
 use super::super::knowledge::{Knowledge, RowStatus};
 use super::super::memory::Memory;
 use super::super::subject::Subject;
+use super::super::tags::OwnerTags;
 use super::deletion::{Reading, fresh};
 use super::ownership::{Ownership, ours};
 
@@ -34,7 +35,7 @@ pub(super) fn assess(
         return Cancel::None;
     }
     // What was there when a revision was made does not stop that revision.
-    let is_in_tags = |tags: &super::OwnerTags| tags.cancel.is_some() && tags.cancel == subject.cancel_hash();
+    let is_in_tags = |tags: &OwnerTags| tags.cancel.is_some() && tags.cancel == subject.cancel_hash();
     if own.tags.as_ref().is_some_and(is_in_tags) {
         return Cancel::Handled;
     }

@@ -4,6 +4,7 @@
 
 pub mod adoption;
 pub mod cancel;
+mod conflict;
 pub mod deletion;
 pub mod drift;
 pub mod history;
@@ -37,9 +38,9 @@ use super::configuration::Keys;
 use super::knowledge::{Knowledge, RowStatus, later};
 use super::memory::Memory;
 use super::subject::{Claimant, Subject, Wanted};
-use super::tags::{Cause, OwnerTags};
+use super::tags::Cause;
 use crate::failure::{Blocking, Failure};
-use crate::names::{Key, ObjectName};
+use crate::names::Key;
 use crate::pace::GRACE;
 
 /// So long what AWS was last seen to hold is shown as true while AWS can't be read.
@@ -167,7 +168,8 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let subdeployments = subdeployments::assess(subject, memory, knowledge, &sync);
     let tags = sync::tags(subject, memory, knowledge, &ownership);
     let rollout = key.as_ref().map_or_else(Rollout::none, |key| {
-        rollout::assess(key, subject, memory, knowledge, &ownership, &parent, &sync, now)
+        let found = rollout::Found { key, ownership: &ownership, parent: &parent, sync: &sync };
+        rollout::assess(subject, memory, knowledge, &found, now)
     });
     let cancel = cancel::assess(subject, memory, knowledge, &ownership, now);
     let old = history::assess(subject, memory, knowledge, &ownership, now);
@@ -245,7 +247,7 @@ fn phase(
     if desired.suspend {
         return Phase::Suspended;
     }
-    if let Some(winner) = winner(&assessment.ownership, subject, memory, knowledge) {
+    if let Some(winner) = conflict::winner(&assessment.ownership, subject, memory, knowledge) {
         return Phase::TargetConflict(winner);
     }
     if let (Ownership::Foreign { deployment_id }, Adoption::Refused) = (&assessment.ownership, &assessment.adoption) {
@@ -296,49 +298,6 @@ fn phase_of_rollout(state: RolloutState) -> Phase {
         RolloutState::Unread | RolloutState::NotStarted | RolloutState::InProgress => Phase::RollingOut,
         RolloutState::None | RolloutState::Completed | RolloutState::NoDevices => Phase::Done,
     }
-}
-
-/// The resource that goes before this one, where another has the same key: the one that the tags of the newest deployment name,
-/// else one that has made a deployment, else the older, else the lower name, because creation times tie within a second.
-fn winner(ownership: &Ownership, subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge) -> Option<Claimant> {
-    // Whom its tags name decides, so they are read first.
-    if matches!(ownership, Ownership::Unidentified { .. }) {
-        return None;
-    }
-    // Only until the next look: the cache shows them by then, or they are gone.
-    let since = knowledge.look.as_ref().map(|look| look.began_at);
-    let live = knowledge.claimants.as_ref().filter(|reading| Some(reading.at) >= since);
-    let live = live.map(|reading| reading.value.as_slice()).unwrap_or_default();
-    let named = named_in_tags(ownership, subject, knowledge);
-    let is_unnamed = |object: &ObjectName| named.as_ref() != Some(object);
-    let mine =
-        (is_unnamed(subject.object), memory.deployment.is_none(), subject.created_at, subject.object.to_string());
-    subject
-        .peers
-        .claimants
-        .iter()
-        .chain(live)
-        .filter(|other| !other.deleting)
-        .find(|other| {
-            (is_unnamed(&other.object), !other.has_deployment, other.created_at, other.object.to_string()) < mine
-        })
-        .cloned()
-}
-
-/// The resource of this cluster that the newest deployment was made for, where its tags were read.
-fn named_in_tags(ownership: &Ownership, subject: &Subject<'_>, knowledge: &Knowledge) -> Option<ObjectName> {
-    let newest = match ownership {
-        Ownership::Ours(own) => &own.deployment_id,
-        Ownership::Foreign { deployment_id } | Ownership::Overridden { deployment_id } => deployment_id,
-        Ownership::Unread
-        | Ownership::Remembered(_)
-        | Ownership::Doubted(..)
-        | Ownership::Vacant
-        | Ownership::Unidentified { .. }
-        | Ownership::Missing => return None,
-    };
-    let details = knowledge.details.get(newest)?.value.as_ref()?;
-    OwnerTags::read(&details.tags).filter(|tags| tags.cluster == subject.cluster).map(|tags| tags.resource)
 }
 
 fn pending(assessment: &Assessment, subject: &Subject<'_>, knowledge: &Knowledge) -> Vec<String> {

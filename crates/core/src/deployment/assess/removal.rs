@@ -33,9 +33,8 @@ pub(super) fn assess(
         return Some(Deletion::Look);
     }
     let own = match found.ownership {
-        Ownership::Unread | Ownership::Remembered(_) => return Some(Deletion::Look),
         Ownership::Doubted(_, until) if *until > now => return Some(Deletion::Wait(*until)),
-        Ownership::Doubted(..) => return Some(Deletion::Look),
+        Ownership::Doubted(..) | Ownership::Unread | Ownership::Remembered(_) => return Some(Deletion::Look),
         Ownership::Unidentified { deployment_id } => return Some(Deletion::Read(deployment_id.clone())),
         Ownership::Vacant | Ownership::Foreign { .. } | Ownership::Overridden { .. } => return None,
         Ownership::Missing => return Some(due(found)),

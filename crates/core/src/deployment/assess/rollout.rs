@@ -131,16 +131,22 @@ impl Rollout {
     }
 }
 
+/// What tells whether there is a revision whose devices are to be followed.
+pub(super) struct Found<'a> {
+    pub(super) key: &'a Key,
+    pub(super) ownership: &'a Ownership,
+    pub(super) parent: &'a Parent,
+    pub(super) sync: &'a Sync,
+}
+
 pub(super) fn assess(
-    key: &Key,
     subject: &Subject<'_>,
     memory: &Memory,
     knowledge: &Knowledge,
-    ownership: &Ownership,
-    parent: &Parent,
-    sync: &Sync,
+    found: &Found<'_>,
     now: Timestamp,
 ) -> Rollout {
+    let Found { key, ownership, parent, sync } = *found;
     let Some(own) = &memory.deployment else { return Rollout::none() };
     let status = match ownership.own() {
         Some(found) if found.remembered => found.status,
@@ -230,21 +236,28 @@ impl Case<'_> {
     fn next_of_group(&self, knowledge: &Knowledge, rollout: &Rollout) -> NextReading {
         let Some(job) = &self.own.iot_job_id else { return NextReading::Rest(None) };
         let due = self.due_at(knowledge, rollout);
-        // Waiting for a quota, or for a repetition, holds for all readings.
-        let may_sample = self.known.and_then(|known| known.not_before).is_none_or(|at| at <= self.now);
-        match self.known.map(|known| &known.sample).filter(|_| may_sample) {
-            Some(Sample::List(ends)) if !ends.is_empty() => NextReading::Devices(job.clone(), ends[0]),
-            Some(Sample::Describe(devices, _)) if !devices.is_empty() => {
-                let (thing, end) = &devices[0];
-                NextReading::Device(job.clone(), thing.clone(), *end)
-            }
-            Some(Sample::List(_) | Sample::Describe(..) | Sample::Taken(_)) | None if due <= self.now => {
-                NextReading::Job(job.clone())
-            }
-            Some(Sample::List(_) | Sample::Describe(..) | Sample::Taken(_)) | None => {
-                NextReading::Rest(Some(self.wakes_at(due, rollout)))
-            }
+        if let Some(next) = self.next_of_sample(job) {
+            return next;
         }
+        if due <= self.now {
+            return NextReading::Job(job.clone());
+        }
+        NextReading::Rest(Some(self.wakes_at(due, rollout)))
+    }
+
+    /// Of devices that ended badly some are still to be read.
+    fn next_of_sample(&self, job: &str) -> Option<NextReading> {
+        let known = self.known?;
+        let next = match &known.sample {
+            Sample::Taken(_) => return None,
+            Sample::List(ends) => NextReading::Devices(job.to_owned(), *ends.first()?),
+            Sample::Describe(devices, _) => {
+                let (thing, end) = devices.first()?;
+                NextReading::Device(job.to_owned(), thing.clone(), *end)
+            }
+        };
+        // Waiting for a quota holds for all readings.
+        Some(known.not_before.filter(|at| *at > self.now).map_or(next, |at| NextReading::Rest(Some(at))))
     }
 
     fn next_of_thing(&self, target: &TargetArn, knowledge: &Knowledge, rollout: &Rollout) -> NextReading {

@@ -7,7 +7,11 @@ pub(super) fn decide(case: &Case<'_>, state: &Deletion) -> Step {
     match state {
         Deletion::Release { .. } if !case.subject.has_finalizer => Step::Rest(None),
         Deletion::Release { abandoned } => Step::Write(Change::RemoveFinalizer { abandoned: *abandoned }),
-        Deletion::KeyUnknown | Deletion::RemoveRefused | Deletion::RemoveCanceled => Step::Rest(None),
+        // Of subdeployments the next look shows whether they are still there.
+        Deletion::KeyUnknown
+        | Deletion::RemoveRefused
+        | Deletion::RemoveCanceled
+        | Deletion::ForeignSubdeployments(_) => Step::Rest(None),
         Deletion::Definition => Step::Ask(Query::Definition),
         Deletion::Look => Step::Ask(Query::Look),
         Deletion::Wait(until) => Step::Rest(Some(*until)),
@@ -24,8 +28,6 @@ pub(super) fn decide(case: &Case<'_>, state: &Deletion) -> Step {
             .or_else(|| intent::pursue(case))
             .or_else(|| revise::revise(case))
             .unwrap_or(Step::Rest(None)),
-        // The next look shows whether they are still there.
-        Deletion::ForeignSubdeployments(_) => Step::Rest(None),
         Deletion::Uninstalling { .. } => rollout::read(case).unwrap_or_else(|| {
             let times_out_at = case.subject.removal().map(|removal| removal.times_out_at);
             let later = times_out_at.filter(|at| *at > case.assessment.now);

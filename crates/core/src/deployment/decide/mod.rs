@@ -246,16 +246,20 @@ fn rest(case: &Case<'_>) -> Step {
 fn calls_aws(step: &Step) -> bool {
     match step {
         Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent) => true,
-        Step::Ask(Query::Object | Query::Claimants | Query::Owner(_) | Query::Definition | Query::References)
-        | Step::Rest(_) => false,
-        // What can't be read of devices is no trouble of the deployment, and the other way round.
         Step::Ask(
-            Query::Job(_)
+            Query::Object
+            | Query::Claimants
+            | Query::Owner(_)
+            | Query::Definition
+            | Query::References
+            // What can't be read of devices is no trouble of the deployment, and the other way round.
+            | Query::Job(_)
             | Query::ThingDeployment(_)
             | Query::Shadow(_)
             | Query::BadDevices { .. }
             | Query::BadDevice { .. },
-        ) => false,
+        )
+        | Step::Rest(_) => false,
         Step::Write(change) => change.goes_to_aws(),
     }
 }

@@ -83,7 +83,7 @@ pub struct Job {
 
 impl Knowledge {
     /// `DescribeJob` answered; `None` where there is no such job.
-    pub fn read_job(&mut self, memory: &Memory, at: Timestamp, job: Option<Job>) {
+    pub fn read_job(&mut self, memory: &Memory, at: Timestamp, job: Option<&Job>) {
         let mut has_ended = false;
         self.with_rollout(memory, at, |known| {
             let was = known.job;
@@ -93,13 +93,13 @@ impl Knowledge {
                     known.sample = Sample::Taken(0);
                 }
                 Some(Job { state, counts, is_spreading }) => {
-                    if known.counts != Some(counts) {
+                    if known.counts.as_ref() != Some(counts) {
                         known.moved_at = at;
                     }
-                    known.is_spreading = is_spreading;
-                    known.job = state;
-                    known.counts = Some(counts);
-                    known.note_bad(&counts);
+                    known.is_spreading = *is_spreading;
+                    known.job = *state;
+                    known.counts = Some(*counts);
+                    known.note_bad(counts);
                 }
             }
             known.read(at);

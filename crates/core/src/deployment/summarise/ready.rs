@@ -4,7 +4,7 @@ use super::super::assess::{Blocked, Deletion, Phase, RolloutState, Sync};
 use super::super::knowledge::RowStatus;
 use super::standing::{Standing, deletion_blocked, standing, was_stalled_by};
 use super::synced::drift_of;
-use super::{Reason, Saying, Scene, Truth, words};
+use super::{Reason, Saying, Scene, Truth, devices, words};
 use crate::api::ReadyWhen;
 use crate::failure::{Blocking, FailureKind};
 
@@ -88,9 +88,9 @@ fn done(scene: &Scene<'_>) -> Ready {
 fn good(scene: &Scene<'_>) -> (Reason, String) {
     match (scene.assessment.rollout.state, ready_when(scene)) {
         (RolloutState::NoDevices, _) => {
-            (Reason::NoDevices, format!("{}; {}", words::deployed(scene), words::rollout(scene)))
+            (Reason::NoDevices, format!("{}; {}", words::deployed(scene), devices::rollout(scene)))
         }
-        (RolloutState::Completed, ReadyWhen::RolledOut) => (Reason::RolledOut, words::rollout(scene)),
+        (RolloutState::Completed, ReadyWhen::RolledOut) => (Reason::RolledOut, devices::rollout(scene)),
         (_, ReadyWhen::Deployed | ReadyWhen::RolledOut) => (Reason::Deployed, words::deployed(scene)),
     }
 }
@@ -107,9 +107,9 @@ fn rolling_out(scene: &Scene<'_>) -> Ready {
         return changing(scene);
     }
     if scene.assessment.rollout.is_late(scene.assessment.now) {
-        return stalled(Reason::DeadlineExceeded, words::deadline_exceeded(scene));
+        return stalled(Reason::DeadlineExceeded, devices::deadline_exceeded(scene));
     }
-    reconciling(Truth::False, Reason::RollingOut, words::rolling_out(scene))
+    reconciling(Truth::False, Reason::RollingOut, devices::rolling_out(scene))
 }
 
 fn changing(scene: &Scene<'_>) -> Ready {
@@ -150,7 +150,7 @@ fn failed(scene: &Scene<'_>) -> Ready {
         | RolloutState::InProgress
         | RolloutState::Completed
         | RolloutState::Failed
-        | RolloutState::NoDevices => stalled(Reason::RolloutFailed, words::failed(scene)),
+        | RolloutState::NoDevices => stalled(Reason::RolloutFailed, devices::failed(scene)),
     }
 }
 
@@ -185,13 +185,13 @@ fn suspended(scene: &Scene<'_>) -> Ready {
 fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
     match state {
         Deletion::KeyUnknown => return stalled(Reason::DeletionBlocked, words::key_unknown()),
-        Deletion::RemoveRefused => return stalled(Reason::DeletionBlocked, words::remove_refused()),
-        Deletion::RemoveCanceled => return stalled(Reason::DeletionBlocked, words::remove_canceled()),
+        Deletion::RemoveRefused => return stalled(Reason::DeletionBlocked, devices::remove_refused()),
+        Deletion::RemoveCanceled => return stalled(Reason::DeletionBlocked, devices::remove_canceled()),
         Deletion::ForeignSubdeployments(ids) => {
             return stalled(Reason::DeletionBlocked, words::foreign(ids, scene.assessment));
         }
         Deletion::Uninstalling { timed_out: true } => {
-            return stalled(Reason::RemoveTimedOut, words::remove_timed_out(scene));
+            return stalled(Reason::RemoveTimedOut, devices::remove_timed_out(scene));
         }
         Deletion::Uninstalling { timed_out: false }
         | Deletion::Remove

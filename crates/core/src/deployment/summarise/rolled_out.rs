@@ -1,7 +1,7 @@
 //! Condition `RolledOut`: whether devices have the revision. Pure.
 
 use super::super::assess::{Deletion, Phase, RolloutState, Sync};
-use super::{Reason, Saying, Scene, Truth, words};
+use super::{Reason, Saying, Scene, Truth, devices};
 
 pub(super) fn rolled_out(scene: &Scene<'_>) -> Saying {
     let rollout = &scene.assessment.rollout;
@@ -22,10 +22,10 @@ pub(super) fn rolled_out(scene: &Scene<'_>) -> Saying {
         }
         _ => {}
     }
-    if let Some(message) = words::not_counted(rollout) {
+    if let Some(message) = devices::not_counted(rollout) {
         return say(Truth::Unknown, Reason::Unknown, message);
     }
-    let message = words::rollout(scene);
+    let message = devices::rollout(scene);
     match rollout.state {
         RolloutState::Completed => say(Truth::True, Reason::Completed, message),
         RolloutState::NoDevices => say(Truth::True, Reason::NoDevices, message),

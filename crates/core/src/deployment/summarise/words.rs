@@ -3,15 +3,12 @@
 use jiff::Timestamp;
 
 use super::super::assess::drift::CORRECTIONS_AT_MOST;
-use super::super::assess::{
-    Adoption, Assessment, Blocked, Deletion, Drift, Ownership, Phase, Rollout, RolloutState, Subdeployments, Sync,
-};
+use super::super::assess::{Adoption, Assessment, Blocked, Deletion, Drift, Ownership, Phase, Subdeployments, Sync};
 use super::super::memory::Memory;
 use super::super::subject::{Claimant, Subject, Wanted};
 use super::super::tags::Cause;
 use super::synced::drift_of;
 use super::{Reason, Saying, Scene, Truth, devices};
-use crate::api::devices::DeviceCounts;
 use crate::api::{CANCEL_AT, DeletionPolicy, REDEPLOY_AT};
 
 /// Ids of other people's deployments that a message names.
@@ -29,7 +26,7 @@ pub(super) fn yielded() -> String {
         .to_owned()
 }
 
-fn named(memory: &Memory) -> String {
+pub(super) fn named(memory: &Memory) -> String {
     match memory.deployment.as_ref().map(|own| (&own.revision_id, &own.deployment_id)) {
         Some((Some(revision), id)) => format!("revision {revision} (deployment {id})"),
         Some((None, id)) => format!("deployment {id}"),
@@ -215,107 +212,6 @@ pub(super) fn aborted(memory: &Memory) -> String {
     )
 }
 
-pub(super) fn failed(scene: &Scene<'_>) -> String {
-    let Rollout { counts, failures, .. } = &scene.assessment.rollout;
-    let what = counts.map_or_else(|| "failed on devices".to_owned(), |counts| devices::failed(&counts, failures));
-    format!(
-        "{} {what}; status.failures names devices: mend what they name, then change the spec, or set the \
-         annotation {REDEPLOY_AT} to a new value to try again",
-        named(scene.memory)
-    )
-}
-
-/// What devices did, without what to do.
-pub(super) fn rollout(scene: &Scene<'_>) -> String {
-    let Rollout { state, counts, failures, deadline, .. } = &scene.assessment.rollout;
-    let counted = |counts: &DeviceCounts| devices::so_many(counts, failures);
-    let so_far = match (state, counts) {
-        (RolloutState::Completed, Some(counts)) => {
-            format!("{} is rolled out to {}", named(scene.memory), counted(counts))
-        }
-        (RolloutState::Completed, None) => format!("{} is rolled out", named(scene.memory)),
-        (RolloutState::Failed, Some(counts)) => {
-            format!("{} {}", named(scene.memory), devices::failed(counts, failures))
-        }
-        (RolloutState::Canceled, Some(counts)) => {
-            format!("the rollout was cancelled when it was on {}", counted(counts))
-        }
-        (RolloutState::Canceled, None) => "the rollout was cancelled".to_owned(),
-        (RolloutState::NoDevices, _) => {
-            "no device of the thing group has shown up for it: those that join later get it".to_owned()
-        }
-        (RolloutState::InProgress, Some(counts)) => format!("so far on {}", counted(counts)),
-        (RolloutState::NotStarted, _) => "no device has been told of it yet".to_owned(),
-        (RolloutState::None | RolloutState::Unread | RolloutState::InProgress | RolloutState::Failed, _) => {
-            "what devices do was not read yet".to_owned()
-        }
-    };
-    let unread = scene.assessment.rollout.sample_failure.as_ref();
-    let unread = unread.map(|failure| format!("; why can't be read: {failure}")).unwrap_or_default();
-    match deadline.filter(|_| scene.assessment.rollout.is_late(scene.assessment.now)) {
-        Some(deadline) => format!("{so_far}{unread}; it was to be complete by {}", day_and_time(deadline)),
-        None => format!("{so_far}{unread}"),
-    }
-}
-
-/// Why it can't be said what devices did; what is settled for good stays so.
-pub(super) fn not_counted(rollout: &Rollout) -> Option<String> {
-    match rollout.state {
-        RolloutState::Completed | RolloutState::Canceled | RolloutState::None => return None,
-        RolloutState::Unread
-        | RolloutState::NotStarted
-        | RolloutState::InProgress
-        | RolloutState::Failed
-        | RolloutState::NoDevices => {}
-    }
-    if rollout.is_uncounted {
-        return Some(
-            "the IoT job that rolls the revision out was deleted in AWS, so nobody counts devices any more; a new revision is \
-             counted again"
-                .to_owned(),
-        );
-    }
-    let failure = rollout.failure.as_ref()?;
-    let must_act = failure.rule().blocking.is_some();
-    // What passes by itself leaves what was read last.
-    (must_act || rollout.counts.is_none()).then(|| format!("what devices did can't be read: {failure}"))
-}
-
-pub(super) fn rolling_out(scene: &Scene<'_>) -> String {
-    let so_far = not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene));
-    format!("{} is in AWS, and is waited for as readyWhen RolledOut says: {so_far}", named(scene.memory))
-}
-
-pub(super) fn deadline_exceeded(scene: &Scene<'_>) -> String {
-    format!(
-        "{}; it goes on, and completes when devices come back: see status.devices, raise spec.rollout.deadline, or set \
-         successPercentage to a share that is enough",
-        not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene))
-    )
-}
-
-pub(super) fn remove_timed_out(scene: &Scene<'_>) -> String {
-    format!(
-        "devices still have what is to be removed, after removeTimeout: {}; the operator waits on, because deleting now would \
-         leave it there for good: bring them online, set the annotation {REDEPLOY_AT} to a new value to try those that failed \
-         again, raise spec.removeTimeout, or set spec.deletionPolicy to Delete or Retain to let go",
-        rollout(scene)
-    )
-}
-
-pub(super) fn remove_canceled() -> String {
-    format!(
-        "the empty revision that removes software from devices was cancelled in AWS; set the annotation {REDEPLOY_AT} to a new \
-         value to make it again, or spec.deletionPolicy to Delete or Retain to let go"
-    )
-}
-
-pub(super) fn remove_refused() -> String {
-    "deletionPolicy Remove is not possible for a subdeployment, because an empty one would remove the parent's components from \
-     its devices; set spec.deletionPolicy to Delete, or to Retain to leave AWS as it is"
-        .to_owned()
-}
-
 pub(super) fn obstacle(answer: &str) -> String {
     format!(
         "the API server refuses what must come first: {answer}; it is tried again: check the rights of the operator's \
@@ -348,7 +244,7 @@ pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
             format!("{what}; waits until {}, by when AWS shows what became of the last request", time(*until))
         }
         Deletion::Uninstalling { .. } => {
-            let so_far = not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene));
+            let so_far = devices::not_counted(&scene.assessment.rollout).unwrap_or_else(|| devices::rollout(scene));
             format!("{what}; waits for devices: {so_far}")
         }
         Deletion::Remove => being_made(scene),
@@ -415,10 +311,6 @@ pub(super) fn unread(scene: &Scene<'_>) -> String {
         }
         (None, _) => "AWS has not been read yet".to_owned(),
     }
-}
-
-fn day_and_time(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%d %H:%M:%S UTC").to_string()
 }
 
 fn time(at: Timestamp) -> String {

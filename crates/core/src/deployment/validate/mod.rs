@@ -20,7 +20,7 @@ pub use lenient::{Lenient, lenient};
 
 use super::desired::{Content, Desired};
 use super::references::{ParentFound, References};
-use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, RolloutPolicy, rules};
+use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, rules};
 use crate::names::{Key, ObjectName, TargetArn, TargetKind};
 use sources::Needs;
 
@@ -158,14 +158,7 @@ pub fn validate(
     }
     let tags = tags.clone().unwrap_or_default();
     check_tags(&tags, &mut problems);
-    let history = revision_history_limit.map_or(Some(HISTORY_LIMIT), |limit| usize::try_from(limit).ok());
-    let history = history.filter(|limit| *limit <= rules::MAX_HISTORY);
-    problems.unless(
-        history.is_some(),
-        "spec.revisionHistoryLimit",
-        "revisionHistoryLimit must be 0 to 100: write how many old revisions stay in AWS",
-    );
-
+    let history = check_history(*revision_history_limit, &mut problems);
     problems.unless(
         !is_subdeployment || *deletion_policy != Some(DeletionPolicy::Remove),
         "spec.deletionPolicy",
@@ -175,7 +168,7 @@ pub fn validate(
         .as_ref()
         .and_then(|text| rollout::duration(text, "spec.removeTimeout", &mut problems))
         .unwrap_or(REMOVE_TIMEOUT);
-    let criteria = rollout::check(rollout.as_ref().unwrap_or(&RolloutPolicy::default()), &mut problems);
+    let criteria = rollout::check(rollout.as_ref(), &mut problems);
 
     if !problems.0.is_empty() {
         return Err(Refused::Invalid(Invalid { problems: problems.0 }));
@@ -198,7 +191,7 @@ pub fn validate(
             drift_policy: drift_policy.unwrap_or_default(),
             dropped_configuration_keys: dropped_configuration_keys.unwrap_or_default(),
             on_parent_revision: on_parent_revision.unwrap_or_default(),
-            revision_history_limit: history.unwrap_or(HISTORY_LIMIT),
+            revision_history_limit: history,
             deletion_policy: deletion_policy.unwrap_or_default(),
             remove_timeout,
             rollout: criteria,
@@ -276,6 +269,17 @@ fn key(target: &str, parent: Option<(&str, &str)>, problems: &mut Problems) -> O
         problems.add(field, rules::PARENT_ELSEWHERE);
     }
     Some(Key { target, parent: Some(parent) })
+}
+
+fn check_history(limit: Option<i32>, problems: &mut Problems) -> usize {
+    let limit = limit.map_or(Some(HISTORY_LIMIT), |limit| usize::try_from(limit).ok());
+    let limit = limit.filter(|limit| *limit <= rules::MAX_HISTORY);
+    problems.unless(
+        limit.is_some(),
+        "spec.revisionHistoryLimit",
+        "revisionHistoryLimit must be 0 to 100: write how many old revisions stay in AWS",
+    );
+    limit.unwrap_or(HISTORY_LIMIT)
 }
 
 fn check_policies(policies: &DeploymentPolicies, problems: &mut Problems) {

@@ -8,7 +8,8 @@ use crate::deployment::rollout::Criteria;
 
 const DURATION: &str = "must be a duration, numbers with a unit, ms, s, m or h: write for example 24h or 1h30m";
 
-pub(super) fn check(policy: &RolloutPolicy, problems: &mut Problems) -> Criteria {
+pub(super) fn check(policy: Option<&RolloutPolicy>, problems: &mut Problems) -> Criteria {
+    let Some(policy) = policy else { return Criteria::default() };
     let RolloutPolicy { ready_when, failure_threshold_percentage, success_percentage, deadline } = policy;
     let ready_when = ready_when.unwrap_or_default();
     let defaults = Criteria::default();
