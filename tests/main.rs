@@ -18,6 +18,7 @@ mod hours;
 mod idle;
 mod kill;
 mod lifecycle;
+mod people;
 mod references;
 mod trouble;
 mod world;

@@ -189,10 +189,9 @@ impl World {
                 knowledge.definition = Some(Reading { at: now, value: self.definition_goes });
                 Ok(())
             }
-            // This world's specs refer to nothing.
-            Query::References => Ok(()),
-            // Nor have its deployments jobs.
-            Query::Job(_)
+            // This world's specs refer to nothing, and its deployments have no jobs.
+            Query::References
+            | Query::Job(_)
             | Query::ThingDeployment(_)
             | Query::Shadow(_)
             | Query::BadDevices { .. }
