@@ -1,4 +1,4 @@
-//! Where the servers' and the clients' programs are (does I/O: runs the repository's build scripts).
+//! Where the servers', the clients' and kstatus's programs are (does I/O: runs the repository's build scripts).
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +19,13 @@ pub fn control_plane() -> Result<PathBuf, Error> {
 pub fn clients() -> Result<PathBuf, Error> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     once(&FOLDER, "tools/clients/install-kubectl-helm")
+}
+
+/// The folder that holds kstatus, which `tools/kstatus/build` has built or builds now. It takes objects as JSON, one per
+/// line, and prints `Current`, `InProgress`, `Failed` or `Terminating` for each.
+pub fn kstatus() -> Result<PathBuf, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    once(&FOLDER, "tools/kstatus/build")
 }
 
 fn once(known: &OnceLock<PathBuf>, script: &str) -> Result<PathBuf, Error> {
