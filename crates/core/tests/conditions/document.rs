@@ -21,9 +21,9 @@ const BEGIN: &str = "<!-- Generated. After a change: UPDATE_DOCS=1 cargo test -p
 const END: &str = "<!-- Generated until here. -->\n";
 
 /// A situation in the words of the document, and how it comes about.
-type Situation = (&'static str, fn() -> Stage);
+pub(crate) type Situation = (&'static str, fn() -> Stage);
 
-const SITUATIONS: [Situation; 42] = [
+pub(crate) const SITUATIONS: [Situation; 42] = [
     ("AWS has it and devices are at it; also after a change that makes no revision", || Stage::rolling([90, 4, 6, 0])),
     ("devices have it; fewer than failureThresholdPercentage failed", || {
         let mut stage = Stage::rolling([0, 0, 98, 2]);

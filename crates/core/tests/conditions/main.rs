@@ -4,6 +4,7 @@
 
 mod deletion;
 mod document;
+mod documented_statuses;
 mod hold;
 #[path = "../../../../tests/world/oracle.rs"]
 #[allow(dead_code, unreachable_pub, reason = "whole-operator tests use the rest")]
