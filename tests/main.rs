@@ -19,6 +19,7 @@ mod idle;
 mod kill;
 mod lifecycle;
 mod people;
+mod readers;
 mod references;
 mod trouble;
 mod world;
