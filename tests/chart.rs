@@ -17,19 +17,20 @@ fn chart() -> PathBuf {
     repository().join("charts/greengrass-operator")
 }
 
-fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
+pub fn helm(kubeconfig: Option<&Path>, arguments: &[&str]) -> Output {
     let mut helm = Command::new(testcluster::tools::clients().unwrap().join("helm"));
     // Without a kubeconfig, a cluster that the user happens to be logged in to must not be asked.
     helm.args(arguments).env("KUBECONFIG", kubeconfig.unwrap_or_else(|| Path::new("/dev/null"))).output().unwrap()
 }
 
 /// What helm printed; its complaint, where it refused.
-fn success(output: &Output) -> String {
+pub fn success(output: &Output) -> String {
     assert!(output.status.success(), "{}", complaint(output));
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-fn complaint(output: &Output) -> String {
+/// What helm complained about.
+pub fn complaint(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
