@@ -134,6 +134,22 @@ impl Stored {
     }
 }
 
+impl Stored {
+    /// The header of `kubectl get`, and each situation's line, but for the name and the age.
+    pub fn listed(&self) -> (String, BTreeMap<&str, String>) {
+        let output = self.kubectl(&["get", "greengrassdeployment"]).success().unwrap();
+        let mut lines = output.lines();
+        let header = lines.next().unwrap();
+        let (from, to) = (header.find("READY").unwrap(), header.find("AGE").unwrap());
+        let shown = |line: &str| line.get(from..to).unwrap().trim_end().to_owned();
+        let by_name: BTreeMap<&str, String> =
+            lines.map(|line| (line.split_whitespace().next().unwrap(), shown(line))).collect();
+        let line = |object: &Value| by_name[object["metadata"]["name"].as_str().unwrap()].clone();
+        let lines = self.objects.iter().map(|(situation, object)| (situation.as_str(), line(object))).collect();
+        (shown(header), lines)
+    }
+}
+
 impl Drop for Stored {
     /// A cluster that goes on can then remove the namespace.
     fn drop(&mut self) {
