@@ -28,6 +28,13 @@ pub fn kstatus() -> Result<PathBuf, Error> {
     once(&FOLDER, "tools/kstatus/build")
 }
 
+/// The folder that holds prometheus and promtool: `PROMETHEUS_PROGRAMS` when that is set, else what
+/// `tools/clients/install-prometheus` has fetched or fetches now.
+pub fn prometheus() -> Result<PathBuf, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    once(&FOLDER, "tools/clients/install-prometheus")
+}
+
 fn once(known: &OnceLock<PathBuf>, script: &str) -> Result<PathBuf, Error> {
     if let Some(folder) = known.get() {
         return Ok(folder.clone());
