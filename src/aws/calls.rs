@@ -81,7 +81,7 @@ impl Calls {
                 if let Some(id) = &failure.request_id {
                     Span::current().record("request_id", id);
                 }
-                tracing::info!(seconds, kind = failure.kind.name(), "{failure}");
+                tracing::info!(seconds, outcome = failure.kind.name(), "{failure}");
                 self.teach_quota(permit, failure);
                 CallOutcome::Failed(failure.kind)
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use tokio::task::{Id, JoinError, JoinSet};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tracing::field::Empty;
 use tracing::{Instrument, debug, error, info_span, warn};
 
 use super::heartbeat::Heartbeat;
@@ -90,7 +91,17 @@ impl<K: Kind> Driver<K> {
 
     fn start(&self, turns: &mut Turns, lease: Lease) {
         let turn = lease.turn().clone();
-        let span = info_span!("turn", kind = K::NAME, object = %turn.name);
+        // What is empty, the kind records as soon as it knows it.
+        let span = info_span!(
+            "turn",
+            kind = K::NAME,
+            object = %turn.name,
+            generation = Empty,
+            intent = Empty,
+            deployment_id = Empty,
+            account = Empty,
+            region = Empty,
+        );
         debug!(parent: &span, class = ?turn.class, reasons = ?turn.reasons, "turn begins");
         let name = turn.name.to_string();
         let kind = Arc::clone(&self.kind);

@@ -6,6 +6,7 @@ mod perform;
 mod publisher;
 mod resolve;
 mod session;
+mod trace;
 mod turn;
 
 use std::sync::Arc;

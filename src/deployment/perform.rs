@@ -153,7 +153,7 @@ impl Act<'_> {
                 let outcome = greengrass.create_deployment(permit, request, token).await;
                 knowledge.sent(*ordinal, self.all.clock.now(), &outcome);
                 if let Ok(created) = &outcome {
-                    info!(deployment_id = created.deployment_id, ordinal, "deployment created");
+                    info!(deployment_id = created.deployment_id, intent = ordinal, "deployment created");
                 }
                 outcome.map(|_| ())
             }
@@ -254,7 +254,7 @@ impl Act<'_> {
     fn failed(&self, failure: Failure, knowledge: &mut Knowledge) -> Done {
         warn!(
             operation = %failure.operation,
-            kind = failure.kind.name(),
+            outcome = failure.kind.name(),
             request_id = failure.request_id,
             "AWS call failed: {failure}"
         );

@@ -46,7 +46,9 @@ impl Publisher<'_> {
         let done = self.put(&status, &mut after).await?;
         // Only now: what a refused write would have made true is not known.
         *knowledge = after;
-        info!(?why, "status recorded");
+        // Until the next step the turn's span does not know of an intent that has just been recorded.
+        let intent = memory.intent.as_ref().or(act.memory.intent.as_ref()).map(|intent| intent.ordinal);
+        info!(?why, intent, "status recorded");
         Ok(done.map_or(Done::Learnt, |written| written.done))
     }
 

@@ -17,6 +17,7 @@ use tracing::{debug, warn};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
 use super::session::Session;
+use super::trace::Shown;
 use super::{Deployments, jobs_lane, lane, resolve};
 use crate::aws::Class;
 use crate::controller::objects::ApiError;
@@ -75,6 +76,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
     // What was not there when the record came in may be by now.
     all.store.set_references(&record.name, resolve::references(&record, &all.store));
     let begun = Instant::now();
+    let mut shown = Shown::default();
     let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
         if begun.elapsed() > TURN_ENDS_AFTER {
@@ -85,7 +87,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
             all.store.set_references(&record.name, resolve::references(&record, &all.store));
             return Rest::after(Duration::ZERO, Class::Change);
         }
-        match Box::pin(one_step(all, turn, &record, session, step)).await {
+        match Box::pin(one_step(all, turn, &record, session, &mut shown, step)).await {
             Ok(Stepped::Learnt) => {}
             Ok(Stepped::Wrote(written)) => record = *written,
             Ok(Stepped::Ended(rest)) => return rest,
@@ -116,6 +118,7 @@ async fn one_step(
     turn: &Turn,
     record: &Record,
     session: &mut Session,
+    shown: &mut Shown,
     step: usize,
 ) -> Result<Stepped, ApiError> {
     let now = all.clock.now();
@@ -127,6 +130,7 @@ async fn one_step(
     let subject = subject(all, record, &version, &wanted, &peers);
     note_requests(&subject, &memory, &mut session.knowledge, now);
     session.key = resolve::key(record, &memory, &all.store);
+    shown.show(record, &memory, session.key.as_ref());
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     if assessment.old == Old::WithinLimit {
         session.knowledge.history.failure = None;

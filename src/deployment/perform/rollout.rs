@@ -91,7 +91,7 @@ impl Act<'_> {
     fn rollout_failed(&self, failure: Failure, knowledge: &mut Knowledge) {
         warn!(
             operation = %failure.operation,
-            kind = failure.kind.name(),
+            outcome = failure.kind.name(),
             request_id = failure.request_id,
             "what devices did can't be read: {failure}"
         );
