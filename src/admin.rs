@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use thiserror::Error;
@@ -15,6 +15,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use crate::controller::heartbeat::Heartbeat;
+use crate::telemetry::exposition::Format;
 use crate::telemetry::metrics::Metrics;
 
 /// A loop that beats every 10 s and has missed six beats hangs.
@@ -85,12 +86,10 @@ async fn readyz(State(admin): State<Admin>) -> Response {
     }
 }
 
-async fn metrics(State(admin): State<Admin>) -> Response {
-    match admin.metrics.encode() {
-        Ok(text) => {
-            let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-            ([(header::CONTENT_TYPE, kind)], text).into_response()
-        }
+async fn metrics(State(admin): State<Admin>, headers: HeaderMap) -> Response {
+    let format = Format::accepted(headers.get(header::ACCEPT).and_then(|accept| accept.to_str().ok()));
+    match admin.metrics.encode(format) {
+        Ok(text) => ([(header::CONTENT_TYPE, format.content_type())], text).into_response(),
         Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "the metrics can't be written down\n").into_response(),
     }
 }
@@ -147,7 +146,17 @@ mod tests {
     async fn metrics_can_be_scraped() {
         let (status, text) = ask(&admin(&Arc::default()), "/metrics").await;
         assert_eq!(status, 200);
-        assert!(text.contains("greengrass_operator_build_info"), "{text}");
+        assert!(text.contains("# TYPE greengrass_operator_build_info gauge"), "{text}");
+    }
+
+    #[tokio::test]
+    async fn metrics_come_in_the_format_that_is_accepted() {
+        let accept = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
+        let request = Request::get("/metrics").header("accept", accept).body(Body::empty()).unwrap();
+        let answer = admin(&Arc::default()).router().oneshot(request).await.unwrap();
+        assert_eq!(answer.headers()["content-type"], "application/openmetrics-text; version=1.0.0; charset=utf-8");
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        assert!(body.ends_with(b"# EOF\n"), "{body:?}");
     }
 
     #[tokio::test]

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::admin::{Admin, AdminError};
-use crate::aws::{Aws, ClientSettings, Quotas, SingleReplica};
+use crate::aws::{Aws, ClientSettings, Leadership, Quotas, SingleReplica};
 use crate::config::Config;
 use crate::controller::clock::Clock;
 use crate::controller::config_maps::ConfigMaps;
@@ -23,7 +23,7 @@ use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
 use crate::controller::objects::Objects;
 use crate::controller::queue::Queue;
-use crate::controller::report::report;
+use crate::controller::report::{report, report_leadership};
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
@@ -102,6 +102,8 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     info!(cluster, "operator starts");
     let resource = deployment::resource();
     let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
+    let leadership: Arc<dyn Leadership> = Arc::new(SingleReplica);
+    report_leadership(Arc::clone(&leadership), &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
         clock,
@@ -112,7 +114,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
         aws: Aws::new(aws, Quotas::default(), Arc::new(metrics.clone())),
         metrics: metrics.clone(),
-        leadership: Arc::new(SingleReplica),
+        leadership,
     }));
     report(Deployments::NAME, &store, &queue, &metrics);
 

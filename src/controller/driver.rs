@@ -195,6 +195,7 @@ mod tests {
     use super::super::queue::Reason;
     use super::*;
     use crate::aws::Class;
+    use crate::telemetry::exposition::Format;
 
     /// A kind whose objects behave as they are called.
     #[derive(Default)]
@@ -263,7 +264,7 @@ mod tests {
 
         fn counted(&self, outcome: &str) -> bool {
             let line = format!(r#"reconciles_total{{kind="Actor",outcome="{outcome}"}} 1"#);
-            self.metrics.encode().unwrap().contains(&line)
+            self.metrics.encode(Format::Text).unwrap().contains(&line)
         }
     }
 

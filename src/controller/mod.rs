@@ -16,5 +16,6 @@ pub mod queue;
 pub mod record;
 pub mod report;
 pub mod store;
+pub mod tally;
 pub mod wakes;
 pub mod watch;

@@ -8,13 +8,12 @@ use std::fmt;
 use greengrass_operator_core::api::{CANCEL_AT, FLUX_REQUESTED_AT, RECONCILE_AT, REDEPLOY_AT};
 use greengrass_operator_core::names::ObjectName;
 use jiff::Timestamp;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use thiserror::Error;
 
 use super::object::RawObject;
-use crate::telemetry::metrics::Readiness;
 
 /// What the operator keeps of an object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,19 +111,6 @@ impl fmt::Debug for Json {
     }
 }
 
-#[derive(Deserialize, Default)]
-struct Conditions {
-    #[serde(default)]
-    conditions: Vec<ConditionStatus>,
-}
-
-#[derive(Deserialize)]
-struct ConditionStatus {
-    #[serde(rename = "type")]
-    kind: String,
-    status: String,
-}
-
 /// Why JSON can't be read as a type.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("{0}")]
@@ -204,18 +190,6 @@ impl Record {
         self.finalizers.iter().any(|present| **present == *finalizer)
     }
 
-    /// The status of its condition Ready.
-    #[must_use]
-    pub fn readiness(&self) -> Readiness {
-        let status: Conditions = self.decode_status().ok().flatten().unwrap_or_default();
-        let ready = status.conditions.iter().find(|condition| condition.kind == "Ready");
-        match ready.map(|condition| condition.status.as_str()) {
-            Some("True") => Readiness::True,
-            Some("False") => Readiness::False,
-            Some(_) | None => Readiness::Unknown,
-        }
-    }
-
     /// Whether somebody asked to delete the object.
     #[must_use]
     pub fn is_deleting(&self) -> bool {
@@ -225,6 +199,7 @@ impl Record {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use serde::Deserialize;
     use serde_json::json;
 
     use super::*;

@@ -6,15 +6,27 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 use super::store::Store;
-use crate::aws::Class;
-use crate::telemetry::metrics::{Metrics, Readiness};
+use crate::aws::{Class, Leadership};
+use crate::telemetry::metrics::Metrics;
 
-/// From now on the metrics show how many resources of a kind there are and how its queue stands.
+/// From now on the metrics show whether this process may write.
+pub fn report_leadership(leadership: Arc<dyn Leadership>, metrics: &Metrics) {
+    metrics.before_scrape(move |metrics| metrics.leads(leadership.fence().valid()));
+}
+
+/// From now on the metrics show how many resources of a kind there are, what their devices do and how its queue stands.
 pub fn report(kind: &'static str, store: &Arc<Store>, queue: &Queue, metrics: &Metrics) {
     let (store, queue) = (Arc::clone(store), queue.clone());
+    metrics.knows_kind(kind);
     metrics.before_scrape(move |metrics| {
-        for readiness in Readiness::ALL {
-            metrics.resources(kind, readiness, store.count(readiness));
+        let tally = store.tally();
+        for (readiness, reason, count) in tally.ready() {
+            metrics.resources(kind, readiness, reason, count);
+        }
+        for (place, states) in tally.places() {
+            let place = (place.account.as_str(), place.region.as_str());
+            metrics.knows_place(place);
+            states.for_each(|(state, count)| metrics.devices(state, place, count));
         }
         let now = Instant::now();
         let ready = queue.ready();
@@ -33,19 +45,37 @@ mod tests {
     use std::time::Duration;
 
     use super::super::queue::{Reason, Wake};
+    use serde_json::json;
+
     use super::super::record::tests::record;
+    use super::super::record::{Json, Record};
     use super::*;
+    use crate::aws::SingleReplica;
+    use crate::telemetry::exposition::Format;
 
     #[tokio::test(start_paused = true)]
     async fn a_scrape_shows_what_waits_and_what_is_not_ready() {
         let (metrics, store, queue) = (Metrics::new(), Store::new(), Queue::new(8));
         report("GreengrassDeployment", &store, &queue, &metrics);
+        report_leadership(Arc::new(SingleReplica), &metrics);
         store.apply(record("a", 1));
+        let status = Json::of(&json!({
+            "conditions": [{"type": "Ready", "status": "False", "reason": "RolloutFailed"}],
+            "resolved": {"targetArn": "arn:aws:iot:eu-central-1:123456789012:thinggroup/Presses"},
+            "devices": {"total": 3, "queued": 0, "inProgress": 0, "succeeded": 1, "failed": 2, "rejected": 0,
+                        "timedOut": 0, "canceled": 0, "removed": 0},
+        }));
+        store.apply(Record { status: Some(status.unwrap()), ..record("b", 2) });
         queue.wake(record("a", 0).name, Wake::now(Class::Change, Reason::Listed));
         tokio::time::advance(Duration::from_secs(7)).await;
-        let text = metrics.encode().unwrap();
+        let text = metrics.encode(Format::Text).unwrap();
         for line in [
-            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="unknown"} 1"#,
+            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="unknown",reason="none"} 1"#,
+            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="false",reason="RolloutFailed"} 1"#,
+            r#"greengrass_operator_devices{state="failed",account="123456789012",region="eu-central-1"} 2"#,
+            r#"greengrass_operator_devices{state="queued",account="123456789012",region="eu-central-1"} 0"#,
+            r#"greengrass_operator_rollouts_total{verdict="Failed",account="123456789012",region="eu-central-1"} 0"#,
+            "greengrass_operator_leading 1",
             r#"greengrass_operator_queue_ready{kind="GreengrassDeployment",class="change"} 1"#,
             r#"greengrass_operator_queue_oldest_seconds{kind="GreengrassDeployment",class="change"} 7.0"#,
             r#"greengrass_operator_queue_ready{kind="GreengrassDeployment",class="sweep"} 0"#,

@@ -8,7 +8,7 @@ use tokio::sync::futures::Notified;
 use tokio::sync::{Notify, watch};
 
 use super::record::{Record, ResourceVersion};
-use crate::telemetry::metrics::Readiness;
+use super::tally::Tally;
 
 /// Something that resources refer to, so that its change wakes them.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -55,7 +55,7 @@ pub struct Store {
 #[derive(Debug, Default)]
 struct State {
     records: BTreeMap<ObjectName, Arc<Record>>,
-    readiness: BTreeMap<Readiness, usize>,
+    tally: Tally,
     references: BTreeMap<ObjectName, BTreeSet<Reference>>,
     referrers: BTreeMap<Reference, BTreeSet<ObjectName>>,
 }
@@ -97,10 +97,10 @@ impl Store {
         self.len() == 0
     }
 
-    /// How many objects there are with that status of condition Ready.
+    /// What the statuses of all objects add up to.
     #[must_use]
-    pub fn count(&self, readiness: Readiness) -> usize {
-        self.lock().readiness.get(&readiness).copied().unwrap_or_default()
+    pub fn tally(&self) -> Tally {
+        self.lock().tally.clone()
     }
 
     /// Takes what the watch says of an object.
@@ -257,24 +257,18 @@ impl Store {
 impl State {
     fn put(&mut self, record: Record) -> Arc<Record> {
         let record = Arc::new(record);
-        *self.readiness.entry(record.readiness()).or_default() += 1;
+        self.tally.add(&record);
         if let Some(before) = self.records.insert(record.name.clone(), Arc::clone(&record)) {
-            self.uncount(&before);
+            self.tally.subtract(&before);
         }
         record
     }
 
     fn drop_record(&mut self, name: &ObjectName) {
         if let Some(before) = self.records.remove(name) {
-            self.uncount(&before);
+            self.tally.subtract(&before);
         }
         self.forget_references(name);
-    }
-
-    fn uncount(&mut self, before: &Record) {
-        if let Some(count) = self.readiness.get_mut(&before.readiness()) {
-            *count = count.saturating_sub(1);
-        }
     }
 
     fn forget_references(&mut self, name: &ObjectName) {

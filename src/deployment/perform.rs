@@ -71,12 +71,14 @@ impl Act<'_> {
             let fence = self.all.leadership.fence();
             let wait = match self.all.aws.try_permit(&scope, self.class, family, &fence) {
                 Ok(permit) => {
-                    self.all.metrics.limiter_waited((&scope.account, &scope.region), begun.elapsed().as_secs_f64());
+                    let waited = begun.elapsed().as_secs_f64();
+                    self.all.metrics.limiter_waited(family, (&scope.account, &scope.region), waited);
                     return Ok(permit);
                 }
                 Err(wait) => wait,
             };
             if wait.until.saturating_duration_since(begun) > longest {
+                self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
                 return Err(Done::Wait(wait.until));
             }
             tokio::time::sleep_until(wait.until).await;
@@ -132,8 +134,11 @@ impl Act<'_> {
         let Some(key) = self.key() else { return Done::Learnt };
         let permit = match change {
             Change::Prune(_) => {
-                let fence = self.all.leadership.fence();
-                self.all.aws.try_permit(&scope(&key), Class::History, ApiFamily::Greengrass, &fence)
+                let (fence, scope) = (self.all.leadership.fence(), scope(&key));
+                let permit = self.all.aws.try_permit(&scope, Class::History, ApiFamily::Greengrass, &fence);
+                permit.map_err(|wait| {
+                    self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
+                })
             }
             _ => match self.permit(&key).await {
                 Ok(permit) => Ok(permit),

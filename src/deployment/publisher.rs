@@ -5,7 +5,9 @@ use greengrass_operator_core::deployment::assess::{Assessment, assess};
 use greengrass_operator_core::deployment::decide::Why;
 use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::deployment::memory::Memory;
+use greengrass_operator_core::deployment::rollout::Verdict;
 use greengrass_operator_core::deployment::summarise::{TYPES, summarise, transition};
+use greengrass_operator_core::deployment::tags::Cause;
 use tracing::info;
 
 use super::perform::{Act, Done};
@@ -46,10 +48,31 @@ impl Publisher<'_> {
         let done = self.put(&status, &mut after).await?;
         // Only now: what a refused write would have made true is not known.
         *knowledge = after;
+        self.count_correction(memory, why);
         // Until the next step the turn's span does not know of an intent that has just been recorded.
         let intent = memory.intent.as_ref().or(act.memory.intent.as_ref()).map(|intent| intent.ordinal);
         info!(?why, intent, "status recorded");
         Ok(done.map_or(Done::Learnt, |written| written.done))
+    }
+
+    /// Counted when the revision was found in AWS and not when it was sent: an answer may get lost.
+    fn count_correction(&self, memory: &Memory, why: Why) {
+        let corrects = self.act.memory.intent.as_ref().is_some_and(|intent| intent.cause == Cause::Correct);
+        if let Some(key) = memory.key.as_ref().filter(|_| why == Why::Settled && corrects) {
+            self.act.all.metrics.drift_corrected((key.target.account(), key.target.region()));
+        }
+    }
+
+    /// Counted with the write that says it: another replica, or this one after a restart, counts none again.
+    fn count_verdict(&self, status: &GreengrassDeploymentStatus) {
+        let before = self.status;
+        if (&before.verdict, &before.deployment_id) == (&status.verdict, &status.deployment_id) {
+            return;
+        }
+        let verdict = status.verdict.as_deref().and_then(Verdict::recorded);
+        if let Some((verdict, resolved)) = verdict.zip(status.resolved.as_ref()) {
+            self.act.all.metrics.rolled_out(verdict, (&resolved.account_id, &resolved.region));
+        }
     }
 
     pub(super) async fn publish(
@@ -77,6 +100,7 @@ impl Publisher<'_> {
             Published::Unchanged => Ok(None),
             Published::Written(written) => {
                 let before = self.status;
+                self.count_verdict(status);
                 let version = written.resource_version;
                 let done = act.wrote(*written, knowledge);
                 if let Some(ready) = transition(&before.conditions, &status.conditions) {

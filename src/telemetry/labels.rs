@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use greengrass_operator_core::api::devices::DeviceCounts;
 use prometheus_client::encoding::{EncodeLabelValue, LabelValueEncoder};
 
 macro_rules! label {
@@ -13,6 +14,9 @@ macro_rules! label {
         }
 
         impl $name {
+            /// Every value.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The label's value.
             #[must_use]
             pub fn as_str(self) -> &'static str {
@@ -90,7 +94,217 @@ label! {
     }
 }
 
-impl Readiness {
-    /// Every value.
-    pub const ALL: [Self; 3] = [Self::True, Self::False, Self::Unknown];
+label! {
+    /// The reason of condition Ready.
+    ReadyReason {
+        /// AWS has it.
+        Deployed => "Deployed",
+        /// Devices have it.
+        RolledOut => "RolledOut",
+        /// There is no device.
+        NoDevices => "NoDevices",
+        /// Devices are waited for.
+        RollingOut => "RollingOut",
+        /// A revision is being made.
+        Progressing => "Progressing",
+        /// It fails, and is tried again.
+        ProgressingWithRetry => "ProgressingWithRetry",
+        /// AWS could not be read for too long.
+        Unverified => "Unverified",
+        /// Nothing may be written.
+        Suspended => "Suspended",
+        /// The parent comes first.
+        WaitingForParent => "WaitingForParent",
+        /// AWS is being cleared.
+        Removing => "Removing",
+        /// The spec can't be used.
+        InvalidSpec => "InvalidSpec",
+        /// AWS denies a call.
+        AccessDenied => "AccessDenied",
+        /// There is no such target.
+        TargetNotFound => "TargetNotFound",
+        /// A quota of the account is used up.
+        QuotaExceeded => "QuotaExceeded",
+        /// The resource means another target.
+        KeyChanged => "KeyChanged",
+        /// Another resource has the target.
+        TargetConflict => "TargetConflict",
+        /// Somebody else's deployment is there.
+        ForeignRevision => "ForeignRevision",
+        /// Somebody changed AWS.
+        Drifted => "Drifted",
+        /// It was mended too often.
+        CorrectionsExhausted => "CorrectionsExhausted",
+        /// What the spec refers to is missing.
+        ReferenceNotFound => "ReferenceNotFound",
+        /// It was cancelled.
+        RolloutCanceled => "RolloutCanceled",
+        /// Too many devices failed.
+        RolloutFailed => "RolloutFailed",
+        /// Devices took too long.
+        DeadlineExceeded => "DeadlineExceeded",
+        /// AWS can't be cleared.
+        DeletionBlocked => "DeletionBlocked",
+        /// Devices took too long to lose it.
+        RemoveTimedOut => "RemoveTimedOut",
+        /// One that this version does not know: written by a newer one.
+        Other => "other",
+        /// The condition is not there yet.
+        None => "none",
+    }
+}
+
+impl ReadyReason {
+    /// The label for what stands in a condition. A status is text that anybody may have written, and a label must not be.
+    #[must_use]
+    pub fn of(text: &str) -> Self {
+        Self::ALL.iter().copied().find(|reason| reason.as_str() == text).unwrap_or(Self::Other)
+    }
+}
+
+label! {
+    /// What a device did with a revision.
+    DeviceState {
+        /// Not begun.
+        Queued => "queued",
+        /// At it.
+        InProgress => "in-progress",
+        /// Has it.
+        Succeeded => "succeeded",
+        /// It failed.
+        Failed => "failed",
+        /// The device refused it.
+        Rejected => "rejected",
+        /// It took too long.
+        TimedOut => "timed-out",
+        /// Cancelled for this device.
+        Canceled => "canceled",
+        /// The device left the group.
+        Removed => "removed",
+    }
+}
+
+impl DeviceState {
+    /// How many devices are in this state.
+    #[must_use]
+    pub fn of(self, counts: &DeviceCounts) -> i64 {
+        let DeviceCounts { total: _, queued, in_progress, succeeded, failed, rejected, timed_out, canceled, removed } =
+            *counts;
+        match self {
+            Self::Queued => queued,
+            Self::InProgress => in_progress,
+            Self::Succeeded => succeeded,
+            Self::Failed => failed,
+            Self::Rejected => rejected,
+            Self::TimedOut => timed_out,
+            Self::Canceled => canceled,
+            Self::Removed => removed,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use greengrass_operator_core::deployment::summarise::Reason;
+
+    use super::*;
+
+    /// Whether it is a reason of Ready. Without a wildcard: who adds a reason to the core is asked here.
+    fn is_of_ready(reason: Reason) -> bool {
+        match reason {
+            Reason::Deployed
+            | Reason::RolledOut
+            | Reason::NoDevices
+            | Reason::RollingOut
+            | Reason::DeadlineExceeded
+            | Reason::RemoveTimedOut
+            | Reason::Progressing
+            | Reason::ProgressingWithRetry
+            | Reason::Unverified
+            | Reason::Suspended
+            | Reason::WaitingForParent
+            | Reason::Removing
+            | Reason::InvalidSpec
+            | Reason::KeyChanged
+            | Reason::TargetConflict
+            | Reason::ForeignRevision
+            | Reason::Drifted
+            | Reason::CorrectionsExhausted
+            | Reason::ReferenceNotFound
+            | Reason::RolloutCanceled
+            | Reason::RolloutFailed
+            | Reason::Refused(_)
+            | Reason::DeletionBlocked => true,
+            Reason::Completed
+            | Reason::InProgress
+            | Reason::DevicesFailed
+            | Reason::Canceled
+            | Reason::Yielded
+            | Reason::KeysNotReset
+            | Reason::HistoryNotPruned
+            | Reason::TagsNotApplied
+            | Reason::UpToDate
+            | Reason::OutOfDate
+            | Reason::Unknown => false,
+        }
+    }
+
+    #[test]
+    fn every_reason_of_ready_has_a_label_of_its_own() {
+        use greengrass_operator_core::failure::Blocking;
+        let reasons = [
+            Reason::Deployed,
+            Reason::RolledOut,
+            Reason::NoDevices,
+            Reason::RollingOut,
+            Reason::DeadlineExceeded,
+            Reason::RemoveTimedOut,
+            Reason::Progressing,
+            Reason::ProgressingWithRetry,
+            Reason::Unverified,
+            Reason::Suspended,
+            Reason::WaitingForParent,
+            Reason::Removing,
+            Reason::InvalidSpec,
+            Reason::KeyChanged,
+            Reason::TargetConflict,
+            Reason::ForeignRevision,
+            Reason::Drifted,
+            Reason::CorrectionsExhausted,
+            Reason::ReferenceNotFound,
+            Reason::RolloutCanceled,
+            Reason::RolloutFailed,
+            Reason::Refused(Blocking::AccessDenied),
+            Reason::Refused(Blocking::TargetNotFound),
+            Reason::Refused(Blocking::QuotaExceeded),
+            Reason::DeletionBlocked,
+        ];
+        for reason in reasons {
+            assert!(is_of_ready(reason));
+            assert_eq!(ReadyReason::of(reason.as_str()).as_str(), reason.as_str());
+        }
+        assert_eq!(ReadyReason::ALL.len(), reasons.len() + 2, "and the two that are no reasons");
+    }
+
+    #[test]
+    fn what_anybody_wrote_is_one_label() {
+        assert_eq!(ReadyReason::of("Bogus-4711"), ReadyReason::Other);
+        assert_eq!(ReadyReason::of(""), ReadyReason::Other);
+    }
+
+    #[test]
+    fn the_states_of_devices_add_up_to_all_of_them() {
+        let counts = DeviceCounts {
+            total: 255,
+            queued: 1,
+            in_progress: 2,
+            succeeded: 4,
+            failed: 8,
+            rejected: 16,
+            timed_out: 32,
+            canceled: 64,
+            removed: 128,
+        };
+        assert_eq!(DeviceState::ALL.iter().map(|state| state.of(&counts)).sum::<i64>(), counts.total);
+    }
 }

@@ -6,6 +6,7 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use greengrass_operator_core::deployment::rollout::Verdict;
 use greengrass_operator_core::failure::{FailureKind, Operation};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
@@ -16,13 +17,20 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-pub use super::labels::{KubernetesOutcome, Readiness, ReconcileOutcome, Verb};
-use crate::aws::{CallObserver, CallOutcome, Scope};
+use super::exposition::{Format, to_text};
+pub use super::labels::{DeviceState, KubernetesOutcome, Readiness, ReadyReason, ReconcileOutcome, Verb};
+use crate::aws::{ApiFamily, CallObserver, CallOutcome, Scope, WaitReason};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).
 const SECONDS: [f64; 11] = [0.001, 0.005, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0];
 /// Waiting for a quota: up to the many minutes that a thousand changes at ten calls a second take.
 const WAIT_SECONDS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1200.0];
+
+/// Everything that a call waits for.
+const WAIT_REASONS: [WaitReason; 4] =
+    [WaitReason::Share, WaitReason::Throttled, WaitReason::DeletionLimit, WaitReason::NotLeading];
+/// Every verdict.
+const VERDICTS: [Verdict; 4] = [Verdict::Completed, Verdict::Failed, Verdict::Canceled, Verdict::NoDevices];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
@@ -55,6 +63,34 @@ struct ScopeLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ApiLabels {
+    api: &'static str,
+    account: String,
+    region: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PostponedLabels {
+    reason: &'static str,
+    account: String,
+    region: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct DeviceLabels {
+    state: DeviceState,
+    account: String,
+    region: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct RolloutLabels {
+    verdict: &'static str,
+    account: String,
+    region: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClassLabels {
     kind: &'static str,
     class: &'static str,
@@ -64,6 +100,7 @@ struct ClassLabels {
 struct ReadyLabels {
     kind: &'static str,
     ready: Readiness,
+    reason: ReadyReason,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -90,10 +127,15 @@ struct Inner {
     aws_calls: Family<CallLabels, Counter>,
     aws_call_seconds: Histograms<OperationLabels>,
     aws_throttles: Family<ScopeLabels, Counter>,
-    limiter_wait_seconds: Histograms<ScopeLabels>,
+    limiter_wait_seconds: Histograms<ApiLabels>,
+    limiter_postponed: Family<PostponedLabels, Counter>,
     queue_ready: Family<ClassLabels, Gauge>,
     queue_oldest: Family<ClassLabels, Seconds>,
     resources: Family<ReadyLabels, Gauge>,
+    devices: Family<DeviceLabels, Gauge>,
+    rollouts: Family<RolloutLabels, Counter>,
+    drift_corrections: Family<ScopeLabels, Counter>,
+    leading: Gauge,
     kubernetes_calls: Family<KubernetesLabels, Counter>,
 }
 
@@ -130,9 +172,14 @@ impl Metrics {
             aws_call_seconds: Family::new_with_constructor(histogram),
             aws_throttles: Family::default(),
             limiter_wait_seconds: Family::new_with_constructor(wait_histogram),
+            limiter_postponed: Family::default(),
             queue_ready: Family::default(),
             queue_oldest: Family::default(),
             resources: Family::default(),
+            devices: Family::default(),
+            rollouts: Family::default(),
+            drift_corrections: Family::default(),
+            leading: Gauge::default(),
             kubernetes_calls: Family::default(),
         };
         inner.register();
@@ -145,15 +192,42 @@ impl Metrics {
         updates.push(Box::new(update));
     }
 
-    /// All metrics, in the text format of `OpenMetrics`.
-    pub fn encode(&self) -> Result<String, fmt::Error> {
+    /// All metrics, in that format.
+    pub fn encode(&self, format: Format) -> Result<String, fmt::Error> {
         {
             let updates = self.inner.before_scrape.lock().unwrap_or_else(PoisonError::into_inner);
             updates.iter().for_each(|update| update(self));
         }
         let mut text = String::new();
         encode(&mut text, &self.inner.registry)?;
-        Ok(text)
+        Ok(match format {
+            Format::OpenMetrics => text,
+            Format::Text => to_text(&text),
+        })
+    }
+
+    /// There is a kind. Its counters are there from now on: a counter that begins at 1 looks to `increase()` like one that
+    /// always stood there, and the first panic would ring no bell.
+    pub fn knows_kind(&self, kind: &'static str) {
+        for &outcome in ReconcileOutcome::ALL {
+            let _ = self.inner.reconciles.get_or_create(&ReconcileLabels { kind, outcome });
+        }
+    }
+
+    /// There are resources in an account and region. Its counters are there from now on, as with a kind.
+    pub fn knows_place(&self, (account, region): (&str, &str)) {
+        let (account, region) = (account.to_owned(), region.to_owned());
+        for verdict in VERDICTS.map(Verdict::as_str) {
+            let labels = RolloutLabels { verdict, account: account.clone(), region: region.clone() };
+            let _ = self.inner.rollouts.get_or_create(&labels);
+        }
+        for reason in WAIT_REASONS.map(WaitReason::name) {
+            let labels = PostponedLabels { reason, account: account.clone(), region: region.clone() };
+            let _ = self.inner.limiter_postponed.get_or_create(&labels);
+        }
+        let labels = ScopeLabels { account, region };
+        let _ = self.inner.drift_corrections.get_or_create(&labels);
+        let _ = self.inner.aws_throttles.get_or_create(&labels);
     }
 
     /// A turn has ended.
@@ -181,9 +255,39 @@ impl Metrics {
     }
 
     /// A call to AWS has waited for its quota.
-    pub fn limiter_waited(&self, (account, region): (&str, &str), seconds: f64) {
-        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+    pub fn limiter_waited(&self, api: ApiFamily, (account, region): (&str, &str), seconds: f64) {
+        let labels = ApiLabels { api: api.name(), account: account.to_owned(), region: region.to_owned() };
         self.inner.limiter_wait_seconds.get_or_create(&labels).observe(seconds);
+    }
+
+    /// A call to AWS has been put off, because its quota is too far away to be waited for.
+    pub fn limiter_postponed(&self, reason: WaitReason, (account, region): (&str, &str)) {
+        let labels = PostponedLabels { reason: reason.name(), account: account.to_owned(), region: region.to_owned() };
+        self.inner.limiter_postponed.get_or_create(&labels).inc();
+    }
+
+    /// Devices have settled what became of a revision.
+    pub fn rolled_out(&self, verdict: Verdict, (account, region): (&str, &str)) {
+        let verdict = verdict.as_str();
+        let labels = RolloutLabels { verdict, account: account.to_owned(), region: region.to_owned() };
+        self.inner.rollouts.get_or_create(&labels).inc();
+    }
+
+    /// A revision has mended a drift.
+    pub fn drift_corrected(&self, (account, region): (&str, &str)) {
+        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+        self.inner.drift_corrections.get_or_create(&labels).inc();
+    }
+
+    /// Whether this process may write.
+    pub fn leads(&self, leads: bool) {
+        self.inner.leading.set(i64::from(leads));
+    }
+
+    /// How many devices are in that state.
+    pub fn devices(&self, state: DeviceState, (account, region): (&str, &str), count: i64) {
+        let labels = DeviceLabels { state, account: account.to_owned(), region: region.to_owned() };
+        self.inner.devices.get_or_create(&labels).set(count);
     }
 
     /// How many objects of a class are ready, and how long the oldest has been.
@@ -193,9 +297,9 @@ impl Metrics {
         self.inner.queue_oldest.get_or_create(&labels).set(oldest_seconds);
     }
 
-    /// How many resources there are with that readiness.
-    pub fn resources(&self, kind: &'static str, ready: Readiness, count: usize) {
-        self.inner.resources.get_or_create(&ReadyLabels { kind, ready }).set(to_gauge(count));
+    /// How many resources there are whose condition Ready has that status and reason.
+    pub fn resources(&self, kind: &'static str, ready: Readiness, reason: ReadyReason, count: usize) {
+        self.inner.resources.get_or_create(&ReadyLabels { kind, ready, reason }).set(to_gauge(count));
     }
 
     /// A call to the API server has ended.
@@ -244,6 +348,11 @@ impl Inner {
             seconds(),
             self.limiter_wait_seconds.clone(),
         );
+        registry.register(
+            "limiter_postponed",
+            "Calls to AWS that were put off because their quota was too far away",
+            self.limiter_postponed.clone(),
+        );
         registry.register("queue_ready", "Resources whose turn has come but not begun", self.queue_ready.clone());
         registry.register_with_unit(
             "queue_oldest",
@@ -251,7 +360,23 @@ impl Inner {
             seconds(),
             self.queue_oldest.clone(),
         );
-        registry.register("resources", "Resources, by status of their condition Ready", self.resources.clone());
+        registry.register(
+            "resources",
+            "Resources, by status and reason of their condition Ready",
+            self.resources.clone(),
+        );
+        registry.register(
+            "devices",
+            "Devices, by what they did with the newest revision meant for them",
+            self.devices.clone(),
+        );
+        registry.register("rollouts", "Revisions that devices settled, by what became of them", self.rollouts.clone());
+        registry.register(
+            "drift_corrections",
+            "Revisions made because somebody changed AWS",
+            self.drift_corrections.clone(),
+        );
+        registry.register("leading", "Whether this process may write: 1 or 0", self.leading.clone());
         registry.register(
             "kubernetes_calls",
             "Calls to the API server, by how they ended",
@@ -281,19 +406,37 @@ mod tests {
         let throttled = CallOutcome::Failed(FailureKind::Throttled);
         metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
         metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);
-        metrics.before_scrape(|metrics| metrics.resources("GreengrassDeployment", Readiness::True, 3));
-        let text = metrics.encode().unwrap();
+        metrics.before_scrape(|metrics| {
+            metrics.resources("GreengrassDeployment", Readiness::True, ReadyReason::Deployed, 3);
+        });
+        let text = metrics.encode(Format::OpenMetrics).unwrap();
         for line in [
             r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="back-off"} 1"#,
             r#"greengrass_operator_reconcile_duration_seconds_count{kind="GreengrassDeployment"} 1"#,
             r#"greengrass_operator_aws_calls_total{operation="CreateDeployment",outcome="Throttled",account="123456789012",region="eu-central-1"} 1"#,
             r#"greengrass_operator_aws_throttles_total{account="123456789012",region="eu-central-1"} 1"#,
             r#"greengrass_operator_kubernetes_calls_total{verb="update-status",outcome="ok"} 1"#,
-            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="true"} 3"#,
+            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="true",reason="Deployed"} 3"#,
             "greengrass_operator_build_info{version=",
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
         }
         assert!(text.ends_with("# EOF\n"));
+    }
+
+    #[test]
+    fn what_an_alert_counts_is_there_before_it_happens() {
+        let metrics = Metrics::new();
+        metrics.knows_kind("GreengrassDeployment");
+        metrics.knows_place(("123456789012", "eu-central-1"));
+        let text = metrics.encode(Format::OpenMetrics).unwrap();
+        for line in [
+            r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="panic"} 0"#,
+            r#"greengrass_operator_rollouts_total{verdict="Failed",account="123456789012",region="eu-central-1"} 0"#,
+            r#"greengrass_operator_drift_corrections_total{account="123456789012",region="eu-central-1"} 0"#,
+            r#"greengrass_operator_aws_throttles_total{account="123456789012",region="eu-central-1"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
     }
 }
