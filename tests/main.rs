@@ -22,4 +22,5 @@ mod people;
 mod readers;
 mod references;
 mod trouble;
+mod watching;
 mod world;

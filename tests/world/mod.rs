@@ -4,7 +4,7 @@
 mod administrator;
 pub mod fleet;
 mod manifest;
-mod operator;
+pub mod operator;
 pub mod oracle;
 pub mod virtual_time;
 

@@ -52,6 +52,11 @@ impl Operator {
         }
     }
 
+    /// Where the admin server is, on loopback.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The status and body of a page of the admin server; none where it does not answer.
     pub fn page(&self, path: &str) -> Option<(u16, String)> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
@@ -72,6 +77,6 @@ impl Drop for Operator {
     }
 }
 
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }

@@ -1,0 +1,6 @@
+//! What watches the operator: metrics, alert rules and logs, as Prometheus and log collectors read them.
+
+mod document;
+mod prometheus;
+mod rules;
+mod scrape;
