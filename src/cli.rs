@@ -18,6 +18,7 @@ use crate::controller::driver::DEFAULT_CONCURRENCY;
 use crate::controller::objects::Namespaces;
 use crate::operator::{self, RunError};
 use crate::telemetry::log::{self, LogError, LogFormat};
+use crate::telemetry::traces::{Endpoint, Traces, TracesError};
 
 /// More threads than this have nothing to do: the operator waits for answers most of the time, and each costs memory.
 const MOST_THREADS: usize = 4;
@@ -87,6 +88,10 @@ struct RunArgs {
     /// What is logged: a level (error, warn, info, debug, trace), or TARGET=LEVEL,… for parts of the program.
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", default_value = "info")]
     log: String,
+
+    /// Collector that takes traces by OTLP over HTTP, for example http://localhost:4318. Default: none are made.
+    #[arg(long, env = "GREENGRASS_OPERATOR_OTLP_ENDPOINT", value_name = "URL")]
+    otlp_endpoint: Option<Endpoint>,
 }
 
 /// Why a command failed.
@@ -94,6 +99,8 @@ struct RunArgs {
 enum CommandError {
     #[error(transparent)]
     Log(#[from] LogError),
+    #[error(transparent)]
+    Traces(#[from] TracesError),
     #[error("the threads can't be started")]
     Threads(#[source] std::io::Error),
     #[error("signals can't be received")]
@@ -139,16 +146,18 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn run(args: RunArgs) -> Result<(), CommandError> {
-    let (filter, format) = (args.log.clone(), args.log_format);
+    let (filter, format, otlp) = (args.log.clone(), args.log_format, args.otlp_endpoint.clone());
     let config = args.into_config();
-    log::set_up(&filter, format)?;
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
         .enable_all()
         .build()
         .map_err(CommandError::Threads)?;
-    runtime.block_on(async {
+    let to = |endpoint| Traces::to(&endpoint, &config.instance_name, runtime.handle().clone());
+    let traces = otlp.map(to).transpose()?;
+    log::set_up(&filter, format, traces.as_ref())?;
+    let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
         let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
@@ -169,7 +178,11 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
         });
         info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
         operator::run(config, stop).await.map_err(CommandError::Run)
-    })
+    });
+    if let Some(traces) = traces {
+        traces.end();
+    }
+    ended
 }
 
 impl RunArgs {
@@ -183,6 +196,7 @@ impl RunArgs {
             instance_name,
             log_format: _,
             log: _,
+            otlp_endpoint: _,
         } = self;
         let namespaces = if watch_namespaces.is_empty() {
             Namespaces::All
@@ -259,6 +273,13 @@ mod tests {
             let error = config(&[argument]).unwrap_err();
             assert!(error.contains(words), "{error}");
         }
+    }
+
+    #[test]
+    fn a_collector_is_reached_without_tls() {
+        assert!(config(&["--otlp-endpoint=http://localhost:4318"]).is_ok());
+        let error = config(&["--otlp-endpoint=https://collector:4318"]).unwrap_err();
+        assert!(error.contains("write the collector's address as http://HOST:PORT"), "{error}");
     }
 
     #[test]

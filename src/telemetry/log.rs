@@ -5,9 +5,16 @@ use std::io::IsTerminal;
 
 use clap::ValueEnum;
 use thiserror::Error;
-use tracing_subscriber::EnvFilter;
+use tracing::Level;
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer};
+
+use super::traces::Traces;
+
+/// What traces are made of, whatever is logged: the operator's own spans, none of its libraries.
+const TRACED: &str = "greengrass_operator";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
@@ -44,18 +51,22 @@ pub enum LogError {
     Twice,
 }
 
-/// Sends all that passes the filter to standard error.
-pub fn set_up(filter: &str, format: LogFormat) -> Result<(), LogError> {
+/// Sends all that passes the filter to standard error, and spans to a collector where there is one.
+pub fn set_up(filter: &str, format: LogFormat, traces: Option<&Traces>) -> Result<(), LogError> {
     let filter = parse(filter)?;
     // No escape sequences in files and collectors. (NO_COLOR is the subscriber's own to honour, where they would be.)
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
     let lines = if std::io::stderr().is_terminal() { lines } else { lines.with_ansi(false) };
-    let registry = tracing_subscriber::registry().with(filter);
-    match format {
-        LogFormat::Text => registry.with(lines).try_init(),
-        LogFormat::Json => registry.with(lines.json().flatten_event(true).with_current_span(true)).try_init(),
-    }
-    .map_err(|_| LogError::Twice)?;
+    let lines = match format {
+        LogFormat::Text => lines.boxed(),
+        LogFormat::Json => lines.json().flatten_event(true).with_current_span(true).boxed(),
+    };
+    let spans = traces.map(|traces| traces.layer().with_filter(Targets::new().with_target(TRACED, Level::INFO)));
+    tracing_subscriber::registry()
+        .with(lines.with_filter(filter))
+        .with(spans)
+        .try_init()
+        .map_err(|_| LogError::Twice)?;
     // A panic belongs in the log like any other failure. Its message is the panic's own, its place a line of source.
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();

@@ -1,6 +1,7 @@
-//! What the operator says about itself: metrics and logs.
+//! What the operator says about itself: metrics, logs and traces.
 
 pub mod exposition;
 mod labels;
 pub mod log;
 pub mod metrics;
+pub mod traces;

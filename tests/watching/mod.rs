@@ -5,3 +5,4 @@ mod log;
 mod prometheus;
 mod rules;
 mod scrape;
+mod traces;

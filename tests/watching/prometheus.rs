@@ -66,7 +66,7 @@ impl Prometheus {
 
     /// What an expression has now: the value of `label` and the number, in order.
     pub(super) fn query(&self, expression: &str, label: &str) -> Vec<(String, f64)> {
-        let encoded: String = expression.bytes().map(|byte| format!("%{byte:02x}")).collect();
+        let encoded = expression.bytes().map(|byte| format!("%{byte:02x}")).collect::<Vec<_>>().concat();
         let data = self.ask(&format!("query?query={encoded}")).unwrap_or_default();
         let samples = data["result"].as_array().cloned().unwrap_or_default();
         let mut found: Vec<(String, f64)> = samples
@@ -99,7 +99,7 @@ impl Prometheus {
         let rules: Vec<&Value> = data["groups"][0]["rules"].as_array().into_iter().flatten().collect();
         let name = |rule: &&Value| rule["name"].as_str().unwrap().to_owned();
         let moved = rules.iter().filter(|rule| rule["state"] != "inactive").map(name).collect();
-        let broken = rules.iter().filter(|rule| rule["health"] == "err").map(|rule| rule.to_string()).collect();
+        let broken = rules.iter().filter(|rule| rule["health"] == "err").map(ToString::to_string).collect();
         (moved, broken)
     }
 }
