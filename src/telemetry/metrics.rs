@@ -29,8 +29,6 @@ const WAIT_SECONDS: [f64; 9] = [0.01, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 120
 /// Everything that a call waits for.
 const WAIT_REASONS: [WaitReason; 4] =
     [WaitReason::Share, WaitReason::Throttled, WaitReason::DeletionLimit, WaitReason::NotLeading];
-/// Every verdict.
-const VERDICTS: [Verdict; 4] = [Verdict::Completed, Verdict::Failed, Verdict::Canceled, Verdict::NoDevices];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct KindLabels {
@@ -217,7 +215,7 @@ impl Metrics {
     /// There are resources in an account and region. Its counters are there from now on, as with a kind.
     pub fn knows_place(&self, (account, region): (&str, &str)) {
         let (account, region) = (account.to_owned(), region.to_owned());
-        for verdict in VERDICTS.map(Verdict::as_str) {
+        for verdict in Verdict::ALL.map(Verdict::as_str) {
             let labels = RolloutLabels { verdict, account: account.clone(), region: region.clone() };
             let _ = self.inner.rollouts.get_or_create(&labels);
         }
@@ -391,52 +389,4 @@ fn to_gauge(count: usize) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use greengrass_operator_core::names::TargetArn;
-
-    use super::*;
-    use crate::aws::IdentityName;
-
-    #[test]
-    fn metrics_read_as_openmetrics() {
-        let metrics = Metrics::new();
-        metrics.reconciled("GreengrassDeployment", ReconcileOutcome::BackOff, 0.4);
-        let target = TargetArn::parse("arn:aws:iot:eu-central-1:123456789012:thing/Press").unwrap();
-        let scope = Scope::of(IdentityName::own(), &target);
-        let throttled = CallOutcome::Failed(FailureKind::Throttled);
-        metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
-        metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);
-        metrics.before_scrape(|metrics| {
-            metrics.resources("GreengrassDeployment", Readiness::True, ReadyReason::Deployed, 3);
-        });
-        let text = metrics.encode(Format::OpenMetrics).unwrap();
-        for line in [
-            r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="back-off"} 1"#,
-            r#"greengrass_operator_reconcile_duration_seconds_count{kind="GreengrassDeployment"} 1"#,
-            r#"greengrass_operator_aws_calls_total{operation="CreateDeployment",outcome="Throttled",account="123456789012",region="eu-central-1"} 1"#,
-            r#"greengrass_operator_aws_throttles_total{account="123456789012",region="eu-central-1"} 1"#,
-            r#"greengrass_operator_kubernetes_calls_total{verb="update-status",outcome="ok"} 1"#,
-            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="true",reason="Deployed"} 3"#,
-            "greengrass_operator_build_info{version=",
-        ] {
-            assert!(text.contains(line), "{line} is not in\n{text}");
-        }
-        assert!(text.ends_with("# EOF\n"));
-    }
-
-    #[test]
-    fn what_an_alert_counts_is_there_before_it_happens() {
-        let metrics = Metrics::new();
-        metrics.knows_kind("GreengrassDeployment");
-        metrics.knows_place(("123456789012", "eu-central-1"));
-        let text = metrics.encode(Format::OpenMetrics).unwrap();
-        for line in [
-            r#"greengrass_operator_reconciles_total{kind="GreengrassDeployment",outcome="panic"} 0"#,
-            r#"greengrass_operator_rollouts_total{verdict="Failed",account="123456789012",region="eu-central-1"} 0"#,
-            r#"greengrass_operator_drift_corrections_total{account="123456789012",region="eu-central-1"} 0"#,
-            r#"greengrass_operator_aws_throttles_total{account="123456789012",region="eu-central-1"} 0"#,
-        ] {
-            assert!(text.contains(line), "{line} is not in\n{text}");
-        }
-    }
-}
+mod tests;

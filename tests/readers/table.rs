@@ -2,6 +2,7 @@
 //! `kubectl wait`, on objects as the API server stores them (does I/O: asks a cluster).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::fs;
 
 use serde_json::{Value, json};
@@ -150,10 +151,8 @@ fn assert_documented(stored: &Stored) {
     let mut table = format!("```text\n{header}\n");
     for (situation, kstatus, health, _) in EXPECTED {
         let line = &lines[situation];
-        table.push_str(&format!(
-            "{line:<width$}   # {situation} (kstatus {kstatus}, Argo CD {health})\n",
-            width = header.len()
-        ));
+        let width = header.len();
+        writeln!(table, "{line:<width$}   # {situation} (kstatus {kstatus}, Argo CD {health})").unwrap();
     }
     table.push_str("```\n");
     if std::env::var_os("UPDATE_DOCS").is_some() {

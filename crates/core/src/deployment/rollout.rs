@@ -50,7 +50,8 @@ pub enum Verdict {
 }
 
 impl Verdict {
-    const ALL: [Self; 4] = [Self::Completed, Self::Failed, Self::Canceled, Self::NoDevices];
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Completed, Self::Failed, Self::Canceled, Self::NoDevices];
 
     /// As it stands in the status.
     #[must_use]

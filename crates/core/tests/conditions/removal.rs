@@ -3,6 +3,7 @@
 use greengrass_operator_core::api::DeletionPolicy;
 use greengrass_operator_core::deployment::knowledge::RowStatus;
 use greengrass_operator_core::deployment::revision::Digest;
+use greengrass_operator_core::deployment::rollout::Progress;
 use greengrass_operator_core::deployment::subject::Wanted;
 use greengrass_operator_core::deployment::tags::Cause;
 use jiff::SignedDuration;
@@ -14,7 +15,9 @@ const BLOCKED: &str = "Ready=False/DeletionBlocked Stalled Synced=Unknown/Unknow
 
 /// The digest of the revision that takes everything away.
 fn nothing(stage: &Stage) -> Digest {
-    let Some(Wanted::Absent { removal: Some(removal), .. }) = &stage.wanted else { panic!("nothing is removed") };
+    let Some(Wanted::Absent { removal: Some(removal), .. }) = &stage.wanted else {
+        unreachable!("it is being removed")
+    };
     removal.digest.clone()
 }
 
@@ -24,7 +27,7 @@ pub(crate) fn uninstalling(numbers: [i64; 4]) -> Stage {
     stage.delete(DeletionPolicy::Remove);
     let digest = nothing(&stage);
     stage.memory.deployment.as_mut().unwrap().digest = Some(digest);
-    stage.memory.progress = Default::default();
+    stage.memory.progress = Progress::default();
     stage.knowledge.rollout = None;
     stage.aws_shows(&[("d-1", 1, RowStatus::Active)]);
     stage.counted(numbers);
