@@ -311,10 +311,13 @@ fn rest(
         ),
     };
     session.next_look_at = Some(next_look);
-    let is_done = match &assessment.phase {
-        Phase::Done | Phase::RollingOut | Phase::RolloutFailed | Phase::RolloutCanceled => true,
-        Phase::Deleting(_)
-        | Phase::Invalid(_)
+    let (class, is_done) = match &assessment.phase {
+        Phase::Deleting(_) => (Class::Deletion, false),
+        Phase::Changing | Phase::Refused(_) | Phase::WaitingForParent => (Class::Recovery, false),
+        // Fresh ones first; the queue sees to it that the others get their share.
+        Phase::RollingOut if assessment.rollout.is_fresh => (Class::Rollout, true),
+        Phase::RollingOut | Phase::RolloutCanceled | Phase::RolloutFailed | Phase::Done => (Class::Sweep, true),
+        Phase::Invalid(_)
         | Phase::Unresolved
         | Phase::ReferenceMissing { .. }
         | Phase::KeyChanged { .. }
@@ -322,10 +325,7 @@ fn rest(
         | Phase::TargetConflict(_)
         | Phase::Foreign(_)
         | Phase::Drifted(_)
-        | Phase::CorrectionsExhausted { .. }
-        | Phase::Refused(_)
-        | Phase::WaitingForParent
-        | Phase::Changing => false,
+        | Phase::CorrectionsExhausted { .. } => (Class::Sweep, false),
     };
     let is_certain = assessment.ownership.doubted_until().is_none() && assessment.blocked.is_none();
     let is_settled = is_done && is_certain;
@@ -335,25 +335,6 @@ fn rest(
         session.knowledge.rest(own.filter(|_| is_subdeployment));
     }
     let due = until.map_or(next_look, |until| until.min(next_look));
-    let class = match &assessment.phase {
-        Phase::Deleting(_) => Class::Deletion,
-        Phase::Changing | Phase::Refused(_) | Phase::WaitingForParent => Class::Recovery,
-        // Fresh ones first; the queue sees to it that the others get their share.
-        Phase::RollingOut if assessment.rollout.is_fresh => Class::Rollout,
-        Phase::Invalid(_)
-        | Phase::Unresolved
-        | Phase::ReferenceMissing { .. }
-        | Phase::KeyChanged { .. }
-        | Phase::Suspended
-        | Phase::TargetConflict(_)
-        | Phase::Foreign(_)
-        | Phase::Drifted(_)
-        | Phase::CorrectionsExhausted { .. }
-        | Phase::RolloutCanceled
-        | Phase::RolloutFailed
-        | Phase::RollingOut
-        | Phase::Done => Class::Sweep,
-    };
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();
     let rest = if waits { Rest::back_off(delay, class) } else { Rest::after(delay, class) };

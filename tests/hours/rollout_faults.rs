@@ -202,3 +202,23 @@ fn devices_that_go_up_and_down_make_no_storm_of_writes() {
     }
     assert!(writes <= 61, "{writes} writes in ten minutes");
 }
+
+#[test]
+fn a_stop_that_aws_denies_is_said_and_tried_at_the_pace_of_a_person() {
+    let world = VirtualWorld::new("unstoppable");
+    let group = world.group("Presses");
+    add_device(&world.emulator, "sleeper", &["Presses"], &offline());
+    world.apply(&Manifest::new("presses", &group));
+    world.wait_ready("presses");
+    let denied =
+        world.emulator.faults().add(FaultRule::on(Operation::CancelDeployment, FaultAction::AccessDenied).always());
+    world.annotate("presses", "cancel-at", "now");
+    world.wait_for("presses", "False", "ProgressingWithRetry");
+    world.wait_for_within("presses", "False", "AccessDenied", 3 * MINUTE);
+    world.pass_in(HOUR, Duration::from_secs(10));
+    let tries = world.count("CancelDeployment");
+    assert!(tries <= 16, "{tries} tries in an hour");
+    assert!(world.emulator.faults().remove(denied));
+    let stopped = world.wait_for_within("presses", "False", "RolloutCanceled", 13 * MINUTE);
+    assert_eq!(stopped["status"]["lastHandledCancelAt"], "now");
+}

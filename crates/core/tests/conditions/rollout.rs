@@ -242,3 +242,14 @@ fn what_is_known_of_devices_survives_a_restart() {
     assert_eq!(stage.status, before);
     assert_eq!(Knowledge::new(stage.now).rollout, None);
 }
+
+#[test]
+fn a_clock_that_was_set_back_does_not_stop_the_readings() {
+    let mut stage = Stage::rolling([10, 0, 0, 0]);
+    stage.wait(SignedDuration::from_hours(1));
+    stage.counted([9, 0, 1, 0]);
+    stage.wait(-SignedDuration::from_mins(59));
+    let next = stage.next_reading_in();
+    assert!(next <= SignedDuration::from_secs(10), "{next:?}");
+    assert_eq!(stage.said(), DEPLOYED);
+}

@@ -7,7 +7,7 @@ use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure, Revisi
 use greengrass_operator_core::api::{
     AdoptionPolicy, DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus,
 };
-use greengrass_operator_core::deployment::assess::assess;
+use greengrass_operator_core::deployment::assess::{NextReading, assess};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::knowledge::{
     Details, Job, JobState, Knowledge, Look, Reading, Row, RowStatus,
@@ -328,6 +328,20 @@ impl Stage {
         let all = self.status.conditions.iter().filter(|c| c.type_ != "RolledOut");
         let all = all.map(|c| short(&c.type_, &c.status, &c.reason));
         all.collect::<Vec<_>>().join(" ")
+    }
+
+    /// How long until what devices did is read again.
+    pub(crate) fn next_reading_in(&self) -> SignedDuration {
+        let wanted = self.wanted();
+        let assessment = self.with_subject(&wanted, |subject| assess(subject, &self.memory, &self.knowledge, self.now));
+        match assessment.rollout.next {
+            NextReading::Rest(at) => at.unwrap().duration_since(self.now),
+            NextReading::Job(_)
+            | NextReading::Deployment(_)
+            | NextReading::Shadow(_)
+            | NextReading::Devices(..)
+            | NextReading::Device(..) => SignedDuration::ZERO,
+        }
     }
 
     /// What the condition says that follows the devices.

@@ -174,7 +174,8 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let cancel = cancel::assess(subject, memory, knowledge, &ownership, now);
     let old = history::assess(subject, memory, knowledge, &ownership, now);
     let prune_failure = knowledge.history.failure.clone().filter(|_| old != Old::WithinLimit);
-    let found = trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags };
+    let found =
+        trouble::Found { ownership: &ownership, adoption: &adoption, sync: &sync, tags: &tags, cancel: &cancel };
     let failing = trouble::assess(subject, memory, knowledge, &found, now);
     let is_of_tags = failing.as_ref().is_some_and(|failing| trouble::is_of_tags(failing, &adoption));
     let (blocked, untaggable) = if is_of_tags { (None, failing) } else { (failing, None) };

@@ -6,6 +6,7 @@ use super::super::knowledge::{Knowledge, Request, Trouble};
 use super::super::memory::Memory;
 use super::super::subject::{Subject, Wanted};
 use super::adoption::Adoption;
+use super::cancel::Cancel;
 use super::ownership::Ownership;
 use super::sync::{Sync, Tags};
 use crate::failure::{Blocking, Operation};
@@ -65,6 +66,7 @@ pub(super) struct Found<'a> {
     pub(super) adoption: &'a Adoption,
     pub(super) sync: &'a Sync,
     pub(super) tags: &'a Tags,
+    pub(super) cancel: &'a Cancel,
 }
 
 /// A call that failed is no trouble any more once nothing asks for it: another replica has made it, or it is not wanted now.
@@ -78,7 +80,8 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
             is_deleting || memory.intent.is_some() || !is_settled
         }
         Operation::CreateDeployment => memory.intent.is_some(),
-        Operation::CancelDeployment | Operation::DeleteDeployment => is_deleting,
+        Operation::CancelDeployment => is_deleting || matches!(found.cancel, Cancel::Due(_) | Cancel::Read(_)),
+        Operation::DeleteDeployment => is_deleting,
         Operation::TagResource => *found.tags == Tags::Add || matches!(found.adoption, Adoption::Take(_)),
         // Told by the condition RolledOut.
         Operation::DescribeJob
