@@ -257,6 +257,22 @@ mod tests {
     }
 
     #[test]
+    fn all_have_it_when_every_device_that_is_there_does() {
+        let progress = |numbers| Progress {
+            verdict: Some(Verdict::Completed),
+            counts: Some(counts(numbers)),
+            failures: Vec::new(),
+        };
+        assert!(progress([0, 0, 5, 0, 0, 0]).all_have_it());
+        assert!(progress([0, 0, 5, 0, 0, 2]).all_have_it(), "who left has not to have it");
+        for numbers in [[1, 0, 5, 0, 0, 0], [0, 0, 5, 1, 0, 0], [0, 0, 5, 0, 1, 0], [0, 0, 0, 0, 0, 2]] {
+            assert!(!progress(numbers).all_have_it(), "{numbers:?}");
+        }
+        let unsettled = Progress { verdict: None, ..progress([0, 0, 5, 0, 0, 0]) };
+        assert!(!unsettled.all_have_it() && !Progress::default().all_have_it());
+    }
+
+    #[test]
     fn absurd_counts_are_no_panic() {
         let counts = DeviceCounts { queued: i64::MAX, failed: i64::MAX, removed: -5, ..DeviceCounts::default() };
         let _ = judge(&counts.totalled(), false, &Criteria::default());
