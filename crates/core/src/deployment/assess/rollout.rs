@@ -249,7 +249,7 @@ impl Case<'_> {
     fn next_of_sample(&self, job: &str) -> Option<NextReading> {
         let known = self.known?;
         let next = match &known.sample {
-            Sample::Taken(_) => return None,
+            Sample::Taken(_) | Sample::Failed => return None,
             Sample::List(ends) => NextReading::Devices(job.to_owned(), *ends.first()?),
             Sample::Describe(devices, _) => {
                 let (thing, end) = devices.first()?;

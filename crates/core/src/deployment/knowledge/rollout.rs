@@ -53,9 +53,11 @@ pub enum JobState {
 pub enum Sample {
     /// Nothing, until the number of those that have ended badly is another than this.
     Taken(i64),
+    /// Nothing, until devices are counted again: it could not be read.
+    Failed,
     /// Who they are: one list for each way to end.
     List(Vec<BadEnd>),
-    /// What these say, the next one last, and who the others are.
+    /// What these say, the next one first, and who the others are.
     Describe(Vec<(String, BadEnd)>, Vec<BadEnd>),
 }
 
@@ -166,8 +168,7 @@ impl Knowledge {
     ) {
         self.with_rollout(memory, at, |known| {
             if known.sample.is_open() {
-                // Once more with the next counts, whether they have moved or not.
-                known.sample = Sample::Taken(-1);
+                known.sample = Sample::Failed;
                 known.sample_failure = Some(failure);
                 return;
             }
@@ -221,7 +222,7 @@ impl RolloutKnown {
         let bad = counts.bad();
         let told = i64::try_from(self.failures.len()).unwrap_or(i64::MAX);
         let room = i64::try_from(MAX_FAILURES).unwrap_or(i64::MAX);
-        if self.sample == Sample::Taken(bad) || (self.sample != Sample::Taken(-1) && told == bad.min(room)) {
+        if self.sample == Sample::Taken(bad) || (self.sample != Sample::Failed && told == bad.min(room)) {
             self.sample = Sample::Taken(bad);
             return;
         }
@@ -248,7 +249,7 @@ impl RolloutKnown {
 impl Sample {
     fn is_open(&self) -> bool {
         match self {
-            Self::Taken(_) => false,
+            Self::Taken(_) | Self::Failed => false,
             Self::List(_) | Self::Describe(..) => true,
         }
     }
