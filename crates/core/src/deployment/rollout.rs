@@ -257,6 +257,15 @@ mod tests {
     }
 
     #[test]
+    fn ways_to_end_badly_have_the_words_and_counts_of_aws() {
+        let counts = DeviceCounts { failed: 3, rejected: 5, timed_out: 7, ..DeviceCounts::default() };
+        assert_eq!(
+            BadEnd::ALL.map(|end| (end.as_str(), end.of(&counts))),
+            [("FAILED", 3), ("REJECTED", 5), ("TIMED_OUT", 7)]
+        );
+    }
+
+    #[test]
     fn all_have_it_when_every_device_that_is_there_does() {
         let progress = |numbers| Progress {
             verdict: Some(Verdict::Completed),

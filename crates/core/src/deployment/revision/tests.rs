@@ -150,6 +150,8 @@ fn numbers_that_a_double_cannot_carry_are_noticed() {
         r#"{"a": "123456789012345678901234567890"}"#,
         r#"{"a": "\"123456789012345678901234567890"}"#,
         r#"{"a": 1.5e3}"#,
+        r#"{"a": 18446744073709551615}"#,
+        r#"{"a": 0.12345678901234}"#,
         r"{}",
     ] {
         assert!(!has_inexact_number(exact), "{exact}");
@@ -159,4 +161,6 @@ fn numbers_that_a_double_cannot_carry_are_noticed() {
 #[test]
 fn a_whole_double_is_the_integer_it_stands_for() {
     assert_eq!(normalised(&json!({"a": [1.0, -2.0, 0.5]})), json!({"a": [1, -2, 0.5]}));
+    // From here on a double stands for several integers.
+    assert_eq!(normalised(&json!(9_007_199_254_740_992.0)), json!(9_007_199_254_740_992.0));
 }
