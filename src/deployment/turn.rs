@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
-use greengrass_operator_core::deployment::assess::{Assessment, Blocked, NextReading, Old, Phase, assess};
+use greengrass_operator_core::deployment::assess::{
+    Assessment, Blocked, NextReading, Old, Phase, RolloutQuery, assess,
+};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
@@ -213,11 +215,11 @@ fn name_of(step: &Step) -> &'static str {
         Step::Ask(Query::Owner(_)) => "read owner",
         Step::Ask(Query::Definition) => "read definition",
         Step::Ask(Query::References) => "read references",
-        Step::Ask(Query::Job(_)) => "count devices",
-        Step::Ask(Query::ThingDeployment(_)) => "read a thing's deployment",
-        Step::Ask(Query::Shadow(_)) => "read a thing's shadow",
-        Step::Ask(Query::BadDevices { .. }) => "list failed devices",
-        Step::Ask(Query::BadDevice { .. }) => "read a failed device",
+        Step::Ask(Query::Rollout(RolloutQuery::Job(_))) => "count devices",
+        Step::Ask(Query::Rollout(RolloutQuery::ThingDeployment(_))) => "read a thing's deployment",
+        Step::Ask(Query::Rollout(RolloutQuery::Shadow(_))) => "read a thing's shadow",
+        Step::Ask(Query::Rollout(RolloutQuery::BadDevices { .. })) => "list failed devices",
+        Step::Ask(Query::Rollout(RolloutQuery::BadDevice { .. })) => "read a failed device",
         Step::Write(Change::AddFinalizer) => "add finalizer",
         Step::Write(Change::RemoveFinalizer { .. }) => "remove finalizer",
         Step::Write(Change::Remember(..)) => "record status",
@@ -340,11 +342,7 @@ fn rest(
     let rest = if waits { Rest::back_off(delay, class) } else { Rest::after(delay, class) };
     let is_for_devices = match &assessment.rollout.next {
         NextReading::Rest(at) => at.is_some_and(|at| at == due),
-        NextReading::Job(_)
-        | NextReading::Deployment(_)
-        | NextReading::Shadow(_)
-        | NextReading::Devices(..)
-        | NextReading::Device(..) => false,
+        NextReading::Due(_) => false,
     };
     match &session.key {
         Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(key)),

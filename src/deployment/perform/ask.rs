@@ -33,14 +33,7 @@ impl Act<'_> {
             (Query::Look, Some(key)) => Ok(self.told(self.look(&key, knowledge).await, knowledge)),
             (Query::Subdeployments, Some(key)) => Ok(self.told(self.subdeployments(&key, knowledge).await, knowledge)),
             (Query::Parent, Some(key)) => Ok(self.told(self.parent(&key, knowledge).await, knowledge)),
-            (
-                Query::Job(_)
-                | Query::ThingDeployment(_)
-                | Query::Shadow(_)
-                | Query::BadDevices { .. }
-                | Query::BadDevice { .. },
-                Some(key),
-            ) => {
+            (Query::Rollout(query), Some(key)) => {
                 self.rollout(&key, query, knowledge).await;
                 Ok(Done::Learnt)
             }
@@ -50,11 +43,7 @@ impl Act<'_> {
                 | Query::Look
                 | Query::Subdeployments
                 | Query::Parent
-                | Query::Job(_)
-                | Query::ThingDeployment(_)
-                | Query::Shadow(_)
-                | Query::BadDevices { .. }
-                | Query::BadDevice { .. },
+                | Query::Rollout(_),
                 None,
             ) => Ok(Done::Learnt),
         }

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use greengrass_operator_core::deployment::decide::Query;
+use greengrass_operator_core::deployment::assess::RolloutQuery;
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::failure::{Failure, FailureKind};
 use greengrass_operator_core::names::Key;
@@ -21,10 +21,13 @@ const WAIT_FOR_DEVICES: Duration = Duration::from_millis(800);
 
 impl Act<'_> {
     /// Reads one thing of it.
-    pub(super) async fn rollout(&self, key: &Key, query: &Query, knowledge: &mut Knowledge) {
+    pub(super) async fn rollout(&self, key: &Key, query: &RolloutQuery, knowledge: &mut Knowledge) {
         let family = match query {
-            Query::ThingDeployment(_) => ApiFamily::Greengrass,
-            _ => ApiFamily::IotJobs,
+            RolloutQuery::ThingDeployment(_) => ApiFamily::Greengrass,
+            RolloutQuery::Job(_)
+            | RolloutQuery::Shadow(_)
+            | RolloutQuery::BadDevices { .. }
+            | RolloutQuery::BadDevice { .. } => ApiFamily::IotJobs,
         };
         let permit = match self.permit_within(WAIT_FOR_DEVICES, key, family).await {
             Ok(permit) => permit,
@@ -38,28 +41,33 @@ impl Act<'_> {
         }
     }
 
-    async fn rollout_with(&self, permit: Permit, query: &Query, knowledge: &mut Knowledge) -> Result<(), Failure> {
+    async fn rollout_with(
+        &self,
+        permit: Permit,
+        query: &RolloutQuery,
+        knowledge: &mut Knowledge,
+    ) -> Result<(), Failure> {
         let (aws, memory, at) = (&self.all.aws, self.memory, self.all.clock.now());
         match query {
-            Query::Job(job) => {
+            RolloutQuery::Job(job) => {
                 let read = there(aws.iot().describe_job(permit, job).await)?;
                 knowledge.read_job(memory, at, read.as_ref());
             }
-            Query::BadDevices { job, end } => {
+            RolloutQuery::BadDevices { job, end } => {
                 let things = there(aws.iot().list_job_executions(permit, job, *end).await)?;
                 knowledge.read_bad_devices(memory, at, *end, things.unwrap_or_default());
             }
-            Query::BadDevice { job, thing, end } => {
+            RolloutQuery::BadDevice { job, thing, end } => {
                 let said = there(aws.iot().describe_job_execution(permit, job, thing, *end).await)?;
                 knowledge.read_bad_device(memory, at, thing, said.flatten());
             }
-            Query::Shadow(target) => {
+            RolloutQuery::Shadow(target) => {
                 let own = memory.deployment.as_ref();
                 let revision = own.and_then(|own| own.revision_id.as_deref()).unwrap_or_default();
                 let said = there(aws.iot().get_deployment_shadow(permit, target.name(), revision).await)?;
                 knowledge.read_shadow(memory, at, said.flatten());
             }
-            Query::ThingDeployment(id) => {
+            RolloutQuery::ThingDeployment(id) => {
                 let details = there(aws.greengrass().get_deployment(permit, id).await)?;
                 // Whether it is gone, the looks find out.
                 if let Some(details) = details {
@@ -67,15 +75,6 @@ impl Act<'_> {
                 }
                 knowledge.read_thing(memory, at);
             }
-            Query::Look
-            | Query::Deployment(_)
-            | Query::Subdeployments
-            | Query::Parent
-            | Query::Object
-            | Query::Claimants
-            | Query::Owner(_)
-            | Query::Definition
-            | Query::References => {}
         }
         Ok(())
     }

@@ -76,6 +76,17 @@ fn after_its_time_a_person_decides_and_it_still_waits() {
 }
 
 #[test]
+fn devices_that_may_not_be_counted_are_waited_for_and_the_permission_is_named() {
+    let mut stage = uninstalling([1, 0, 4, 0]);
+    stage.may_not_be_counted();
+    assert_eq!(stage.said(), REMOVING);
+    assert!(stage.message("Ready").contains("allow iot:DescribeJob"), "{}", stage.message("Ready"));
+    stage.wait(SignedDuration::from_hours(24));
+    assert_eq!(stage.said(), "Ready=False/RemoveTimedOut Stalled Synced=Unknown/Unknown");
+    assert!(stage.message("Ready").contains("allow iot:DescribeJob"), "{}", stage.message("Ready"));
+}
+
+#[test]
 fn a_device_that_failed_still_has_what_is_to_go() {
     let mut stage = uninstalling([0, 0, 4, 1]);
     assert_eq!(stage.said(), REMOVING);

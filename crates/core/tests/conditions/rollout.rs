@@ -2,7 +2,7 @@
 
 use greengrass_operator_core::deployment::knowledge::{Knowledge, RowStatus};
 use greengrass_operator_core::deployment::summarise::transition;
-use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
+use greengrass_operator_core::failure::FailureKind;
 use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
@@ -16,15 +16,7 @@ const FAILED: &str = "Ready=False/RolloutFailed Stalled Synced=True/UpToDate";
 
 pub(crate) fn denied() -> Stage {
     let mut stage = Stage::rolling([10, 0, 0, 0]);
-    let denied = Failure {
-        code: Some("AccessDeniedException".into()),
-        ..Failure::new(
-            Operation::DescribeJob,
-            FailureKind::AccessDenied,
-            "User is not authorized to perform this action",
-        )
-    };
-    stage.knowledge.rollout_failed(&stage.memory.clone(), stage.now, denied, |_, _| std::time::Duration::from_secs(5));
+    stage.may_not_be_counted();
     stage
 }
 
@@ -155,10 +147,7 @@ fn a_job_that_may_not_be_read_names_the_permission_and_leaves_the_rest_alone() {
 fn what_passes_by_itself_leaves_what_was_read_last() {
     let mut stage = Stage::rolling([10, 0, 0, 0]);
     stage.said();
-    let throttled = Failure::new(Operation::DescribeJob, FailureKind::Throttled, "slow down");
-    stage
-        .knowledge
-        .rollout_failed(&stage.memory.clone(), stage.now, throttled, |_, _| std::time::Duration::from_secs(5));
+    stage.not_counted(FailureKind::Throttled, "ThrottlingException", "slow down");
     assert_eq!((stage.said().as_str(), stage.rolled_out().as_str()), (DEPLOYED, "False/InProgress"));
 }
 

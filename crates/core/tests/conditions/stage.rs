@@ -139,6 +139,17 @@ impl Stage {
         self.knowledge.read_job(&self.memory, self.now, Some(&job));
     }
 
+    /// AWS has just answered so instead of counting the job's devices.
+    pub(crate) fn not_counted(&mut self, kind: FailureKind, code: &str, message: &str) {
+        let failure = Failure { code: Some(code.into()), ..Failure::new(Operation::DescribeJob, kind, message) };
+        self.knowledge.rollout_failed(&self.memory, self.now, failure, |_, _| Duration::from_secs(5));
+    }
+
+    pub(crate) fn may_not_be_counted(&mut self) {
+        let (code, message) = ("AccessDeniedException", "User is not authorized to perform this action");
+        self.not_counted(FailureKind::AccessDenied, code, message);
+    }
+
     /// What devices that failed say.
     pub(crate) fn sampled(&mut self, failures: &[(&str, &str, &str)]) {
         let things = failures.iter().map(|(thing, ..)| (*thing).to_owned()).collect();
@@ -336,11 +347,7 @@ impl Stage {
         let assessment = self.with_subject(&wanted, |subject| assess(subject, &self.memory, &self.knowledge, self.now));
         match assessment.rollout.next {
             NextReading::Rest(at) => at.unwrap().duration_since(self.now),
-            NextReading::Job(_)
-            | NextReading::Deployment(_)
-            | NextReading::Shadow(_)
-            | NextReading::Devices(..)
-            | NextReading::Device(..) => SignedDuration::ZERO,
+            NextReading::Due(_) => SignedDuration::ZERO,
         }
     }
 

@@ -251,11 +251,7 @@ impl World {
                 self.knowledge(process, resource).definition = Some(Reading { at: now, value: false });
             }
             Query::References => unreachable!("the model's specs refer to nothing"),
-            Query::Job(_)
-            | Query::ThingDeployment(_)
-            | Query::Shadow(_)
-            | Query::BadDevices { .. }
-            | Query::BadDevice { .. } => unreachable!("the model has no devices"),
+            Query::Rollout(_) => unreachable!("the model has no devices"),
             Query::Object => {
                 self.knowledge(process, resource).live_at = Some(now);
                 self.get_live(process, resource);

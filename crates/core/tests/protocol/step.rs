@@ -190,12 +190,7 @@ impl World {
                 Ok(())
             }
             // This world's specs refer to nothing, and its deployments have no jobs.
-            Query::References
-            | Query::Job(_)
-            | Query::ThingDeployment(_)
-            | Query::Shadow(_)
-            | Query::BadDevices { .. }
-            | Query::BadDevice { .. } => Ok(()),
+            Query::References | Query::Rollout(_) => Ok(()),
             Query::Claimants => {
                 knowledge.claimants = Some(Reading { at: now, value: self.claimants.clone() });
                 Ok(())

@@ -29,7 +29,7 @@ pub use history::Old;
 pub use intent::IntentState;
 pub use ownership::{Own, Ownership};
 pub use parent::Parent;
-pub use rollout::{NextReading, Rollout, RolloutState};
+pub use rollout::{NextReading, Rollout, RolloutQuery, RolloutState};
 pub use subdeployments::Subdeployments;
 pub use sync::{Sync, Tags};
 pub use trouble::Blocked;

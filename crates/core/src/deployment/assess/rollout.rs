@@ -77,16 +77,35 @@ pub enum RolloutState {
 pub enum NextReading {
     /// Nothing before this; nothing at all where there is no time.
     Rest(Option<Timestamp>),
-    /// The counts of this job.
+    /// This, now.
+    Due(RolloutQuery),
+}
+
+/// What there is to be read of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RolloutQuery {
+    /// How many devices a job has reached, and how they ended.
     Job(String),
-    /// The deployment of this id, which is a thing's.
-    Deployment(String),
-    /// What the thing says of it.
+    /// The deployment of a thing, for what became of it there.
+    ThingDeployment(String),
+    /// What a thing says of its deployment.
     Shadow(TargetArn),
-    /// Which devices of this job ended so.
-    Devices(String, BadEnd),
-    /// What this device says of this job.
-    Device(String, String, BadEnd),
+    /// Some of a job's devices that ended so.
+    BadDevices {
+        /// The job.
+        job: String,
+        /// How they ended.
+        end: BadEnd,
+    },
+    /// What a device says of a job.
+    BadDevice {
+        /// The job.
+        job: String,
+        /// The device.
+        thing: String,
+        /// How it ended.
+        end: BadEnd,
+    },
 }
 
 impl Rollout {
@@ -240,7 +259,7 @@ impl Case<'_> {
             return next;
         }
         if due <= self.now {
-            return NextReading::Job(job.clone());
+            return NextReading::Due(RolloutQuery::Job(job.clone()));
         }
         NextReading::Rest(Some(self.wakes_at(due, rollout)))
     }
@@ -250,14 +269,19 @@ impl Case<'_> {
         let known = self.known?;
         let next = match &known.sample {
             Sample::Taken(_) | Sample::Failed => return None,
-            Sample::List(ends) => NextReading::Devices(job.to_owned(), *ends.first()?),
+            Sample::List(ends) => RolloutQuery::BadDevices { job: job.to_owned(), end: *ends.first()? },
             Sample::Describe(devices, _) => {
                 let (thing, end) = devices.first()?;
-                NextReading::Device(job.to_owned(), thing.clone(), *end)
+                RolloutQuery::BadDevice { job: job.to_owned(), thing: thing.clone(), end: *end }
             }
         };
         // Waiting for a quota holds for all readings.
-        Some(known.not_before.filter(|at| *at > self.now).map_or(next, |at| NextReading::Rest(Some(at))))
+        Some(
+            known
+                .not_before
+                .filter(|at| *at > self.now)
+                .map_or(NextReading::Due(next), |at| NextReading::Rest(Some(at))),
+        )
     }
 
     fn next_of_thing(&self, target: &TargetArn, knowledge: &Knowledge, rollout: &Rollout) -> NextReading {
@@ -266,7 +290,7 @@ impl Case<'_> {
             let is_read = self.known.is_some_and(|known| known.sample == Sample::Taken(1));
             let is_told = is_read || !rollout.failures.is_empty();
             if !is_told && may_ask {
-                return NextReading::Shadow(target.clone());
+                return NextReading::Due(RolloutQuery::Shadow(target.clone()));
             }
             // What a thing's deployment has become it stays, and the looks show whether it is still there.
             return NextReading::Rest(self.known.and_then(|known| known.not_before).filter(|_| !is_told));
@@ -276,7 +300,7 @@ impl Case<'_> {
         }
         let due = self.due_at(knowledge, rollout);
         if due <= self.now {
-            NextReading::Deployment(self.own.deployment_id.clone())
+            NextReading::Due(RolloutQuery::ThingDeployment(self.own.deployment_id.clone()))
         } else {
             NextReading::Rest(Some(self.wakes_at(due, rollout)))
         }

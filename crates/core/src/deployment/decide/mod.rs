@@ -20,13 +20,12 @@ use std::collections::BTreeMap;
 pub use intent::may_still_go;
 use jiff::Timestamp;
 
-use super::assess::{Assessment, Phase};
+use super::assess::{Assessment, Phase, RolloutQuery};
 use super::knowledge::Knowledge;
 use super::memory::Memory;
 use super::request::DeploymentRequest;
-use super::rollout::BadEnd;
 use super::subject::Subject;
-use crate::names::{ObjectName, TargetArn};
+use crate::names::ObjectName;
 
 /// The one next operation.
 #[derive(Clone, Debug, PartialEq)]
@@ -60,28 +59,8 @@ pub enum Query {
     Definition,
     /// What the spec refers to.
     References,
-    /// How many devices a job has reached, and how they ended.
-    Job(String),
-    /// The deployment of a thing, for what became of it there.
-    ThingDeployment(String),
-    /// What a thing says of its deployment.
-    Shadow(TargetArn),
-    /// Some of a job's devices that ended so.
-    BadDevices {
-        /// The job.
-        job: String,
-        /// How they ended.
-        end: BadEnd,
-    },
-    /// What a device says of a job.
-    BadDevice {
-        /// The job.
-        job: String,
-        /// The device.
-        thing: String,
-        /// How it ended.
-        end: BadEnd,
-    },
+    /// What devices did.
+    Rollout(RolloutQuery),
 }
 
 /// A write.
@@ -253,11 +232,7 @@ fn calls_aws(step: &Step) -> bool {
             | Query::Definition
             | Query::References
             // What can't be read of devices is no trouble of the deployment, and the other way round.
-            | Query::Job(_)
-            | Query::ThingDeployment(_)
-            | Query::Shadow(_)
-            | Query::BadDevices { .. }
-            | Query::BadDevice { .. },
+            | Query::Rollout(_),
         )
         | Step::Rest(_) => false,
         Step::Write(change) => change.goes_to_aws(),

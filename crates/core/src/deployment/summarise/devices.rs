@@ -77,16 +77,20 @@ pub(super) fn not_counted(rollout: &Rollout) -> Option<String> {
     (must_act || rollout.counts.is_none()).then(|| format!("what devices did can't be read: {failure}"))
 }
 
+/// What devices did, or why it can't be said.
+pub(super) fn so_far(scene: &Scene<'_>) -> String {
+    not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene))
+}
+
 pub(super) fn rolling_out(scene: &Scene<'_>) -> String {
-    let so_far = not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene));
-    format!("{} is in AWS, and is waited for as readyWhen RolledOut says: {so_far}", named(scene.memory))
+    format!("{} is in AWS, and is waited for as readyWhen RolledOut says: {}", named(scene.memory), so_far(scene))
 }
 
 pub(super) fn deadline_exceeded(scene: &Scene<'_>) -> String {
     format!(
         "{}; it goes on, and completes when devices come back: see status.devices, raise spec.rollout.deadline, or set \
          successPercentage to a share that is enough",
-        not_counted(&scene.assessment.rollout).unwrap_or_else(|| rollout(scene))
+        so_far(scene)
     )
 }
 
@@ -95,7 +99,7 @@ pub(super) fn remove_timed_out(scene: &Scene<'_>) -> String {
         "devices still have what is to be removed, after removeTimeout: {}; the operator waits on, because deleting now would \
          leave it there for good: bring them online, set the annotation {REDEPLOY_AT} to a new value to try those that failed \
          again, raise spec.removeTimeout, or set spec.deletionPolicy to Delete or Retain to let go",
-        rollout(scene)
+        so_far(scene)
     )
 }
 

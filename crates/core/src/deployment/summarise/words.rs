@@ -244,8 +244,7 @@ pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
             format!("{what}; waits until {}, by when AWS shows what became of the last request", time(*until))
         }
         Deletion::Uninstalling { .. } => {
-            let so_far = devices::not_counted(&scene.assessment.rollout).unwrap_or_else(|| devices::rollout(scene));
-            format!("{what}; waits for devices: {so_far}")
+            format!("{what}; waits for devices: {}", devices::so_far(scene))
         }
         Deletion::Remove => being_made(scene),
         Deletion::KeyUnknown
