@@ -13,8 +13,8 @@ use super::rollout::RolloutState;
 use super::subdeployments::Subdeployments;
 use super::sync::Sync;
 
-/// None where nothing is: devices have carried it out, this resource has put nothing there as far as is known, or somebody else's deployment is
-/// above ours, which is never superseded.
+/// None where nothing is: devices have carried it out, this resource has put nothing there as far as is known, or somebody
+/// else's deployment is above ours, which is never superseded.
 pub(super) fn assess(
     removal: &Removal,
     memory: &Memory,

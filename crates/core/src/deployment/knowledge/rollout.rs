@@ -153,6 +153,7 @@ impl Knowledge {
     pub fn read_shadow(&mut self, memory: &Memory, at: Timestamp, said: Option<DeviceFailure>) {
         self.with_rollout(memory, at, |known| {
             known.failures = said.into_iter().collect();
+            // A thing is one device, and it has ended badly: its shadow is asked for once.
             known.sample = Sample::Taken(1);
             known.read(at);
         });
