@@ -4,10 +4,11 @@ use std::error::Error;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use greengrass_operator_core::api::schema::crd_yaml;
+use greengrass_operator_core::api::schema::definitions;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -42,7 +43,11 @@ enum Command {
     /// Pod identity and so on.
     Run(Box<RunArgs>),
     /// Prints the CustomResourceDefinitions as YAML.
-    Crd,
+    Crd {
+        /// Writes one file for each into this directory instead.
+        #[arg(long, value_name = "DIRECTORY")]
+        directory: Option<PathBuf>,
+    },
     /// Prints the version.
     Version,
 }
@@ -81,6 +86,14 @@ struct RunArgs {
     #[arg(long, env = "HOSTNAME", value_name = "NAME", default_value = "greengrass-operator")]
     instance_name: String,
 
+    /// AWS region of targets that are named without their ARN, where the AwsIdentity names none.
+    #[arg(long, env = "AWS_REGION", value_name = "REGION")]
+    aws_region: Option<String>,
+
+    /// Lets AwsIdentities name endpoints that begin with http://. Calls carry session tokens: for tests and emulators only.
+    #[arg(long, env = "GREENGRASS_OPERATOR_ALLOW_INSECURE_ENDPOINTS")]
+    allow_insecure_endpoints: bool,
+
     /// How log lines look.
     #[arg(long, env = "GREENGRASS_OPERATOR_LOG_FORMAT", value_name = "FORMAT", default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -107,6 +120,8 @@ enum CommandError {
     Signals(#[source] std::io::Error),
     #[error("can't print")]
     Print(#[source] std::io::Error),
+    #[error("{0} can't be written")]
+    Write(PathBuf, #[source] std::io::Error),
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -116,7 +131,8 @@ enum CommandError {
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Run(args) => run(*args),
-        Command::Crd => print(&crd_yaml()),
+        Command::Crd { directory: None } => print(&every_definition()),
+        Command::Crd { directory: Some(directory) } => write_definitions(&directory),
         Command::Version => print(concat!("greengrass-operator ", env!("CARGO_PKG_VERSION"), "\n")),
     };
     match done {
@@ -127,6 +143,18 @@ pub fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn every_definition() -> String {
+    definitions().map(|definition| definition.yaml()).join("---\n")
+}
+
+fn write_definitions(directory: &Path) -> Result<(), CommandError> {
+    for definition in definitions() {
+        let path = directory.join(definition.file_name());
+        std::fs::write(&path, definition.yaml()).map_err(|error| CommandError::Write(path, error))?;
+    }
+    Ok(())
 }
 
 fn print(text: &str) -> Result<(), CommandError> {
@@ -194,6 +222,8 @@ impl RunArgs {
             drift_interval,
             concurrency,
             instance_name,
+            aws_region,
+            allow_insecure_endpoints,
             log_format: _,
             log: _,
             otlp_endpoint: _,
@@ -204,7 +234,16 @@ impl RunArgs {
             Namespaces::Only(watch_namespaces.into_iter().map(|NamespaceName(name)| name).collect())
         };
         let concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
-        Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name }
+        Config {
+            cluster_name,
+            namespaces,
+            admin_address,
+            drift_interval,
+            concurrency,
+            instance_name,
+            aws_region,
+            allow_insecure_endpoints,
+        }
     }
 }
 
@@ -225,7 +264,7 @@ mod tests {
         let arguments = ["greengrass-operator", "run"].iter().chain(arguments);
         match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
             Command::Run(args) => Ok(args.into_config()),
-            Command::Crd | Command::Version => panic!("not asked for"),
+            Command::Crd { .. } | Command::Version => panic!("not asked for"),
         }
     }
 

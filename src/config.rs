@@ -26,6 +26,10 @@ pub struct Config {
     pub concurrency: NonZeroUsize,
     /// Tells this process from others in events.
     pub instance_name: String,
+    /// The AWS region of targets that are named without their ARN, where the identity names none.
+    pub aws_region: Option<String>,
+    /// Whether identities may name endpoints without TLS.
+    pub allow_insecure_endpoints: bool,
 }
 
 /// What one cluster's deployments are told from another's by.

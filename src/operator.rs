@@ -21,14 +21,17 @@ use crate::controller::config_maps::ConfigMaps;
 use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
 use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
-use crate::controller::objects::Objects;
+use crate::controller::objects::{Namespaces, Objects};
 use crate::controller::queue::Queue;
 use crate::controller::report::{report, report_leadership};
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
+use crate::identity::{self, Dependants, Identities, NamespaceLabels, Registry};
 use crate::telemetry::metrics::Metrics;
 
+/// Identities are few, and each has a lane of its own: one whose call hangs keeps none of the others waiting until so many do.
+const IDENTITY_CONCURRENCY: usize = 8;
 /// The kubelet starts the process anew, with its own back-off, when the API server does not answer for so long.
 const CLUSTER_UID_WITHIN: Duration = Duration::from_secs(30);
 
@@ -78,14 +81,23 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 /// Runs the operator in these surroundings until told to stop.
 pub async fn run_in(surroundings: Surroundings, config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let Surroundings { kubernetes: client, aws, clock } = surroundings;
-    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
+    let Config {
+        cluster_name,
+        namespaces,
+        admin_address,
+        drift_interval,
+        concurrency,
+        instance_name,
+        aws_region,
+        allow_insecure_endpoints,
+    } = config;
     let metrics = Metrics::new();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
-    let heartbeat = Heartbeat::new();
+    let (heartbeat, identity_heartbeat) = (Heartbeat::new(), Heartbeat::new());
     let admin = Admin {
         metrics: metrics.clone(),
-        heartbeats: vec![heartbeat.clone()],
+        heartbeats: vec![heartbeat.clone(), identity_heartbeat.clone()],
         is_ready: {
             let store = Arc::clone(&store);
             Arc::new(move || store.is_synced())
@@ -104,15 +116,41 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
     let leadership: Arc<dyn Leadership> = Arc::new(SingleReplica);
     report_leadership(Arc::clone(&leadership), &metrics);
+    let aws = Aws::new(aws, Quotas::default(), Arc::new(metrics.clone()));
+    let registry = Arc::new(Registry::new(identity::Surroundings {
+        cluster: cluster.clone(),
+        region: aws_region,
+        allow_insecure_endpoints,
+        namespaces: objects.namespaces().clone(),
+    }));
+    let dependants = Dependants { store: Arc::clone(&store), queue: queue.clone() };
+    let (identity_store, identity_queue) = (Store::new(), Queue::new(IDENTITY_CONCURRENCY));
+    let identity_resource = identity::resource();
+    let identity_objects =
+        Objects::new(client.clone(), identity_resource.clone(), Namespaces::All, metrics.clone());
+    let identities = Arc::new(Identities::new(identity::Parts {
+        registry: Arc::clone(&registry),
+        dependants: dependants.clone(),
+        clock,
+        check_interval: drift_interval.get(),
+        store: Arc::clone(&identity_store),
+        objects: identity_objects.clone(),
+        events: Events::new(client.clone(), &identity_resource, &instance_name, clock, metrics.clone()),
+        aws: aws.clone(),
+        leadership: Arc::clone(&leadership),
+    }));
+    report(Identities::NAME, &identity_store, &identity_queue, &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
         clock,
         look_interval: drift_interval.get(),
         store: Arc::clone(&store),
+        identities: Arc::clone(&registry),
+        identity_queue: identity_queue.clone(),
         objects: objects.clone(),
         queue: queue.clone(),
         events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
-        aws: Aws::new(aws, Quotas::default(), Arc::new(metrics.clone())),
+        aws,
         metrics: metrics.clone(),
         leadership,
     }));
@@ -126,6 +164,35 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         watch.run(watching).await;
         "watch"
     });
+    let watch =
+        Watch::new(Arc::clone(&identities), identity_objects, Arc::clone(&identity_store), identity_queue.clone());
+    let watching = end_of_watch.clone();
+    parts.spawn(async move {
+        watch.run(watching).await;
+        "watch of identities"
+    });
+    let labels = NamespaceLabels::new(client.clone(), registry, dependants);
+    let mut labels_asked = labels.asked();
+    let watching = end_of_watch.clone();
+    parts.spawn(async move {
+        labels.run(watching).await;
+        "watch of namespaces"
+    });
+    let driver = Driver::new(
+        identities,
+        identity_queue,
+        IDENTITY_CONCURRENCY,
+        metrics.clone(),
+        identity_heartbeat,
+    );
+    let driving = stop.clone();
+    let synced = Arc::clone(&identity_store);
+    parts.spawn(async move {
+        if driving.run_until_cancelled(synced.synced()).await.is_some() {
+            driver.run(driving).await;
+        }
+        "driver of identities"
+    });
     let config_maps = ConfigMaps::new(client, Arc::clone(&store), queue.clone(), drift_interval.get());
     let watching = end_of_watch.clone();
     parts.spawn(async move {
@@ -135,8 +202,14 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
     let driving = stop.clone();
     parts.spawn(async move {
-        // A turn before the first list is complete would not know its neighbours.
-        if driving.run_until_cancelled(store.synced()).await.is_some() {
+        // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS.
+        let known = async {
+            store.synced().await;
+            identity_store.synced().await;
+            // It fails only where the watch has ended, and with it the operator.
+            let _ = labels_asked.wait_for(|asked| *asked).await;
+        };
+        if driving.run_until_cancelled(known).await.is_some() {
             driver.run(driving).await;
         }
         "driver"

@@ -51,7 +51,7 @@ impl Calls {
             %operation,
             account = %scope.account,
             region = %scope.region,
-            identity = %scope.identity,
+            identity = %scope.connection,
             class = permit.class().name(),
             request_id = Empty,
         );
@@ -64,6 +64,12 @@ impl Calls {
             } else {
                 Err(Failure::new(operation, FailureKind::Fenced, "this replica does not lead any more"))
             };
+            if let Err(failure) = &result
+                && failure.kind == FailureKind::Credentials
+                && failure.operation == operation
+            {
+                self.clients.forget_credentials(scope).await;
+            }
             self.report(&permit, operation, &result, started.elapsed().as_secs_f64());
             result
         }
@@ -86,6 +92,8 @@ impl Calls {
                 CallOutcome::Failed(failure.kind)
             }
         };
+        // What failed may be the call for credentials that came before.
+        let operation = result.as_ref().err().map_or(operation, |failure| failure.operation);
         self.observer.observed(operation, outcome, permit.scope(), seconds);
     }
 

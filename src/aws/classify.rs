@@ -12,6 +12,8 @@ use aws_sdk_greengrassv2::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 
+use super::credentials::Refusal;
+
 /// The service's words for a full deletion queue name this job status.
 const DELETION_LIMIT_MARK: &str = "DELETION_IN_PROGRESS";
 
@@ -23,6 +25,13 @@ pub(super) fn classify<E>(operation: Operation, error: &SdkError<E, HttpResponse
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
+    // What was refused was the call for the credentials; this one was never sent.
+    if let Some(refusal) = causes(error).find_map(|cause| cause.downcast_ref::<Refusal>()) {
+        return match &refusal.failure {
+            Some(failure) => failure.clone(),
+            None => Failure::new(operation, FailureKind::Credentials, &refusal.to_string()),
+        };
+    }
     match error {
         SdkError::ServiceError(answer) => {
             answered(operation, answer.err().code(), answer.err().message(), answer.raw())
@@ -140,11 +149,7 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
 
 /// Whether the cause is that credentials can't be had. The SDK calls that a failure to dispatch.
 fn is_credentials(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| {
-        cause.is::<CredentialsError>()
-            // The type of this one is private; a test notices if its words change.
-            || cause.to_string().starts_with("identity resolver timed out")
-    })
+    causes(error).any(|cause| cause.is::<CredentialsError>())
 }
 
 /// The error and what caused it, outermost first.
@@ -157,7 +162,7 @@ fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item = &'a (dyn
 }
 
 /// What the error and its causes say, each once: `dispatch failure: io error: connection refused`.
-fn words(error: &(dyn Error + 'static)) -> String {
+pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
         let said = cause.to_string();

@@ -1,18 +1,19 @@
-//! SDK clients, one for each identity and region. I/O: reads the environment and AWS's configuration files, as the SDK
+//! SDK clients, one for each connection and region. I/O: reads the environment and AWS's configuration files, as the SDK
 //! defines it (`AWS_ENDPOINT_URL`, `AWS_ENDPOINT_URL_GREENGRASSV2`, `AWS_ACCESS_KEY_ID`, web identity, container and
 //! instance roles …).
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use aws_config::identity::IdentityCache;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, FrameworkMetadata, Region, SdkConfig};
 use aws_credential_types::Credentials;
+use aws_credential_types::provider::future::ProvideCredentials as Providing;
 use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_greengrassv2::config::Config;
 use aws_smithy_async::rt::sleep::TokioSleep;
@@ -22,7 +23,10 @@ use jiff::Timestamp;
 use tokio::sync::OnceCell;
 
 use super::body::SortedBody;
-use super::scope::{IdentityName, Scope};
+use super::connection::Connection;
+use super::credentials::{Shared, Source};
+use super::kept::Kept;
+use super::scope::Scope;
 
 /// The product in the user agent: AWS's audit log tells the operator's calls from others.
 const PRODUCT: &str = "greengrass-operator";
@@ -91,56 +95,120 @@ impl TimeSource for TimeFn {
     }
 }
 
-/// Makes clients when they are first needed and keeps them.
+/// Makes clients when they are first needed and keeps those that were used last.
 ///
 /// No client fails to be made: what is wrong with credentials shows at each call, and heals at a later one.
 pub struct Clients {
     settings: ClientSettings,
-    /// The operator's own credentials and what the environment says. One for all regions, so that credentials are
-    /// fetched once.
+    /// What the environment says. One for all, so that connections are shared.
     base: OnceCell<SdkConfig>,
-    made: Mutex<BTreeMap<(IdentityName, String), ServiceClients>>,
+    made: Kept<(Connection, String), ServiceClients>,
+    shared: Kept<Connection, Arc<Shared>>,
+    own: OnceCell<Arc<Shared>>,
 }
 
-/// The clients of one identity and region; clones share connections and credentials.
+/// Clients that are kept: at some 20 KiB each, 5 MiB.
+const CLIENTS_KEPT: usize = 256;
+/// Sessions of roles that are kept, at some 2 KiB each: 2 MiB. One for each namespace and identity that is in use; where there are
+/// more, those that were used longest ago are had anew.
+const SESSIONS_KEPT: usize = 1024;
+
+/// The clients of one connection and region; clones share connections and credentials.
 #[derive(Clone)]
 pub(super) struct ServiceClients {
     pub(super) greengrass: aws_sdk_greengrassv2::Client,
     pub(super) iot: aws_sdk_iot::Client,
     pub(super) iot_data: aws_sdk_iotdataplane::Client,
+    pub(super) sts: aws_sdk_sts::Client,
 }
 
 impl Clients {
     /// With these settings. Nothing is read yet.
     #[must_use]
     pub fn new(settings: ClientSettings) -> Self {
-        Self { settings, base: OnceCell::new(), made: Mutex::default() }
+        Self {
+            settings,
+            base: OnceCell::new(),
+            made: Kept::new(CLIENTS_KEPT),
+            shared: Kept::new(SESSIONS_KEPT),
+            own: OnceCell::new(),
+        }
     }
 
-    /// The clients for this identity and region.
-    ///
-    /// Every identity stands for the operator's own credentials as long as there is no way to define another.
+    /// The clients for this connection and region.
     pub(super) async fn of(&self, scope: &Scope) -> ServiceClients {
-        let key = (scope.identity.clone(), scope.region.clone());
-        if let Some(clients) = self.cache().get(&key) {
-            return clients.clone();
+        let key = (scope.connection.clone(), scope.region.clone());
+        if let Some(clients) = self.made.get(&key) {
+            return clients;
         }
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
-        let region = Region::new(scope.region.clone());
-        let greengrass = Config::from(base).to_builder().region(region.clone()).interceptor(SortedBody).build();
-        let iot = aws_sdk_iot::Config::from(base).to_builder().region(region.clone()).build();
-        let iot_data = aws_sdk_iotdataplane::Config::from(base).to_builder().region(region).build();
+        let credentials = self.credentials(base, &scope.connection).await;
+        let config = at(base, &scope.connection, Region::new(scope.region.clone()), credentials);
+        let greengrass = Config::from(&config).to_builder().interceptor(SortedBody).build();
         let clients = ServiceClients {
             greengrass: aws_sdk_greengrassv2::Client::from_conf(greengrass),
-            iot: aws_sdk_iot::Client::from_conf(iot),
-            iot_data: aws_sdk_iotdataplane::Client::from_conf(iot_data),
+            iot: aws_sdk_iot::Client::new(&config),
+            iot_data: aws_sdk_iotdataplane::Client::new(&config),
+            sts: aws_sdk_sts::Client::new(&config),
         };
-        // Two tasks may both come here; the first one's clients stay, so that connections are shared.
-        self.cache().entry(key).or_insert(clients).clone()
+        self.made.put(key, clients)
     }
 
-    fn cache(&self) -> std::sync::MutexGuard<'_, BTreeMap<(IdentityName, String), ServiceClients>> {
-        self.made.lock().unwrap_or_else(PoisonError::into_inner)
+    /// AWS did not take the credentials of this connection.
+    pub(super) async fn forget_credentials(&self, scope: &Scope) {
+        let shared = match scope.connection.role() {
+            Some(_) => self.shared.get(&scope.connection),
+            None => self.own.get().map(Arc::clone),
+        };
+        if let Some(shared) = shared {
+            shared.forget().await;
+        }
+    }
+
+    async fn credentials(&self, base: &SdkConfig, connection: &Connection) -> ByReference {
+        let time = base.time_source().unwrap_or_default();
+        let own = self.own.get_or_init(|| own(base, time.clone())).await;
+        if connection.role().is_none() {
+            return ByReference(Arc::clone(own));
+        }
+        if let Some(shared) = self.shared.get(connection) {
+            return ByReference(shared);
+        }
+        // The region of the security token service: the identity's own, else where the environment says, because not each can be
+        // reached from everywhere.
+        let region = connection.region().map(|region| Region::new(region.to_owned())).or_else(|| base.region().cloned());
+        let region = region.unwrap_or_else(|| Region::from_static("us-east-1"));
+        let config = at(base, connection, region, ByReference(Arc::clone(own)));
+        let sts = Box::new(aws_sdk_sts::Client::new(&config));
+        let shared = Arc::new(Shared::new(Source::Role { sts, connection: connection.clone() }, time));
+        // Two tasks may both come here; the first one's stay, so that a role is assumed once.
+        ByReference(self.shared.put(connection.clone(), shared))
+    }
+}
+
+/// The environment's configuration, in that region and at the connection's endpoint.
+fn at(base: &SdkConfig, connection: &Connection, region: Region, credentials: ByReference) -> SdkConfig {
+    let mut config = base.clone().into_builder().region(region);
+    if let Some(url) = connection.endpoint_url() {
+        config = config.endpoint_url(url);
+    }
+    config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
+}
+
+async fn own(base: &SdkConfig, time: SharedTimeSource) -> Arc<Shared> {
+    Arc::new(Shared::new(Source::Own(base.credentials_provider()), time))
+}
+
+/// Credentials that others hold too.
+#[derive(Debug)]
+struct ByReference(Arc<Shared>);
+
+impl ProvideCredentials for ByReference {
+    fn provide_credentials<'a>(&'a self) -> Providing<'a>
+    where
+        Self: 'a,
+    {
+        self.0.provide_credentials()
     }
 }
 
@@ -167,6 +235,7 @@ async fn load(settings: &ClientSettings, region: String) -> SdkConfig {
         // The SDK's retries would go out without a permit, and ignore the service's Retry-After.
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ANSWER))
+        .identity_cache(IdentityCache::no_cache())
         .sleep_impl(TokioSleep::new());
     if let Ok(name) = AppName::new(PRODUCT) {
         loader = loader.app_name(name);

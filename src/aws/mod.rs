@@ -14,16 +14,20 @@ mod bucket;
 mod calls;
 mod classify;
 mod clients;
+mod connection;
 mod content;
+mod credentials;
 mod fence;
 mod greengrass;
 mod iot;
 mod iot_reply;
+mod kept;
 mod observe;
 mod quota;
 mod reply;
 mod request;
 mod scope;
+mod sts;
 #[cfg(test)]
 mod tests;
 
@@ -31,12 +35,14 @@ use std::sync::Arc;
 
 use calls::Calls;
 pub use clients::{ClientSettings, Clients};
+pub use connection::{Connection, Session};
 pub use fence::{BootClock, BootTime, Fence, Leadership, SingleReplica, SystemBootClock};
 pub use greengrass::Greengrass;
 pub use iot::Iot;
 pub use observe::{CallObserver, CallOutcome, NoObserver};
 pub use quota::{Permit, QuotaKeeper, Quotas, Rate, Wait, WaitReason};
-pub use scope::{ApiFamily, Class, IdentityName, Scope};
+pub use scope::{ApiFamily, Class, Scope};
+pub use sts::Sts;
 
 /// All of AWS that the operator uses. Clones share everything.
 #[derive(Clone)]
@@ -44,6 +50,7 @@ pub struct Aws {
     quota: Arc<QuotaKeeper>,
     greengrass: Greengrass,
     iot: Iot,
+    sts: Sts,
 }
 
 impl Aws {
@@ -52,7 +59,7 @@ impl Aws {
     pub fn new(settings: ClientSettings, quotas: Quotas, observer: Arc<dyn CallObserver>) -> Self {
         let quota = Arc::new(QuotaKeeper::new(quotas));
         let calls = Calls::new(Arc::new(Clients::new(settings)), Arc::clone(&quota), observer);
-        Self { quota, greengrass: Greengrass::new(calls.clone()), iot: Iot::new(calls) }
+        Self { quota, greengrass: Greengrass::new(calls.clone()), iot: Iot::new(calls.clone()), sts: Sts::new(calls) }
     }
 
     /// Permission for one call, or when to ask again. Never waits.
@@ -70,6 +77,12 @@ impl Aws {
     #[must_use]
     pub const fn iot(&self) -> &Iot {
         &self.iot
+    }
+
+    /// Calls to the security token service.
+    #[must_use]
+    pub const fn sts(&self) -> &Sts {
+        &self.sts
     }
 
     /// The keeper of quotas, for metrics and flags.

@@ -47,6 +47,8 @@ pub struct Quotas {
     pub greengrass_small_region: Rate,
     /// IoT jobs; default 6 calls a second of AWS's 10 per operation.
     pub iot_jobs: Rate,
+    /// The security token service; default 10 calls a second, for identities are few.
+    pub sts: Rate,
 }
 
 impl Default for Quotas {
@@ -55,6 +57,7 @@ impl Default for Quotas {
             greengrass: Rate::per_second(20.0),
             greengrass_small_region: Rate::per_second(6.0),
             iot_jobs: Rate::per_second(6.0),
+            sts: Rate::per_second(10.0),
         }
     }
 }
@@ -67,6 +70,7 @@ impl Quotas {
             }
             ApiFamily::Greengrass => self.greengrass,
             ApiFamily::IotJobs => self.iot_jobs,
+            ApiFamily::Sts => self.sts,
         }
     }
 }

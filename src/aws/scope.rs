@@ -1,44 +1,14 @@
 //! On whose behalf, where and how urgently AWS is called. Pure.
 
-use std::fmt;
-
 use greengrass_operator_core::names::TargetArn;
 
-/// The name of the identity through which AWS is reached.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct IdentityName(String);
-
-impl IdentityName {
-    /// An identity by name.
-    #[must_use]
-    pub fn new(name: impl Into<String>) -> Self {
-        Self(name.into())
-    }
-
-    /// The operator's own credentials.
-    #[must_use]
-    pub fn own() -> Self {
-        Self("default".to_owned())
-    }
-
-    /// The name.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for IdentityName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
+use super::connection::Connection;
 
 /// Which AWS: calls of one scope share credentials, and an account and region share quotas.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Scope {
-    /// Whose credentials.
-    pub identity: IdentityName,
+    /// Through which credentials.
+    pub connection: Connection,
     /// The account, twelve digits.
     pub account: String,
     /// The region, for example `eu-central-1`.
@@ -48,8 +18,8 @@ pub struct Scope {
 impl Scope {
     /// Where this target lives.
     #[must_use]
-    pub fn of(identity: IdentityName, target: &TargetArn) -> Self {
-        Self { identity, account: target.account().to_owned(), region: target.region().to_owned() }
+    pub fn of(connection: Connection, target: &TargetArn) -> Self {
+        Self { connection, account: target.account().to_owned(), region: target.region().to_owned() }
     }
 }
 
@@ -96,6 +66,8 @@ pub enum ApiFamily {
     Greengrass,
     /// AWS IoT jobs: each operation alone; counted together here, which is on the safe side.
     IotJobs,
+    /// AWS STS: who the credentials are. AWS allows 600 calls a second and region (IAM User Guide, "IAM and AWS STS quotas").
+    Sts,
 }
 
 impl ApiFamily {
@@ -105,6 +77,7 @@ impl ApiFamily {
         match self {
             Self::Greengrass => "greengrass",
             Self::IotJobs => "iot-jobs",
+            Self::Sts => "sts",
         }
     }
 }
@@ -116,7 +89,7 @@ mod tests {
     #[test]
     fn account_and_region_come_from_the_target() {
         let target = TargetArn::parse("arn:aws-cn:iot:cn-north-1:123456789012:thinggroup/Presses").unwrap();
-        let scope = Scope::of(IdentityName::own(), &target);
+        let scope = Scope::of(Connection::own(), &target);
         assert_eq!((scope.account.as_str(), scope.region.as_str()), ("123456789012", "cn-north-1"));
     }
 

@@ -19,6 +19,8 @@ pub enum Reference {
     Parent(String),
     /// An identity, by its name.
     Identity(String),
+    /// The identity that is the default, whichever that is.
+    DefaultIdentity,
     /// A `ConfigMap`.
     ConfigMap(ObjectName),
     /// Another resource of the kind, by its name.
@@ -226,7 +228,11 @@ impl Store {
     pub fn config_map_namespaces(&self) -> BTreeSet<String> {
         let namespace = |reference: &Reference| match reference {
             Reference::ConfigMap(name) => Some(name.namespace.clone()),
-            Reference::Key(_) | Reference::Parent(_) | Reference::Identity(_) | Reference::Named(_) => None,
+            Reference::Key(_)
+            | Reference::Parent(_)
+            | Reference::Identity(_)
+            | Reference::DefaultIdentity
+            | Reference::Named(_) => None,
         };
         self.lock().referrers.keys().filter_map(namespace).collect()
     }

@@ -16,7 +16,7 @@ use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::names::Key;
 use kube::api::ApiResource;
 
-use crate::aws::{Aws, IdentityName, Leadership, Scope};
+use crate::aws::{Aws, Leadership};
 use crate::controller::clock::Clock;
 use crate::controller::driver::Kind;
 use crate::controller::events::Events;
@@ -26,6 +26,8 @@ use crate::controller::record::Record;
 use crate::controller::store::Store;
 use crate::controller::wakes::{Change, default_wake};
 use crate::telemetry::metrics::Metrics;
+use crate::identity::Registry;
+use resolve::World;
 use session::Sessions;
 
 /// The kind as the API server knows it.
@@ -40,6 +42,8 @@ pub struct Deployments {
     clock: Clock,
     look_interval: Duration,
     store: Arc<Store>,
+    world: World,
+    identity_queue: Queue,
     objects: Objects,
     queue: Queue,
     events: Events,
@@ -59,6 +63,10 @@ pub struct Parts {
     pub look_interval: Duration,
     /// The records.
     pub store: Arc<Store>,
+    /// The identities through which AWS is reached.
+    pub identities: Arc<Registry>,
+    /// The queue of their turns.
+    pub identity_queue: Queue,
     /// The objects in the API server.
     pub objects: Objects,
     /// The queue of turns.
@@ -77,12 +85,28 @@ impl Deployments {
     /// The kind, with nothing known yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { cluster, clock, look_interval, store, objects, queue, events, aws, metrics, leadership } = parts;
+        let Parts {
+            cluster,
+            clock,
+            look_interval,
+            store,
+            identities,
+            identity_queue,
+            objects,
+            queue,
+            events,
+            aws,
+            metrics,
+            leadership,
+        } = parts;
+        let world = World { store: Arc::clone(&store), identities };
         Self {
             cluster,
             clock,
             look_interval,
             store,
+            world,
+            identity_queue,
             objects,
             queue,
             events,
@@ -103,7 +127,8 @@ impl Kind for Deployments {
 
     fn lane(&self, record: &Record) -> Lane {
         let memory = Memory::recall(&resolve::status(record));
-        resolve::key(record, &memory, &self.store).map_or_else(Lane::unresolved, |key| lane(&key))
+        resolve::key(record, &memory, &self.world)
+            .map_or_else(Lane::unresolved, |key| lane(&resolve::identity_name(record, &self.world), &key))
     }
 
     fn look_interval(&self) -> Duration {
@@ -127,12 +152,12 @@ impl Kind for Deployments {
                 }
                 // Written by another replica, or by us with an answer that was lost: nobody else tells those who wait for it.
                 if before.status != after.status {
-                    let key = resolve::key(after, &Memory::recall(&resolve::status(after)), &self.store);
+                    let key = resolve::key(after, &Memory::recall(&resolve::status(after)), &self.world);
                     turn::wake_dependants(self, &after.name, key.as_ref());
                 }
             }
             Change::Gone(record) => {
-                let key = resolve::key(record, &Memory::recall(&resolve::status(record)), &self.store);
+                let key = resolve::key(record, &Memory::recall(&resolve::status(record)), &self.world);
                 turn::wake_dependants(self, &record.name, key.as_ref());
             }
         }
@@ -142,19 +167,16 @@ impl Kind for Deployments {
 
 impl Deployments {
     fn note(&self, record: &Record) {
-        self.store.set_references(&record.name, resolve::references(record, &self.store));
+        self.store.set_references(&record.name, resolve::references(record, &self.world));
     }
 }
 
-fn scope(key: &Key) -> Scope {
-    Scope::of(IdentityName::own(), &key.target)
-}
-
 /// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.
-fn jobs_lane(key: &Key) -> Lane {
-    Lane::narrow(&format!("{}/{}/jobs", key.target.account(), key.target.region()))
+fn jobs_lane(identity: &str, key: &Key) -> Lane {
+    Lane::narrow(&format!("{identity}/{}/{}/jobs", key.target.account(), key.target.region()))
 }
 
-fn lane(key: &Key) -> Lane {
-    Lane::named(&format!("{}/{}", key.target.account(), key.target.region()))
+/// Those of one identity, account and region: credentials that can't be had hold up nobody else.
+fn lane(identity: &str, key: &Key) -> Lane {
+    Lane::named(&format!("{identity}/{}/{}", key.target.account(), key.target.region()))
 }

@@ -11,19 +11,23 @@ use greengrass_operator_core::deployment::hash::short_hash;
 use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::deployment::memory::{Memory, deployment_arn};
 use greengrass_operator_core::deployment::revision::digest_of_tags;
-use greengrass_operator_core::deployment::subject::Subject;
+use greengrass_operator_core::deployment::subject::{Access, Subject};
 use greengrass_operator_core::deployment::summarise::request;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
-use greengrass_operator_core::names::Key;
+use greengrass_operator_core::names::{Key, ObjectName};
 use greengrass_operator_core::pace::{Streak, pace};
+use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Deployments, resolve, scope};
-use crate::aws::{ApiFamily, Class, Permit};
+use super::{Deployments, resolve};
+use crate::aws::{ApiFamily, Class, Permit, Scope};
 use crate::controller::objects::ApiError;
+use crate::controller::queue::{Reason, Wake};
 use crate::controller::record::Record;
 
+/// AWS is asked who an identity is at most so often because calls through it fail: a thousand resources fail together.
+const IDENTITY_CHECKED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait for quota within a turn: half of what a look is good for, so that it still serves the send after it.
 const WAIT_IN_PLACE: Duration = Duration::from_secs(5);
 
@@ -53,8 +57,18 @@ impl Act<'_> {
         // What was deployed to, even where the spec means something else by now: an open change is settled by reading there.
         self.memory.key.clone().or_else(|| match self.subject.desired() {
             Some(desired) => Some(desired.key.clone()),
-            None => resolve::key(self.record, self.memory, &self.all.store),
+            None => resolve::key(self.record, self.memory, &self.all.world),
         })
+    }
+
+    /// Through what AWS is called about a key; none where the identity, as it is at this moment, does not allow it. The next step says
+    /// so on the resource.
+    fn scope(&self, key: &Key) -> Option<Scope> {
+        let given = resolve::given(self.record, &self.all.world);
+        match given.access([key]) {
+            Access::Granted { .. } => given.connection.map(|connection| Scope::of(connection, &key.target)),
+            Access::Barred(_) => None,
+        }
     }
 
     /// Leave for one call. A turn keeps its place while its next call's turn comes: were it put back into the queue between
@@ -65,9 +79,10 @@ impl Act<'_> {
     }
 
     async fn permit_within(&self, longest: Duration, key: &Key, family: ApiFamily) -> Result<Permit, Done> {
-        let scope = scope(key);
         let begun = Instant::now();
         loop {
+            // Anew each time: while a permit was waited for, the identity may have been narrowed or deleted.
+            let Some(scope) = self.scope(key) else { return Err(Done::Learnt) };
             let fence = self.all.leadership.fence();
             let wait = match self.all.aws.try_permit(&scope, self.class, family, &fence) {
                 Ok(permit) => {
@@ -134,7 +149,8 @@ impl Act<'_> {
         let Some(key) = self.key() else { return Done::Learnt };
         let permit = match change {
             Change::Prune(_) => {
-                let (fence, scope) = (self.all.leadership.fence(), scope(&key));
+                let Some(scope) = self.scope(&key) else { return Done::Learnt };
+                let fence = self.all.leadership.fence();
                 let permit = self.all.aws.try_permit(&scope, Class::History, ApiFamily::Greengrass, &fence);
                 permit.map_err(|wait| {
                     self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
@@ -264,6 +280,9 @@ impl Act<'_> {
             "AWS call failed: {failure}"
         );
         let now = self.all.clock.now();
+        if failure.kind == FailureKind::Credentials || failure.operation == Operation::AssumeRole {
+            self.check_identity();
+        }
         let jitter = jitter(&self.record.uid, now.as_second());
         let of_pace = failure.clone();
         knowledge.failed(
@@ -273,6 +292,20 @@ impl Act<'_> {
             request(self.subject),
         );
         Done::Learnt
+    }
+}
+
+impl Act<'_> {
+    /// Its credentials don't work. The identity says so itself, looks again at a pace of its own, and wakes everybody once they do.
+    pub(super) fn check_identity(&self) {
+        let name = resolve::identity_name(self.record, &self.all.world);
+        let accepted_at = self.all.world.identities.accepted_at(&name);
+        let is_settled = |at: Timestamp| self.all.clock.now().duration_since(at) < IDENTITY_CHECKED_WITHIN;
+        // While it fails it has a turn of its own already.
+        if accepted_at.is_some_and(|at| !is_settled(at)) {
+            let name = ObjectName { namespace: String::new(), name };
+            self.all.identity_queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
+        }
     }
 }
 

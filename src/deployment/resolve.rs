@@ -1,22 +1,63 @@
 //! From a record to what is wanted, and to its neighbours in the cluster. Pure, over the caches.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use greengrass_operator_core::api::{DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::references::{ConfigMapFound, ParentFound, References};
-use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Peers, Removal, Wanted};
-use greengrass_operator_core::deployment::validate::{Lenient, REMOVE_TIMEOUT, Refused, lenient, validate};
+use greengrass_operator_core::deployment::subject::{Absent, Access, Claimant, ParentPeer, Peers, Removal, Wanted};
+use greengrass_operator_core::deployment::validate::{
+    Lenient, Parent, REMOVE_TIMEOUT, Refused, Target, lenient, validate,
+};
+use greengrass_operator_core::identity::IdentityReference;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn, TargetKind};
 use jiff::Timestamp;
 use serde_json::Value;
 
 use crate::controller::record::Record;
 use crate::controller::store::{Reference, Store};
+use crate::identity::{Given, Registry};
 
 /// What the status of a record says; a status that can't be read counts as lost, and everything is found again in AWS.
 pub(super) fn status(record: &Record) -> GreengrassDeploymentStatus {
     record.decode_status().ok().flatten().unwrap_or_default()
+}
+
+/// The caches over which records are resolved.
+#[derive(Clone)]
+pub(super) struct World {
+    /// The records.
+    pub(super) store: Arc<Store>,
+    /// The identities.
+    pub(super) identities: Arc<Registry>,
+}
+
+/// What its identity gives a record now.
+pub(super) fn given(record: &Record, world: &World) -> Given {
+    world.identities.given(&raw(record).identity, &record.name.namespace)
+}
+
+/// The name of a record's identity, for what is kept apart by it; whatever it is called where there is none.
+pub(super) fn identity_name(record: &Record, world: &World) -> String {
+    world.identities.name_of(&raw(record).identity, &record.name.namespace).unwrap_or_default()
+}
+
+/// Through what AWS may be called for a record: about what its status names, and about what its spec does. What is not known of them
+/// is not called about.
+pub(super) fn access(memory: &Memory, wanted: &Wanted, given: &Given) -> Access {
+    let of_spec = match wanted {
+        Wanted::Present(desired, _) => Some(&desired.key),
+        Wanted::Absent { key, .. } => key.as_ref(),
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => None,
+    };
+    given.access(memory.key.iter().chain(of_spec))
+}
+
+/// Whether where a record's target is will be known in a moment, so that nothing should be said of it now.
+pub(super) fn is_pending(record: &Record, given: &Given) -> bool {
+    let is_short = matches!(raw(record).target, Some(Target::Named(..)));
+    is_short && given.is_pending
 }
 
 /// What a record asks for; `config_maps` are those that were read in this turn.
@@ -24,17 +65,20 @@ pub(super) fn wanted(
     record: &Record,
     memory: &Memory,
     config_maps: &BTreeMap<String, ConfigMapFound>,
-    store: &Store,
+    given: &Given,
+    world: &World,
 ) -> Wanted {
     if record.is_deleting() {
         let raw = raw(record);
         let policy = raw.deletion_policy.or(memory.deletion_policy).unwrap_or(DeletionPolicy::Retain);
-        let key = key(record, memory, store);
+        let key = key(record, memory, world);
         let timeout = raw.remove_timeout.or(memory.remove_timeout).unwrap_or(REMOVE_TIMEOUT);
         let times_out_at = record.deleted_at.and_then(|at| at.checked_add(timeout).ok()).unwrap_or(Timestamp::MAX);
         let adoption = raw.adoption_policy.unwrap_or_default();
         let removal = key.as_ref().filter(|_| policy == DeletionPolicy::Remove);
-        let removal = removal.and_then(|key| Removal::of(key, raw.tags.clone(), adoption, times_out_at)).map(Box::new);
+        let mut tags = given.found.tags();
+        tags.extend(raw.tags.clone());
+        let removal = removal.and_then(|key| Removal::of(key, tags, adoption, times_out_at)).map(Box::new);
         return Wanted::Absent { policy, key, suspended: raw.suspend, removal };
     }
     match record.decode_spec::<GreengrassDeploymentSpec>() {
@@ -42,12 +86,18 @@ pub(super) fn wanted(
             "spec can't be read: {error}; apply a spec that the installed resource definition accepts"
         )),
         Ok(spec) => {
-            let parent = spec.parent.as_ref().map(|parent| find_parent(record, &parent.name, store));
-            let references = References { parent: parent.unwrap_or_default(), config_maps: config_maps.clone() };
+            let parent = spec.parent.as_ref().and_then(|parent| parent.name.as_deref());
+            let references = References {
+                identity: given.found.clone(),
+                parent: parent.map(|name| find_parent(record, name, world)).unwrap_or_default(),
+                config_maps: config_maps.clone(),
+            };
             match validate(&record.name, &spec, &references) {
                 Err(Refused::Invalid(invalid)) => Wanted::Invalid(invalid.to_string()),
                 Err(Refused::Unread) => Wanted::Unread,
-                Err(Refused::Missing(missing)) => Wanted::Missing(missing.to_string()),
+                Err(Refused::NoIdentity(message)) => Wanted::Missing(Absent::Identity, message),
+                Err(Refused::NotAllowed(message)) => Wanted::NotAllowed(message),
+                Err(Refused::Missing(missing)) => Wanted::Missing(Absent::Reference, missing.to_string()),
                 Ok(desired) => Wanted::present(desired),
             }
         }
@@ -55,14 +105,13 @@ pub(super) fn wanted(
 }
 
 /// The resource that `parent` names, in the same namespace.
-fn find_parent(record: &Record, name: &str, store: &Store) -> ParentFound {
+fn find_parent(record: &Record, name: &str, world: &World) -> ParentFound {
     let name = ObjectName { namespace: record.name.namespace.clone(), name: name.to_owned() };
-    let Some(found) = store.get(&name) else { return ParentFound::Missing };
-    let Lenient { target_arn, parent_target_arn, parent_name, .. } = raw(&found);
-    match (target_arn, parent_target_arn, parent_name) {
-        (Some(target), None, None) if target.kind() == TargetKind::ThingGroup => ParentFound::Target(target),
-        (_, _, _) => ParentFound::Unfit,
-    }
+    let Some(found) = world.store.get(&name) else { return ParentFound::Missing };
+    let Lenient { target, parent, .. } = raw(&found);
+    let target = target.filter(|target| target.kind() == TargetKind::ThingGroup && parent.is_none());
+    let arn = target.and_then(|target| target.arn(given(&found, world).found.place().as_ref()));
+    arn.map_or(ParentFound::Unfit, ParentFound::Target)
 }
 
 /// The names of the `ConfigMaps` that a spec refers to, in its namespace.
@@ -81,13 +130,20 @@ fn raw(record: &Record) -> Lenient {
 }
 
 /// What a record refers to: its own key, its parent, and `ConfigMaps`.
-pub(super) fn references(record: &Record, store: &Store) -> BTreeSet<Reference> {
+pub(super) fn references(record: &Record, world: &World) -> BTreeSet<Reference> {
     let in_namespace = |name: String| ObjectName { namespace: record.name.namespace.clone(), name };
     let mut references: BTreeSet<Reference> =
         config_maps(record).into_iter().map(|name| Reference::ConfigMap(in_namespace(name))).collect();
     let raw = raw(record);
-    references.extend(raw.parent_name.clone().map(|name| Reference::Named(in_namespace(name))));
-    if let Some(key) = raw_key(record, &raw, store) {
+    if let Some(Parent::Resource(name)) = &raw.parent {
+        references.insert(Reference::Named(in_namespace(name.clone())));
+    }
+    let identity = world.identities.name_of(&raw.identity, &record.name.namespace);
+    references.extend(identity.map(Reference::Identity));
+    if raw.identity == IdentityReference::Absent {
+        references.insert(Reference::DefaultIdentity);
+    }
+    if let Some(key) = raw_key(record, &raw, world) {
         references.extend(key.parent.as_ref().map(|parent| Reference::Parent(target_text(parent))));
         references.insert(Reference::Key(key_text(&key)));
     }
@@ -95,12 +151,17 @@ pub(super) fn references(record: &Record, store: &Store) -> BTreeSet<Reference> 
 }
 
 /// Those whose deployments matter to this one.
-pub(super) fn peers(record: &Record, wanted: &Wanted, store: &Store) -> Peers {
+pub(super) fn peers(record: &Record, wanted: &Wanted, world: &World) -> Peers {
     let desired = match wanted {
         Wanted::Present(desired, _) => desired,
         Wanted::Absent { removal: Some(removal), .. } => &removal.desired,
-        Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => return Peers::default(),
+        Wanted::Absent { .. }
+        | Wanted::Invalid(_)
+        | Wanted::Unread
+        | Wanted::Missing(..)
+        | Wanted::NotAllowed(_) => return Peers::default(),
     };
+    let store = &world.store;
     let others = |reference: Reference| {
         let me = record.name.clone();
         store.referrers(&reference).into_iter().filter(move |name| *name != me).filter_map(|name| store.get(&name))
@@ -160,14 +221,15 @@ fn target_text(target: &TargetArn) -> String {
 }
 
 /// What the record's deployment is for, where it can be told.
-pub(super) fn key(record: &Record, memory: &Memory, store: &Store) -> Option<Key> {
-    let raw = raw_key(record, &raw(record), store);
+pub(super) fn key(record: &Record, memory: &Memory, world: &World) -> Option<Key> {
+    let raw = raw_key(record, &raw(record), world);
     // What is to be cleared is what was made, whatever the spec has come to say since.
     if record.is_deleting() { memory.key.clone().or(raw) } else { raw.or_else(|| memory.key.clone()) }
 }
 
-fn raw_key(record: &Record, raw: &Lenient, store: &Store) -> Option<Key> {
-    raw.key(|name| match find_parent(record, name, store) {
+fn raw_key(record: &Record, raw: &Lenient, world: &World) -> Option<Key> {
+    let place = world.identities.given(&raw.identity, &record.name.namespace).found.place();
+    raw.key(place.as_ref(), |name| match find_parent(record, name, world) {
         ParentFound::Target(target) => Some(target),
         ParentFound::Missing | ParentFound::Unfit => None,
     })

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::names::{Key, ObjectName};
@@ -17,6 +18,10 @@ pub(super) struct Session {
     pub(super) next_look_at: Option<Timestamp>,
     /// What its deployment is for.
     pub(super) key: Option<Key>,
+    /// The name of its identity.
+    pub(super) identity: String,
+    /// How often its identity wants it to be compared with AWS.
+    pub(super) look_interval: Option<Duration>,
 }
 
 /// The sessions of all resources.
@@ -37,6 +42,8 @@ impl Sessions {
             knowledge: Knowledge::new(now),
             next_look_at: None,
             key: None,
+            identity: String::new(),
+            look_interval: None,
         })
     }
 

@@ -9,8 +9,7 @@ use greengrass_operator_core::deployment::assess::{
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
 use greengrass_operator_core::deployment::memory::Memory;
-use greengrass_operator_core::deployment::references::References;
-use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
+use greengrass_operator_core::deployment::subject::{Access, Peers, Subject, Wanted};
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
 use tokio::time::Instant;
@@ -47,6 +46,8 @@ const GONE_ASKED_AGAIN: Duration = Duration::from_secs(30);
 /// So long a resource rests at first when the API server refuses or does not answer, and at most.
 const KUBERNETES_RETRY: Duration = Duration::from_secs(2);
 const RETRY_LONGEST: Duration = Duration::from_mins(2);
+/// How long a resource waits for its identity's account to be known, where nothing wakes it before.
+const IDENTITY_RETRY: Duration = Duration::from_secs(10);
 
 /// Runs one turn.
 pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
@@ -74,9 +75,9 @@ pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<
 async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut Session) -> Rest {
     want_a_look(all, turn, session);
     session.knowledge.obstacle = None;
-    session.knowledge.references = References::default();
+    session.knowledge.config_maps.clear();
     // What was not there when the record came in may be by now.
-    all.store.set_references(&record.name, resolve::references(&record, &all.store));
+    all.store.set_references(&record.name, resolve::references(&record, &all.world));
     let begun = Instant::now();
     let mut shown = Shown::default();
     let mut conflicts = 0;
@@ -86,7 +87,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
         }
         if record.uid != session.uid {
             // Another object has the name now. Its turn begins anew, with nothing that was learnt for this one.
-            all.store.set_references(&record.name, resolve::references(&record, &all.store));
+            all.store.set_references(&record.name, resolve::references(&record, &all.world));
             return Rest::after(Duration::ZERO, Class::Change);
         }
         match Box::pin(one_step(all, turn, &record, session, &mut shown, step)).await {
@@ -126,12 +127,20 @@ async fn one_step(
     let now = all.clock.now();
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
-    let wanted = resolve::wanted(record, &memory, &session.knowledge.references.config_maps, &all.store);
-    let peers = resolve::peers(record, &wanted, &all.store);
+    let given = resolve::given(record, &all.world);
+    if resolve::is_pending(record, &given) {
+        // The identity's own turn wakes it.
+        return Ok(Stepped::Ended(Rest::back_off(IDENTITY_RETRY, turn.class)));
+    }
+    let wanted = resolve::wanted(record, &memory, &session.knowledge.config_maps, &given, &all.world);
+    let access = resolve::access(&memory, &wanted, &given);
+    let peers = resolve::peers(record, &wanted, &all.world);
     let version = record.resource_version.to_string();
-    let subject = subject(all, record, &version, &wanted, &peers);
+    let subject = subject(all, record, &version, (&access, &wanted), &peers);
+    session.identity = resolve::identity_name(record, &all.world);
+    session.look_interval = given.drift_interval;
     note_requests(&subject, &memory, &mut session.knowledge, now);
-    session.key = resolve::key(record, &memory, &all.store);
+    session.key = resolve::key(record, &memory, &all.world);
     shown.show(record, &memory, session.key.as_ref());
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     if assessment.old == Old::WithinLimit {
@@ -255,12 +264,14 @@ fn note_requests(subject: &Subject<'_>, memory: &Memory, knowledge: &mut Knowled
         knowledge.rollout_wanted_at = Some(now);
     }
     match subject.wanted {
-        Wanted::Missing(_) => {
+        Wanted::Missing(..) => {
             knowledge.missing_since.get_or_insert(now);
         }
         // Not known yet whether it still is.
         Wanted::Unread => {}
-        Wanted::Present(..) | Wanted::Invalid(_) | Wanted::Absent { .. } => knowledge.missing_since = None,
+        Wanted::Present(..) | Wanted::Invalid(_) | Wanted::NotAllowed(_) | Wanted::Absent { .. } => {
+            knowledge.missing_since = None;
+        }
     }
     if let Some(id) = subject.peers.parent.as_ref().and_then(|parent| parent.deployment_id.as_ref())
         && knowledge.parent_since.as_ref().is_none_or(|(seen, _)| seen != id)
@@ -273,7 +284,7 @@ fn subject<'a>(
     all: &'a Deployments,
     record: &'a Record,
     version: &'a str,
-    wanted: &'a Wanted,
+    (access, wanted): (&'a Access, &'a Wanted),
     peers: &'a Peers,
 ) -> Subject<'a> {
     let annotations = &record.annotations;
@@ -288,6 +299,7 @@ fn subject<'a>(
         reconcile_at: annotations.requested(),
         redeploy_at: annotations.redeploy_at.as_deref().map(ToOwned::to_owned),
         cancel_at: annotations.cancel_at.as_deref().map(ToOwned::to_owned),
+        access,
         wanted,
         peers,
     }
@@ -305,12 +317,11 @@ fn rest(
     let next_look = match session.next_look_at {
         Some(at) if at > now => at,
         // Jittered, so that resources that were looked at together drift apart.
-        Some(_) | None => later(
-            now,
-            all.look_interval
-                .mul_f64(0.9)
-                .saturating_add(spread(&format!("{}{now}", session.uid), all.look_interval) / 5),
-        ),
+        Some(_) | None => {
+            let interval = session.look_interval.unwrap_or(all.look_interval);
+            let jitter = spread(&format!("{}{now}", session.uid), interval) / 5;
+            later(now, interval.mul_f64(0.9).saturating_add(jitter))
+        }
     };
     session.next_look_at = Some(next_look);
     let (class, is_done) = match &assessment.phase {
@@ -322,6 +333,7 @@ fn rest(
         Phase::Invalid(_)
         | Phase::Unresolved
         | Phase::ReferenceMissing { .. }
+        | Phase::NotAllowed(_)
         | Phase::KeyChanged { .. }
         | Phase::Suspended
         | Phase::TargetConflict(_)
@@ -345,8 +357,8 @@ fn rest(
         NextReading::Due(_) => false,
     };
     match &session.key {
-        Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(key)),
-        Some(key) => rest.in_lane(lane(key)),
+        Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(&session.identity, key)),
+        Some(key) => rest.in_lane(lane(&session.identity, key)),
         None => rest,
     }
     .having_seen(seen)

@@ -127,6 +127,12 @@ label! {
         QuotaExceeded => "QuotaExceeded",
         /// The resource means another target.
         KeyChanged => "KeyChanged",
+        /// AWS accepts the credentials of an identity.
+        Authenticated => "Authenticated",
+        /// The identity is missing.
+        IdentityNotFound => "IdentityNotFound",
+        /// The identity does not allow it.
+        IdentityNotAllowed => "IdentityNotAllowed",
         /// Another resource has the target.
         TargetConflict => "TargetConflict",
         /// Somebody else's deployment is there.
@@ -225,6 +231,8 @@ mod tests {
             | Reason::WaitingForParent
             | Reason::Removing
             | Reason::InvalidSpec
+            | Reason::IdentityNotFound
+            | Reason::IdentityNotAllowed
             | Reason::KeyChanged
             | Reason::TargetConflict
             | Reason::ForeignRevision
@@ -266,6 +274,8 @@ mod tests {
             Reason::WaitingForParent,
             Reason::Removing,
             Reason::InvalidSpec,
+            Reason::IdentityNotFound,
+            Reason::IdentityNotAllowed,
             Reason::KeyChanged,
             Reason::TargetConflict,
             Reason::ForeignRevision,
@@ -283,7 +293,7 @@ mod tests {
             assert!(is_of_ready(reason));
             assert_eq!(ReadyReason::of(reason.as_str()).as_str(), reason.as_str());
         }
-        assert_eq!(ReadyReason::ALL.len(), reasons.len() + 2, "and the two that are no reasons");
+        assert_eq!(ReadyReason::ALL.len(), reasons.len() + 3, "and that of identities, and the two that are no reasons");
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use greengrass_emulator::{CallRecord, DeploymentRecord, DeploymentStatus, Emulator, SupersededRevision, Switches};
-use serde_json::Value;
+use serde_json::{Value, json};
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
 
@@ -93,6 +93,7 @@ impl World {
 
     fn managed_from(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
         grant(cluster, home, &namespace);
+        install_identity(cluster, &namespace);
         let kubeconfig = cluster.service_account_kubeconfig(home, "greengrass-operator").unwrap();
         let emulator = Emulator::builder().switches(switches()).build();
         let runtime = Runtime::new().unwrap();
@@ -266,7 +267,8 @@ impl World {
 
     /// Names of the calls so far, oldest first.
     pub fn calls(&self) -> Vec<String> {
-        self.emulator.calls().into_iter().map(|call| call.operation).collect()
+        let calls = self.emulator.calls().into_iter().filter(|call| !is_about_identity(call));
+        calls.map(|call| call.operation).collect()
     }
 
     pub fn count(&self, operation: &str) -> usize {
@@ -275,7 +277,7 @@ impl World {
 
     /// Runs something and returns the names of the calls that it made.
     pub fn calls_of(&self, act: impl FnOnce()) -> Vec<String> {
-        let before = self.emulator.calls().len();
+        let before = self.calls().len();
         act();
         self.calls().split_off(before)
     }
@@ -313,6 +315,31 @@ pub fn install_definitions_on(cluster: &Cluster) {
     cluster.kubectl(&apply).unwrap().success().unwrap();
     let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
     cluster.kubectl(&wait).unwrap().success().unwrap();
+}
+
+/// The default identity of one namespace: that of all would be every test's.
+pub fn install_identity(cluster: &Cluster, namespace: &str) {
+    let identity = json!({
+        "apiVersion": "greengrass-operator.dev/v1alpha1",
+        "kind": "AwsIdentity",
+        "metadata": {"name": identity_of(namespace)},
+        "spec": {
+            "defaultFor": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
+            "allowedNamespaces": {"names": [namespace]},
+            "allowedTargets": ["*"],
+        },
+    });
+    cluster.apply(&identity.to_string()).unwrap();
+}
+
+/// The name of the default identity of a namespace.
+pub fn identity_of(namespace: &str) -> String {
+    format!("default-{namespace}")
+}
+
+/// Calls by which the operator asks who it is: they come when they come, and no test counts them.
+pub fn is_about_identity(call: &CallRecord) -> bool {
+    ["GetCallerIdentity", "AssumeRole"].contains(&&*call.operation)
 }
 
 /// The chart's `ServiceAccount` in one namespace, with the chart's rights in another.

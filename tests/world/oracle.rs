@@ -27,6 +27,8 @@ pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
         Some("Stalled"),
         &[
             "InvalidSpec",
+            "IdentityNotFound",
+            "IdentityNotAllowed",
             "AccessDenied",
             "TargetNotFound",
             "TargetConflict",

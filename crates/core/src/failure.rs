@@ -34,11 +34,15 @@ pub enum Operation {
     DescribeJobExecution,
     /// `iot:GetThingShadow`
     GetThingShadow,
+    /// `sts:AssumeRole`
+    AssumeRole,
+    /// `sts:GetCallerIdentity`
+    GetCallerIdentity,
 }
 
 impl Operation {
     /// Every operation, in the order of documents.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::CreateDeployment,
         Self::GetDeployment,
         Self::ListDeployments,
@@ -50,6 +54,8 @@ impl Operation {
         Self::ListJobExecutionsForJob,
         Self::DescribeJobExecution,
         Self::GetThingShadow,
+        Self::AssumeRole,
+        Self::GetCallerIdentity,
     ];
 
     /// AWS's name of it; also the label of metrics.
@@ -67,6 +73,8 @@ impl Operation {
             Self::ListJobExecutionsForJob => "ListJobExecutionsForJob",
             Self::DescribeJobExecution => "DescribeJobExecution",
             Self::GetThingShadow => "GetThingShadow",
+            Self::AssumeRole => "AssumeRole",
+            Self::GetCallerIdentity => "GetCallerIdentity",
         }
     }
 }
@@ -280,6 +288,6 @@ mod tests {
         assert!(FailureKind::ALL.is_sorted() && Operation::ALL.is_sorted());
         // A new variant breaks `name`, and this count then reminds of ALL.
         assert_eq!(FailureKind::ALL.last(), Some(&FailureKind::Fenced));
-        assert_eq!(Operation::ALL.last(), Some(&Operation::GetThingShadow));
+        assert_eq!(Operation::ALL.last(), Some(&Operation::GetCallerIdentity));
     }
 }

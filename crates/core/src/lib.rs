@@ -4,7 +4,9 @@
 //! arguments. So every rule of the operator can be read and tested without a cluster.
 
 pub mod api;
+pub mod conditions;
 pub mod deployment;
 pub mod failure;
+pub mod identity;
 pub mod names;
 pub mod pace;

@@ -61,7 +61,7 @@ impl Bench {
     }
 
     fn permit_for(&self, region: &str) -> Permit {
-        let scope = Scope { identity: IdentityName::own(), account: "123456789012".into(), region: region.into() };
+        let scope = Scope { connection: Connection::own(), account: "123456789012".into(), region: region.into() };
         self.aws.try_permit(&scope, Class::Change, ApiFamily::Greengrass, &Fence::always()).unwrap()
     }
 
@@ -88,6 +88,7 @@ impl Bench {
             Operation::DescribeJobExecution => {
                 self.aws.iot().describe_job_execution(permit, "job-1", "Press1", BadEnd::Failed).await.map(drop)
             }
+            Operation::AssumeRole | Operation::GetCallerIdentity => self.aws.sts().get_caller_identity(permit).await.map(drop),
             Operation::GetThingShadow => self.aws.iot().get_deployment_shadow(permit, "Press1", "1").await.map(drop),
         }
     }

@@ -2,13 +2,22 @@
 
 use std::time::Duration;
 
+use greengrass_operator_core::api::AwsIdentitySpec;
+use greengrass_operator_core::identity::parse;
 use tokio::time::{Instant, advance, sleep_until};
 
 use super::*;
 use crate::aws::fence::tests::FakeBootClock;
 
 fn scope(account: &str, region: &str) -> Scope {
-    Scope { identity: IdentityName::own(), account: account.into(), region: region.into() }
+    Scope { connection: Connection::own(), account: account.into(), region: region.into() }
+}
+
+/// Through an identity of that name, without a role.
+fn connection(identity: &str) -> Connection {
+    let spec = AwsIdentitySpec::default();
+    let identity = parse(identity, &spec, false).identity.unwrap();
+    Connection::through(&identity, Session { cluster: "test".into(), namespace: None })
 }
 
 fn here() -> Scope {
@@ -78,7 +87,7 @@ async fn accounts_regions_and_families_have_their_own_buckets_and_identities_sha
     assert!(ask(&keeper, &scope("210987654321", "eu-central-1"), Class::Change).is_ok());
     assert!(ask(&keeper, &scope("123456789012", "us-east-1"), Class::Change).is_ok());
     assert!(keeper.try_permit(&here(), Class::Change, ApiFamily::IotJobs, &Fence::always()).is_ok());
-    let other_identity = Scope { identity: IdentityName::new("team-b"), ..here() };
+    let other_identity = Scope { connection: connection("team-b"), ..here() };
     assert!(ask(&keeper, &other_identity, Class::Change).is_err());
 }
 

@@ -140,7 +140,7 @@ impl Act<'_> {
     async fn references(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         for name in resolve::config_maps(self.record) {
             let found = self.all.objects.config_map(&self.record.name.namespace, &name).await?;
-            knowledge.references.config_maps.insert(name, found);
+            knowledge.config_maps.insert(name, found);
         }
         Ok(Done::Learnt)
     }

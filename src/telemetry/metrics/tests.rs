@@ -3,14 +3,14 @@
 use greengrass_operator_core::names::TargetArn;
 
 use super::*;
-use crate::aws::IdentityName;
+use crate::aws::Connection;
 
 #[test]
 fn metrics_read_as_openmetrics() {
     let metrics = Metrics::new();
     metrics.reconciled("GreengrassDeployment", ReconcileOutcome::BackOff, 0.4);
     let target = TargetArn::parse("arn:aws:iot:eu-central-1:123456789012:thing/Press").unwrap();
-    let scope = Scope::of(IdentityName::own(), &target);
+    let scope = Scope::of(Connection::own(), &target);
     let throttled = CallOutcome::Failed(FailureKind::Throttled);
     metrics.observed(Operation::CreateDeployment, throttled, &scope, 0.2);
     metrics.kubernetes_call(Verb::UpdateStatus, KubernetesOutcome::Ok);

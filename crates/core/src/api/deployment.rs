@@ -104,10 +104,23 @@ use super::{
 #[schemars(extend("x-kubernetes-validations" = rules::spec()))]
 pub struct GreengrassDeploymentSpec {
     /// ARN of the thing or thing group that the deployment is for; account, region and partition of everything the
-    /// operator does in AWS for this resource come from it. Can't change: create another resource for another target. In
-    /// AWS: `targetArn`. Example: `arn:aws:iot:us-west-2:123456789012:thinggroup/MyThingGroup`.
+    /// operator does in AWS for this resource come from it. Exactly one of `targetArn` and `target` must be set. Can't change: create
+    /// another resource for another target. In AWS: `targetArn`. Example:
+    /// `arn:aws:iot:us-west-2:123456789012:thinggroup/MyThingGroup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_ARN), extend("x-kubernetes-validations" = rules::target_arn()))]
-    pub target_arn: String,
+    pub target_arn: Option<String>,
+    /// The thing or thing group that the deployment is for by its name, in place of `targetArn`: account, region and partition come
+    /// from the identity, so that one manifest serves many environments. Can't change: create another resource for another target.
+    /// In AWS: `targetArn`. Example: `{thingGroup: MyThingGroup}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<TargetReference>,
+    /// The AwsIdentity through which AWS is reached for this resource; it must allow the namespace, the target and the parent.
+    /// Absent: the one whose `defaultFor` selects the namespace, else the one that is called `default`. May change to another
+    /// identity for the same account and region; where the target would be in another one, the resource says so (`KeyChanged`) and
+    /// nothing is written. Not part of AWS. Example: `{name: factory-north}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity_ref: Option<IdentityRef>,
     /// ARN of the thing group whose deployment this one stands in for, on those of its devices that are in the thing group
     /// of `targetArn` (a subdeployment). Only where `targetArn` is a thing group, in the same account and region, and another
     /// one. Absent: no subdeployment. Can't be changed, added or removed. In AWS: `parentTargetArn`. Example:
@@ -115,8 +128,9 @@ pub struct GreengrassDeploymentSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_ARN), extend("x-kubernetes-validations" = rules::parent_target_arn()))]
     pub parent_target_arn: Option<String>,
-    /// The parent by the name of its GreengrassDeployment, in place of `parentTargetArn`. Absent: no subdeployment, or the one
-    /// that `parentTargetArn` names. Can't be changed, added or removed. Not part of AWS. Example: `{name: presses}`.
+    /// The parent by the name of its GreengrassDeployment or of its thing group, in place of `parentTargetArn`. Absent: no
+    /// subdeployment, or the one that `parentTargetArn` names. Can't be changed, added or removed. In AWS, as an ARN:
+    /// `parentTargetArn`. Example: `{name: presses}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentReference>,
     /// Name of the deployment in AWS, for people; 1 to 256 characters. Absent: `NAMESPACE/NAME` of this resource. May
@@ -212,10 +226,46 @@ pub struct GreengrassDeploymentSpec {
 }
 
 /// The parent of a subdeployment, by name.
-#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(description = "", extend("x-kubernetes-validations" = rules::parent()))]
 pub struct ParentReference {
     /// Name of the GreengrassDeployment in the same namespace that makes the parent's deployment: it must target a thing group
-    /// and be no subdeployment itself. Required; 1 to 253 characters. Can't be changed. Not part of AWS. Example: `presses`.
+    /// and be no subdeployment itself. Exactly one of `name` and `thingGroup` must be set; 1 to 253 characters. Can't be changed.
+    /// Not part of AWS. Example: `presses`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
+    pub name: Option<String>,
+    /// Name of the thing group that the parent deployment targets, in the account and region of the identity, or of `targetArn`
+    /// where that is set. Exactly one of `name` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS, as an
+    /// ARN: `parentTargetArn`. Example: `MyThingGroup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
+    pub thing_group: Option<String>,
+}
+
+/// A thing or a thing group, by name.
+#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq, Eq, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+#[schemars(description = "", extend("x-kubernetes-validations" = rules::target()))]
+pub struct TargetReference {
+    /// Name of the thing. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS, as an
+    /// ARN: `targetArn`. Example: `MyThing`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
+    pub thing: Option<String>,
+    /// Name of the thing group. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS,
+    /// as an ARN: `targetArn`. Example: `MyThingGroup`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
+    pub thing_group: Option<String>,
+}
+
+/// An `AwsIdentity`, by name.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
+#[schemars(description = "")]
+pub struct IdentityRef {
+    /// Name of the AwsIdentity. Required; 1 to 253 characters. Not part of AWS. Example: `factory-north`.
     #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
     pub name: String,
 }

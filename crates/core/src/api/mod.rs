@@ -3,6 +3,7 @@
 mod components;
 mod deployment;
 pub mod devices;
+pub mod identity;
 mod job;
 mod policies;
 mod rollout;
@@ -16,8 +17,9 @@ pub use components::{
 };
 pub use deployment::{
     AdoptionPolicy, DeletionPolicy, DriftPolicy, DroppedConfigurationKeys, GreengrassDeployment,
-    GreengrassDeploymentSpec, OnParentRevision, ParentReference,
+    GreengrassDeploymentSpec, IdentityRef, OnParentRevision, ParentReference, TargetReference,
 };
+pub use identity::{AwsIdentity, AwsIdentitySpec, AwsIdentityStatus};
 pub use job::{
     AbortAction, AbortConfig, AbortCriteria, ExponentialRate, FailureType, IotJobConfiguration,
     JobExecutionsRolloutConfig, RateIncreaseCriteria, TimeoutConfig,

@@ -110,6 +110,47 @@ pub const TAG_KEY_OWN: &str = "keys in tags must not begin with greengrass-opera
 /// A bad tag value.
 pub const TAG_VALUE: &str = "values in tags must have at most 256 characters, only letters, digits, spaces and _ . : / = + - @: change the value";
 
+/// Characters of the ARN of a role: `arn:aws-us-gov:iam::123456789012:role/`, a path of 512 and a name of 64.
+pub const MAX_ROLE_ARN: usize = 640;
+/// Characters of an external id (`externalIdType` of the AWS STS API).
+pub const MAX_EXTERNAL_ID: usize = 1224;
+/// What an external id may hold (`externalIdType` of the AWS STS API).
+pub const EXTERNAL_ID: &str = "^[a-zA-Z0-9_+=,.@:/-]*$";
+/// Regions of AWS.
+pub const REGION: &str = "^[a-z][a-z0-9-]*$";
+/// An endpoint, without user, query and fragment: they would be signed and sent elsewhere than it seems.
+pub const ENDPOINT_URL: &str = "^https?://[a-zA-Z0-9.:_~\\[\\]-][a-zA-Z0-9.:/_~\\[\\]-]*$";
+/// Entries of `allowedTargets`.
+pub const MAX_PATTERNS: usize = 100;
+/// Characters of a pattern: those of the longest ARN.
+pub const MAX_PATTERN: usize = 256;
+/// Entries of `allowedNamespaces.names`; more are selected by a label.
+pub const MAX_NAMESPACES: usize = 256;
+/// Tags of an identity: a resource keeps room for as many.
+pub const MAX_IDENTITY_TAGS: usize = 20;
+/// The role is none.
+pub const ROLE_ARN: &str = "roleArn must be the ARN of an IAM role: write arn:aws:iam::ACCOUNT:role/NAME, with the twelve digits of the account";
+/// What only roles have.
+pub const WITHOUT_ROLE: &str = "externalId and sessionDuration are possible only where roleArn is set, because they belong to the session of a role: name the role, or remove them";
+/// The region is none.
+pub const REGION_WORDS: &str = "region must be the name of an AWS region: write for example eu-central-1";
+/// The endpoint is none.
+pub const ENDPOINT_URL_WORDS: &str =
+    "endpointUrl must be an address without user, query and fragment: write for example https://HOST or https://HOST:PORT";
+/// No target.
+pub const TARGET_ONE: &str = "exactly one of targetArn and target must be set: name the thing or thing group by its ARN, or write target: {thingGroup: NAME} or target: {thing: NAME}";
+/// A short target that is none or two.
+pub const TARGET: &str = "target must have exactly one of thing and thingGroup: keep the one that the deployment is for";
+/// A short parent that is none or two.
+pub const PARENT: &str = "parent must have exactly one of name and thingGroup: name the parent's GreengrassDeployment, or the thing group that it targets";
+/// A bad name of a thing.
+pub const THING_NAME_WORDS: &str = "a thing's or thing group's name has 1 to 128 letters, digits and : _ -";
+/// Names of things and thing groups (`ThingName`, `ThingGroupName` of the AWS IoT API).
+pub const THING_NAME: &str = "^[a-zA-Z0-9:_-]+$";
+/// Characters of such a name.
+pub const MAX_THING_NAME: usize = 128;
+
+const ROLE: &str = "^arn:aws[a-z0-9-]*:iam::[0-9]{12}:role/([a-zA-Z0-9+=,.@_/-]*/)?[a-zA-Z0-9+=,.@_-]+$";
 const THING_OR_GROUP: &str = "^arn:aws[a-z0-9-]*:iot:[a-z0-9-]+:[0-9]{12}:(thing|thinggroup)/[a-zA-Z0-9:_-]{1,128}$";
 const GROUP: &str = "^arn:aws[a-z0-9-]*:iot:[a-z0-9-]+:[0-9]{12}:thinggroup/[a-zA-Z0-9:_-]{1,128}$";
 /// Semantic Versioning 2.0.0, where a pre-release begins with a letter or hyphen: a device refuses one of digits.
@@ -133,13 +174,20 @@ pub(super) fn root() -> Value {
 
 pub(super) fn spec() -> Value {
     // A text that is no ARN has its own message: these hold their tongue about it.
-    let to_thing = "self.targetArn.contains(':thing/')";
-    let groups = "self.targetArn.contains(':thinggroup/') && self.parentTargetArn.contains(':thinggroup/')";
+    let to_thing =
+        "((has(self.targetArn) && self.targetArn.contains(':thing/')) || (has(self.target) && has(self.target.thing)))";
+    let groups = "has(self.targetArn) && self.targetArn.contains(':thinggroup/') && self.parentTargetArn.contains(':thinggroup/')";
     let configured = ["jobExecutionsRolloutConfig", "abortConfig", "timeoutConfig"]
         .map(|field| format!("has(self.iotJobConfiguration.{field})"))
         .join(" || ");
     json!([
-        rule_at(".targetArn", "self.targetArn == oldSelf.targetArn", TARGET_ARN_CHANGED),
+        rule_at(".targetArn", "has(self.targetArn) != has(self.target)", TARGET_ONE),
+        // On the spec and for both roads: a rule at an optional field is bypassed by removing the field and adding it again.
+        rule_at(
+            ".targetArn",
+            "has(self.targetArn) ? (has(oldSelf.targetArn) && self.targetArn == oldSelf.targetArn) : (!has(oldSelf.targetArn) && has(self.target) == has(oldSelf.target) && (!has(self.target) || self.target == oldSelf.target))",
+            TARGET_ARN_CHANGED
+        ),
         rule_at(
             ".parentTargetArn",
             "has(self.parentTargetArn) == has(oldSelf.parentTargetArn) && (!has(self.parentTargetArn) || self.parentTargetArn == oldSelf.parentTargetArn)",
@@ -160,7 +208,12 @@ pub(super) fn spec() -> Value {
         rule_at(".parentTargetArn", &format!("!has(self.parentTargetArn) || !{to_thing}"), PARENT_OF_THING),
         rule_at(
             ".parentTargetArn",
-            "!has(self.parentTargetArn) || self.parentTargetArn != self.targetArn",
+            "!has(self.parentTargetArn) || !has(self.targetArn) || self.parentTargetArn != self.targetArn",
+            PARENT_IS_TARGET
+        ),
+        rule_at(
+            ".parent",
+            "!has(self.parent) || !has(self.parent.thingGroup) || !has(self.target) || !has(self.target.thingGroup) || self.parent.thingGroup != self.target.thingGroup",
             PARENT_IS_TARGET
         ),
         rule_at(
@@ -191,6 +244,28 @@ pub(super) fn spec() -> Value {
             REMOVE_SUBDEPLOYMENT
         ),
     ])
+}
+
+/// Of `target`.
+pub(super) fn target() -> Value {
+    json!([rule("has(self.thing) != has(self.thingGroup)", TARGET)])
+}
+
+/// Of `parent`.
+pub(super) fn parent() -> Value {
+    json!([rule("has(self.name) != has(self.thingGroup)", PARENT)])
+}
+
+/// Of an identity.
+pub(super) fn identity() -> Value {
+    json!([
+        rule_at(".externalId", "!has(self.externalId) || has(self.roleArn)", WITHOUT_ROLE),
+        rule_at(".sessionDuration", "!has(self.sessionDuration) || has(self.roleArn)", WITHOUT_ROLE),
+    ])
+}
+
+pub(super) fn role_arn() -> Value {
+    json!([rule(format!("self.matches('{ROLE}')"), ROLE_ARN)])
 }
 
 pub(super) fn rollout() -> Value {

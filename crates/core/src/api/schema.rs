@@ -1,46 +1,82 @@
-//! The `CustomResourceDefinition` as it is installed. Pure.
+//! The `CustomResourceDefinitions` as they are installed. Pure.
 
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use kube::CustomResourceExt;
 use serde_json::{Map, Value};
 
-use super::{GreengrassDeployment, rules};
+use super::{AwsIdentity, GreengrassDeployment, rules};
 
-/// The definition of `GreengrassDeployment`.
-///
-/// # Panics
-///
-/// Never: the definition is a constant of the program, and every test that uses it would show it.
-#[must_use]
-pub fn crd() -> CustomResourceDefinition {
-    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
-    serde_json::from_value(rendered()).expect("what was a definition is one after tidying")
-}
-
-/// What a reader of the generated file needs to know.
+/// What a reader of the generated files needs to know.
 const HEADER: &str = "# Generated from crates/core/src/api by `make crd`: change it there.\n";
 
-/// The definition of `GreengrassDeployment` as YAML: what is in `crds/` and what `greengrass-operator crd` prints.
-///
-/// # Panics
-///
-/// Never: see [`crd`].
-#[must_use]
-pub fn crd_yaml() -> String {
-    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
-    let yaml = serde_saphyr::to_string(&rendered()).expect("a JSON value is YAML");
-    format!("{HEADER}{yaml}")
+/// A definition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Definition {
+    /// That of `GreengrassDeployment`.
+    GreengrassDeployment,
+    /// That of `AwsIdentity`.
+    AwsIdentity,
 }
 
-/// The derived definition, tidied: as JSON, because a typed schema renders integer bounds as `1.0`.
-fn rendered() -> Value {
-    #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
-    let mut crd = serde_json::to_value(GreengrassDeployment::crd()).expect("a definition is JSON");
-    if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").and_then(Value::as_object_mut) {
-        schema.insert("x-kubernetes-validations".into(), rules::root());
-        tidy(schema);
+/// Every definition.
+#[must_use]
+pub fn definitions() -> [Definition; 2] {
+    [Definition::GreengrassDeployment, Definition::AwsIdentity]
+}
+
+impl Definition {
+    /// As the API server takes it.
+    ///
+    /// # Panics
+    ///
+    /// Never: the definition is a constant of the program, and every test that uses it would show it.
+    #[must_use]
+    pub fn crd(self) -> CustomResourceDefinition {
+        #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+        serde_json::from_value(self.rendered()).expect("what was a definition is one after tidying")
     }
-    crd
+
+    /// As YAML: what is in `crds/` and what `greengrass-operator crd` prints.
+    ///
+    /// # Panics
+    ///
+    /// Never: see [`Definition::crd`].
+    #[must_use]
+    pub fn yaml(self) -> String {
+        #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+        let yaml = serde_saphyr::to_string(&self.rendered()).expect("a JSON value is YAML");
+        format!("{HEADER}{yaml}")
+    }
+
+    /// The name of its file.
+    #[must_use]
+    pub fn file_name(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "greengrass-operator.dev_greengrassdeployments.yaml",
+            Self::AwsIdentity => "greengrass-operator.dev_awsidentities.yaml",
+        }
+    }
+
+    /// The derived definition, tidied: as JSON, because a typed schema renders integer bounds as `1.0`.
+    fn rendered(self) -> Value {
+        let derived = match self {
+            Self::GreengrassDeployment => GreengrassDeployment::crd(),
+            Self::AwsIdentity => AwsIdentity::crd(),
+        };
+        #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
+        let mut crd = serde_json::to_value(derived).expect("a definition is JSON");
+        if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").and_then(Value::as_object_mut)
+        {
+            match self {
+                Self::GreengrassDeployment => {
+                    schema.insert("x-kubernetes-validations".into(), rules::root());
+                }
+                Self::AwsIdentity => {}
+            }
+            tidy(schema);
+        }
+        crd
+    }
 }
 
 /// Normalises a schema and those below it.

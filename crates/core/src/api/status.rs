@@ -189,6 +189,9 @@ pub struct Resolved {
     /// ARN of the parent's thing group, for subdeployments.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent_target_arn: Option<String>,
+    /// Name of the AwsIdentity through which AWS was last reached. A hint for people: nothing is decided by it. Example: `default`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
 }
 
 /// The user's tags as last applied.

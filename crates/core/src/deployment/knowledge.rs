@@ -19,7 +19,7 @@ use super::assess::ownership::is_ours;
 use super::configuration::Configured;
 use super::decide::Why;
 use super::memory::Memory;
-use super::references::References;
+use super::references::ConfigMapFound;
 pub use super::rows::{Created, DeployedContent, Details, Row, RowFilter, RowPage, RowStatus};
 use super::subject::{Claimant, Subject};
 use super::tags::{Cause, OwnerTags};
@@ -72,8 +72,8 @@ pub struct Knowledge {
     pub canceled: BTreeSet<String>,
     /// Deployments that this process deleted, or found deleted.
     pub deleted: BTreeSet<String>,
-    /// What the spec refers to, as read in this turn.
-    pub references: References,
+    /// The `ConfigMaps` that the spec refers to, as read in this turn.
+    pub config_maps: BTreeMap<String, ConfigMapFound>,
     /// Since when something that the spec refers to is missing.
     pub missing_since: Option<Timestamp>,
     /// What our newest deployment does to configurations.
@@ -153,6 +153,8 @@ pub struct Request {
     pub redeploy_at: Option<String>,
     /// The present `cancel-at`.
     pub cancel_at: Option<String>,
+    /// The identity, in the version that it had then.
+    pub identity: Option<String>,
 }
 
 impl Knowledge {
@@ -180,7 +182,7 @@ impl Knowledge {
             obstacle: None,
             canceled: BTreeSet::new(),
             deleted: BTreeSet::new(),
-            references: References::default(),
+            config_maps: BTreeMap::new(),
             missing_since: None,
             configured: None,
             owners: BTreeMap::new(),
@@ -268,7 +270,9 @@ impl Knowledge {
 
     /// A call worked: what was said of its failures is over.
     pub fn succeeded(&mut self, operation: Operation) {
-        self.trouble = self.trouble.take().filter(|trouble| trouble.failure.operation != operation);
+        // Credentials that could not be had then can be had now, whatever they were wanted for.
+        let is_over = |failed: Operation| failed == operation || failed == Operation::AssumeRole;
+        self.trouble = self.trouble.take().filter(|trouble| !is_over(trouble.failure.operation));
     }
 
     /// What a resource at rest needs no more: thousands of resources at rest share the memory of a sidecar. The tags of a
@@ -286,7 +290,7 @@ impl Knowledge {
         self.subdeployments = None;
         self.claimants = None;
         self.sends = None;
-        self.references = References::default();
+        self.config_maps.clear();
         self.owners.clear();
         self.tagged = None;
         self.untagged = None;

@@ -33,6 +33,8 @@ pub struct Memory {
     pub deployment: Option<OwnDeployment>,
     /// What the spec resolved to.
     pub key: Option<Key>,
+    /// The identity through which AWS was last reached: for people, nothing is decided by it.
+    pub identity: Option<String>,
     /// Deletion policy as last seen.
     pub deletion_policy: Option<DeletionPolicy>,
     /// The user's tags as last applied.
@@ -117,6 +119,7 @@ impl Memory {
                 status: status.deployment_status.clone(),
             }),
             key: status.resolved.as_ref().and_then(recall_key),
+            identity: status.resolved.as_ref().and_then(|resolved| resolved.identity.clone()),
             deletion_policy: status.deletion_policy.as_deref().and_then(recall_policy),
             applied_tags: status.applied_tags.clone(),
             dropped: status.dropped_keys.as_ref().map(Keys::recorded),
@@ -143,6 +146,7 @@ impl Memory {
             intent,
             deployment,
             key,
+            identity,
             deletion_policy,
             applied_tags,
             dropped,
@@ -175,6 +179,7 @@ impl Memory {
                 region: key.target.region().to_owned(),
                 target_arn: key.target.to_string(),
                 parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+                identity: identity.clone(),
             }),
             deletion_policy: deletion_policy.map(|policy| policy_name(policy).to_owned()),
             applied_tags: applied_tags.clone(),

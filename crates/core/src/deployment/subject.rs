@@ -1,6 +1,7 @@
 //! The object that a reconcile is about, and its neighbours in the cluster. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,7 +22,9 @@ pub enum Wanted {
     /// What the spec refers to must be read first.
     Unread,
     /// What the spec refers to is not there; the sentences name the fields.
-    Missing(String),
+    Missing(Absent, String),
+    /// The identity does not allow it.
+    NotAllowed(String),
     /// The object is being deleted; this needs no valid spec.
     Absent {
         /// What is to be done in AWS.
@@ -33,6 +36,41 @@ pub enum Wanted {
         /// The revision that takes from devices what this target put there, under `Remove`, where there can be one.
         removal: Option<Box<Removal>>,
     },
+}
+
+/// What is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Absent {
+    /// A `ConfigMap`, or the parent's resource.
+    Reference,
+    /// The identity.
+    Identity,
+}
+
+/// Through what AWS may be called for a resource.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Through this identity.
+    Granted {
+        /// Its name.
+        identity: String,
+        /// What tells a later state of it from an earlier one: a call that failed is repeated at once when it changes.
+        version: String,
+    },
+    /// Not at all, and why.
+    Barred(String),
+}
+
+impl Access {
+    /// Through the default identity, in the only version that it has: for those who have no cluster.
+    #[must_use]
+    pub fn unrestricted() -> &'static Self {
+        static ACCESS: LazyLock<Access> = LazyLock::new(|| Access::Granted {
+            identity: crate::identity::DEFAULT.to_owned(),
+            version: String::new(),
+        });
+        &ACCESS
+    }
 }
 
 /// The revision that takes from devices what a target put there.
@@ -109,6 +147,8 @@ pub struct Subject<'a> {
     pub redeploy_at: Option<String>,
     /// The present `cancel-at`.
     pub cancel_at: Option<String>,
+    /// Through what AWS may be called for it.
+    pub access: &'a Access,
     /// What its spec asks for.
     pub wanted: &'a Wanted,
     /// Its neighbours.
@@ -116,12 +156,25 @@ pub struct Subject<'a> {
 }
 
 impl Subject<'_> {
+    /// Why AWS must not be called for it.
+    #[must_use]
+    pub fn barred(&self) -> Option<&str> {
+        match self.access {
+            Access::Barred(message) => Some(message),
+            Access::Granted { .. } => None,
+        }
+    }
+
     /// The valid spec.
     #[must_use]
     pub fn desired(&self) -> Option<&Desired> {
         match self.wanted {
             Wanted::Present(desired, _) => Some(desired),
-            Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => None,
+            Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_)
+            | Wanted::Absent { .. } => None,
         }
     }
 
@@ -130,7 +183,11 @@ impl Subject<'_> {
     pub fn wanted_digest(&self) -> Option<&Digest> {
         match self.wanted {
             Wanted::Present(_, digest) => Some(digest),
-            Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => None,
+            Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_)
+            | Wanted::Absent { .. } => None,
         }
     }
 
@@ -143,7 +200,11 @@ impl Subject<'_> {
             Wanted::Absent { policy: DeletionPolicy::Remove, suspended: false, removal: Some(removal), key: _ } => {
                 Some((&removal.desired, &removal.digest))
             }
-            Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => None,
+            Wanted::Absent { .. }
+            | Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_) => None,
         }
     }
 
@@ -152,7 +213,11 @@ impl Subject<'_> {
     pub fn removal(&self) -> Option<&Removal> {
         match self.wanted {
             Wanted::Absent { removal, .. } => removal.as_deref(),
-            Wanted::Present(..) | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => None,
+            Wanted::Present(..)
+            | Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_) => None,
         }
     }
 

@@ -68,6 +68,25 @@ impl Rule {
     /// What it means that this call failed in this way.
     #[must_use]
     pub const fn of(kind: FailureKind, operation: Operation) -> Self {
+        let rule = Self::whatever_was_sent(kind, operation);
+        match operation {
+            // Credentials are had before anything else is sent, and asking who one is changes nothing.
+            Operation::AssumeRole | Operation::GetCallerIdentity => Self { clearly_refused: true, ..rule },
+            Operation::CreateDeployment
+            | Operation::GetDeployment
+            | Operation::ListDeployments
+            | Operation::CancelDeployment
+            | Operation::DeleteDeployment
+            | Operation::TagResource
+            | Operation::UntagResource
+            | Operation::DescribeJob
+            | Operation::ListJobExecutionsForJob
+            | Operation::DescribeJobExecution
+            | Operation::GetThingShadow => rule,
+        }
+    }
+
+    const fn whatever_was_sent(kind: FailureKind, operation: Operation) -> Self {
         match kind {
             FailureKind::AccessDenied => person(Blocking::AccessDenied, true, permission(operation)),
             FailureKind::NotFound => not_found(operation),
@@ -131,6 +150,10 @@ const fn permission(operation: Operation) -> &'static str {
         Operation::ListJobExecutionsForJob => "allow iot:ListJobExecutionsForJob to the credentials of the operator",
         Operation::DescribeJobExecution => "allow iot:DescribeJobExecution to the credentials of the operator",
         Operation::GetThingShadow => "allow iot:GetThingShadow to the credentials of the operator",
+        Operation::AssumeRole => {
+            "let the role's trust policy allow sts:AssumeRole and sts:TagSession to the operator's own credentials, with the externalId of the AwsIdentity, and allow both on the role to those"
+        }
+        Operation::GetCallerIdentity => "AWS allows this to all valid credentials: check whether a proxy answers in AWS's place",
     }
 }
 
@@ -157,6 +180,9 @@ const fn not_found(operation: Operation) -> Rule {
         | Operation::GetThingShadow => {
             service(true, "what devices did does not show yet, or is gone; the operator looks again")
         }
+        Operation::AssumeRole | Operation::GetCallerIdentity => {
+            person(Blocking::AccessDenied, true, "correct the AwsIdentity's roleArn, region and endpointUrl")
+        }
     }
 }
 
@@ -172,6 +198,11 @@ const fn validation(operation: Operation) -> Rule {
         | Operation::ListJobExecutionsForJob
         | Operation::DescribeJobExecution
         | Operation::GetThingShadow => service(true, "the operator repeats; what devices did is not known until then"),
+        Operation::AssumeRole | Operation::GetCallerIdentity => person(
+            Blocking::AccessDenied,
+            true,
+            "correct what AWS names in the AwsIdentity: roleArn, externalId, sessionDuration; a role's session can't last longer than the role allows",
+        ),
         Operation::CancelDeployment | Operation::DeleteDeployment => person(
             Blocking::DeletionBlocked,
             true,
@@ -291,7 +322,9 @@ mod tests {
                     | FailureKind::QuotaExceeded
             );
             for operation in Operation::ALL {
-                assert_eq!(Rule::of(kind, operation).clearly_refused, !may_have_been, "{kind:?} {operation:?}");
+                let is_before = matches!(operation, Operation::AssumeRole | Operation::GetCallerIdentity);
+                let expected = !may_have_been || is_before;
+                assert_eq!(Rule::of(kind, operation).clearly_refused, expected, "{kind:?} {operation:?}");
             }
         }
     }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use greengrass_operator_core::api::DeletionPolicy;
 use greengrass_operator_core::deployment::knowledge::RowStatus;
-use greengrass_operator_core::deployment::subject::{Claimant, ParentPeer, Wanted};
+use greengrass_operator_core::deployment::subject::{Access, Claimant, ParentPeer, Wanted};
 use greengrass_operator_core::deployment::tags::Cause;
 use greengrass_operator_core::failure::{FailureKind, Operation};
 use greengrass_operator_core::names::{Key, TargetArn};
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use crate::oracle::READY;
-use crate::people::{mended_too_often, missing_reference};
+use crate::people::{NO_IDENTITY, mended_too_often, missing_identity, missing_reference, not_allowed};
 use crate::removal::uninstalling;
 use crate::stage::{PARENT, Stage, named};
 use crate::trouble::creating;
@@ -23,7 +23,7 @@ const END: &str = "<!-- Generated until here. -->\n";
 /// A situation in the words of the document, and how it comes about.
 pub(crate) type Situation = (&'static str, fn() -> Stage);
 
-pub(crate) const SITUATIONS: [Situation; 42] = [
+pub(crate) const SITUATIONS: [Situation; 45] = [
     ("AWS has it and devices are at it; also after a change that makes no revision", || Stage::rolling([90, 4, 6, 0])),
     ("devices have it; fewer than failureThresholdPercentage failed", || {
         let mut stage = Stage::rolling([0, 0, 98, 2]);
@@ -80,6 +80,12 @@ pub(crate) const SITUATIONS: [Situation; 42] = [
         stage.wait(SignedDuration::from_mins(2));
         stage
     }),
+    ("the identity is not there", || {
+        let mut stage = missing_identity();
+        stage.wait(SignedDuration::from_mins(2));
+        stage
+    }),
+    ("the identity does not allow it", not_allowed),
     ("the parent's new revision has ended the subdeployment, and onParentRevision is Yield", || {
         let mut stage = Stage::subdeployment().with_deployment();
         stage.edit(|spec| spec["onParentRevision"] = json!("Yield"));
@@ -143,6 +149,9 @@ pub(crate) const SITUATIONS: [Situation; 42] = [
     ("being deleted, a subdeployment that devices were to lose", crate::removal::of_subdeployment),
     ("being deleted, and AWS refuses", || {
         deleting(|stage| stage.fails_for(LONG, Operation::CancelDeployment, FailureKind::AccessDenied))
+    }),
+    ("being deleted, and the identity is not there", || {
+        deleting(|stage| stage.access = Access::Barred(NO_IDENTITY.to_owned()))
     }),
     ("being deleted, and the target can't be read", || {
         deleting(|stage| {

@@ -1,7 +1,8 @@
 //! What only a person can mend, and what is found at once.
 
+use greengrass_operator_core::deployment::decide::Step;
 use greengrass_operator_core::deployment::knowledge::{Details, Reading, Row, RowStatus};
-use greengrass_operator_core::deployment::subject::{Claimant, Wanted};
+use greengrass_operator_core::deployment::subject::{Absent, Access, Claimant, Wanted};
 use greengrass_operator_core::deployment::tags::Cause;
 use greengrass_operator_core::names::{Key, TargetArn};
 use jiff::Timestamp;
@@ -180,9 +181,65 @@ fn what_the_spec_refers_to_may_be_on_its_way_for_two_minutes() {
 pub(crate) fn missing_reference() -> Stage {
     let mut stage = Stage::new();
     let message = "spec.parent.name: GreengrassDeployment presses is not there: create it in this namespace";
-    stage.wanted = Some(Wanted::Missing(message.into()));
+    stage.wanted = Some(Wanted::Missing(Absent::Reference, message.into()));
     stage.knowledge.missing_since = Some(stage.now);
     stage
+}
+
+/// What is said where the identity is missing.
+pub(crate) const NO_IDENTITY: &str =
+    "AwsIdentity factory-north is not there: create it, or name another one in spec.identityRef";
+
+pub(crate) fn missing_identity() -> Stage {
+    let mut stage = Stage::new();
+    stage.wanted = Some(Wanted::Missing(Absent::Identity, NO_IDENTITY.into()));
+    stage.access = Access::Barred(NO_IDENTITY.into());
+    stage.knowledge.missing_since = Some(stage.now);
+    stage
+}
+
+#[test]
+fn an_identity_may_be_on_its_way_for_two_minutes() {
+    let mut stage = missing_identity();
+    assert_eq!(stage.said(), "Ready=False/ProgressingWithRetry Reconciling Synced=Unknown/Unknown");
+    stage.wait(jiff::SignedDuration::from_mins(2));
+    assert_eq!(stage.said(), "Ready=False/IdentityNotFound Stalled Synced=Unknown/Unknown");
+    stage.restart();
+    assert_eq!(stage.said(), "Ready=False/IdentityNotFound Stalled Synced=Unknown/Unknown", "a restart is no news");
+}
+
+pub(crate) fn not_allowed() -> Stage {
+    let mut stage = Stage::applied();
+    let message = "AwsIdentity factory-north does not allow arn:aws:iot:eu-central-1:123456789012:thinggroup/Presses: add a pattern for it to the identity's allowedTargets, or name another identity in spec.identityRef";
+    stage.wanted = Some(Wanted::NotAllowed(message.into()));
+    stage.access = Access::Barred(message.into());
+    stage
+}
+
+#[test]
+fn what_the_identity_does_not_allow_is_stalled_at_once_and_aws_is_not_asked() {
+    let mut stage = not_allowed();
+    stage.knowledge.look_wanted_at = Some(stage.now);
+    assert_eq!(stage.said(), "Ready=False/IdentityNotAllowed Stalled Synced=Unknown/Unknown");
+    assert_eq!(stage.next_step(), Step::Rest(None));
+}
+
+#[test]
+fn a_recorded_target_that_the_identity_does_not_allow_is_not_asked_about_whatever_else_is_the_case() {
+    let barred = || Access::Barred("not allowed".to_owned());
+    let mut key_changed = Stage::applied();
+    key_changed.memory.key = Some(Key { target: TargetArn::parse(crate::stage::PARENT).unwrap(), parent: None });
+    let mut invalid = Stage::applied();
+    invalid.wanted = Some(Wanted::Invalid("no".into()));
+    let mut deleted = Stage::applied();
+    deleted.delete(greengrass_operator_core::api::DeletionPolicy::Delete);
+    for (name, mut stage) in [("key changed", key_changed), ("invalid", invalid), ("deleted", deleted)] {
+        stage.knowledge.look_wanted_at = Some(stage.now);
+        stage.knowledge.definition = Some(Reading { at: stage.now, value: false });
+        assert!(matches!(stage.next_step(), Step::Ask(_)), "{name} asks AWS");
+        stage.access = barred();
+        assert_eq!(stage.next_step(), Step::Rest(None), "{name}");
+    }
 }
 
 #[test]

@@ -8,6 +8,7 @@ use greengrass_operator_core::api::{
     AdoptionPolicy, DeletionPolicy, GreengrassDeploymentSpec, GreengrassDeploymentStatus,
 };
 use greengrass_operator_core::deployment::assess::{NextReading, assess};
+use greengrass_operator_core::deployment::decide::{Step, decide};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::knowledge::{
     Details, Job, JobState, Knowledge, Look, Reading, Row, RowStatus,
@@ -16,7 +17,7 @@ use greengrass_operator_core::deployment::memory::{Intent, Memory, OwnDeployment
 use greengrass_operator_core::deployment::references::References;
 use greengrass_operator_core::deployment::revision::digest;
 use greengrass_operator_core::deployment::rollout::BadEnd;
-use greengrass_operator_core::deployment::subject::{Peers, Removal, Subject, Wanted};
+use greengrass_operator_core::deployment::subject::{Access, Peers, Removal, Subject, Wanted};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
 use greengrass_operator_core::deployment::validate::{Refused, validate};
@@ -40,6 +41,8 @@ pub(crate) struct Stage {
     pub(crate) reconcile_at: Option<String>,
     pub(crate) redeploy_at: Option<String>,
     pub(crate) cancel_at: Option<String>,
+    /// Through what AWS may be called.
+    pub(crate) access: Access,
     pub(crate) peers: Peers,
     pub(crate) memory: Memory,
     pub(crate) knowledge: Knowledge,
@@ -59,6 +62,7 @@ impl Stage {
             reconcile_at: None,
             redeploy_at: None,
             cancel_at: None,
+            access: Access::unrestricted().clone(),
             peers: Peers::default(),
             memory: Memory::default(),
             knowledge: Knowledge { definition: Some(Reading { at: now, value: false }), ..Knowledge::new(now) },
@@ -168,7 +172,7 @@ impl Stage {
     /// What the validation says of the spec.
     pub(crate) fn invalid(&self) -> String {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
-        match validate(&object(), &spec, &References::default()).unwrap_err() {
+        match validate(&object(), &spec, &References::unrestricted()).unwrap_err() {
             Refused::Invalid(invalid) | Refused::Missing(invalid) => invalid.to_string(),
             Refused::Unread => unreachable!("nothing is referred to"),
         }
@@ -176,7 +180,7 @@ impl Stage {
 
     pub(crate) fn desired(&self) -> Desired {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
-        validate(&object(), &spec, &References::default()).unwrap()
+        validate(&object(), &spec, &References::unrestricted()).unwrap()
     }
 
     /// A look has just shown these; `d-…` are ours.
@@ -315,6 +319,7 @@ impl Stage {
             redeploy_at: self.redeploy_at.clone(),
             cancel_at: self.cancel_at.clone(),
             wanted,
+            access: &self.access,
             peers: &self.peers,
         })
     }
@@ -339,6 +344,15 @@ impl Stage {
         let all = self.status.conditions.iter().filter(|c| c.type_ != "RolledOut");
         let all = all.map(|c| short(&c.type_, &c.status, &c.reason));
         all.collect::<Vec<_>>().join(" ")
+    }
+
+    /// The one next operation.
+    pub(crate) fn next_step(&self) -> Step {
+        let wanted = self.wanted();
+        self.with_subject(&wanted, |subject| {
+            let assessment = assess(subject, &self.memory, &self.knowledge, self.now);
+            decide(subject, &self.memory, &self.knowledge, &assessment)
+        })
     }
 
     /// How long until what devices did is read again.

@@ -179,7 +179,7 @@ impl Spec {
                         "configurationUpdate": {"merge": {"content": content}}}},
                 }))
                 .unwrap();
-                let mut desired = validate(&name, &spec, &References::default()).unwrap();
+                let mut desired = validate(&name, &spec, &References::unrestricted()).unwrap();
                 desired.key = key.clone();
                 desired.deletion_policy = policy;
                 Wanted::present(desired)
@@ -194,7 +194,11 @@ impl Spec {
 fn digest(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Present(_, digest) => digest.to_string(),
-        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => {
+        Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_)
+            | Wanted::Absent { .. } => {
             panic!("a spec of the model is valid")
         }
     }

@@ -7,7 +7,7 @@ use greengrass_operator_core::deployment::assess::{Assessment, Rollout, assess};
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
-use greengrass_operator_core::deployment::subject::{Peers, Subject, is_of_key};
+use greengrass_operator_core::deployment::subject::{Access, Peers, Subject, is_of_key};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use jiff::Timestamp;
@@ -66,6 +66,7 @@ impl Facts {
             redeploy_at: (object.redeploy > 0).then(|| REDEPLOYS[usize::from(object.redeploy)].to_owned()),
             cancel_at: None,
             wanted: object.wanted(model, resource),
+            access: Access::unrestricted(),
             peers: &self.peers,
         }
     }

@@ -47,7 +47,11 @@ impl Oracle {
     pub(crate) fn requested(&mut self, object: &Object) {
         let digest = match object.wanted() {
             Wanted::Present(_, digest) => Some(digest.to_string()),
-            Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) | Wanted::Absent { .. } => None,
+            Wanted::Invalid(_)
+            | Wanted::Unread
+            | Wanted::Missing(..)
+            | Wanted::NotAllowed(_)
+            | Wanted::Absent { .. } => None,
         };
         self.changes.push((digest, object.redeploy_at.as_deref().map(short_hash)));
     }

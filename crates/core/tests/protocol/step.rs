@@ -6,7 +6,7 @@ use greengrass_operator_core::deployment::decide::{Change, Query, Step, Why, dec
 use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, OwnerFound, Reading, Row, RowStatus, later};
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::revision::digest_of_tags;
-use greengrass_operator_core::deployment::subject::{Subject, is_of_key};
+use greengrass_operator_core::deployment::subject::{Access, Subject, is_of_key};
 use greengrass_operator_core::deployment::summarise::{request, summarise};
 use greengrass_operator_core::failure::Failure;
 use greengrass_operator_core::pace::{Streak, pace};
@@ -67,6 +67,7 @@ impl World {
             redeploy_at: object.redeploy_at.clone(),
             cancel_at: None,
             wanted: &wanted,
+            access: Access::unrestricted(),
             peers: &peers,
         };
         let memory = Memory::recall(&object.status);

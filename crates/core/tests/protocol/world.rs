@@ -96,7 +96,7 @@ impl Object {
                 "configurationUpdate": {"merge": {"content": self.content}}}},
         }))
         .unwrap();
-        let mut desired = validate(&name(), &spec, &References::default()).unwrap();
+        let mut desired = validate(&name(), &spec, &References::unrestricted()).unwrap();
         desired.key = self.key();
         desired.tags.clone_from(&self.tags);
         desired.deletion_policy = self.policy;

@@ -1,37 +1,39 @@
 //! The definition itself: committed as rendered, described to the leaf, and free of what the API server warns of. Pure.
 
-use greengrass_operator_core::api::schema::{crd, crd_yaml};
+use greengrass_operator_core::api::schema::{Definition, definitions};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
 use crate::offline::schema;
 
-const COMMITTED: &str = include_str!("../../../../crds/greengrass-operator.dev_greengrassdeployments.yaml");
-
 #[test]
-fn the_committed_definition_is_the_rendered_one() {
-    assert!(
-        COMMITTED == crd_yaml(),
-        "crds/ is stale: run `make crd`, or \
-         `cargo run -- crd > crds/greengrass-operator.dev_greengrassdeployments.yaml`"
-    );
+fn the_committed_definitions_are_the_rendered_ones() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../../crds");
+    for definition in definitions() {
+        let path = format!("{folder}/{}", definition.file_name());
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(&path, definition.yaml()).unwrap();
+        }
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(committed == definition.yaml(), "crds/ is stale: run `make crd`");
+    }
 }
 
 #[test]
 fn the_yaml_says_what_the_definition_says() {
-    let from_yaml: Value = serde_saphyr::from_str(&crd_yaml()).unwrap();
+    let from_yaml: Value = serde_saphyr::from_str(&Definition::GreengrassDeployment.yaml()).unwrap();
     let typed: CustomResourceDefinition = serde_json::from_value(from_yaml).unwrap();
-    assert!(typed == crd());
+    assert!(typed == Definition::GreengrassDeployment.crd());
 }
 
 #[test]
 fn the_definition_fits_the_annotation_of_client_side_apply() {
-    assert!(crd_yaml().len() < 256 * 1024);
+    assert!(Definition::GreengrassDeployment.yaml().len() < 256 * 1024);
 }
 
 #[test]
 fn names_columns_and_selectable_fields_are_those_that_users_know() {
-    let crd = serde_json::to_value(crd()).unwrap();
+    let crd = serde_json::to_value(Definition::GreengrassDeployment.crd()).unwrap();
     assert_eq!(crd["metadata"]["name"], "greengrassdeployments.greengrass-operator.dev");
     assert_eq!(crd["spec"]["scope"], "Namespaced");
     assert_eq!(crd["spec"]["names"]["shortNames"], json!(["ggd"]));

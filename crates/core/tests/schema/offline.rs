@@ -1,6 +1,6 @@
 //! The API server's judgement, as far as libraries give it. Pure.
 
-use greengrass_operator_core::api::schema::crd_yaml;
+use greengrass_operator_core::api::schema::Definition;
 use greengrass_operator_core::api::{GreengrassDeployment, GreengrassDeploymentSpec};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::references::References;
@@ -12,7 +12,7 @@ use serde_json::Value;
 /// The schema of the only version.
 pub(crate) fn schema() -> Value {
     // From the YAML, because that is what is installed: the type makes doubles of bounds.
-    let definition: Value = serde_saphyr::from_str(&crd_yaml()).unwrap();
+    let definition: Value = serde_saphyr::from_str(&Definition::GreengrassDeployment.yaml()).unwrap();
     definition.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap().clone()
 }
 
@@ -61,10 +61,10 @@ pub(crate) fn decoded(object: &Value) -> Result<GreengrassDeploymentSpec, serde_
 /// What the operator makes of a spec.
 pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &References::default()) {
+    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &References::unrestricted()) {
         Ok(desired) => Ok(desired),
         Err(Refused::Invalid(invalid)) => Err(invalid),
         // What it refers to is no matter of the schema.
-        Err(Refused::Unread | Refused::Missing(_)) => unreachable!("nothing of a table's mistakes is missing"),
+        Err(Refused::Unread | Refused::Missing(_) | Refused::NoIdentity(_) | Refused::NotAllowed(_)) => unreachable!("nothing of a table's mistakes is missing"),
     }
 }

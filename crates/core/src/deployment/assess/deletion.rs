@@ -27,6 +27,8 @@ pub enum Deletion {
         /// AWS was left alone although the policy says otherwise, because the resource is suspended.
         abandoned: bool,
     },
+    /// The identity does not allow it, or is not there.
+    Barred(String),
     /// What the deployment was for is not known.
     KeyUnknown,
     /// Whether the resource's definition is being deleted must be asked.
@@ -91,6 +93,9 @@ pub(super) fn assess(
             }
         }
         Some(_) | None => return Deletion::Definition,
+    }
+    if let Some(message) = subject.barred() {
+        return if *suspended { Deletion::Release { abandoned: true } } else { Deletion::Barred(message.to_owned()) };
     }
     if key.is_none() {
         return Deletion::KeyUnknown;

@@ -37,7 +37,7 @@ pub use trouble::Blocked;
 use super::configuration::Keys;
 use super::knowledge::{Knowledge, RowStatus, later};
 use super::memory::Memory;
-use super::subject::{Claimant, Subject, Wanted};
+use super::subject::{Absent, Claimant, Subject, Wanted};
 use super::tags::Cause;
 use crate::failure::{Blocking, Failure};
 use crate::names::Key;
@@ -108,11 +108,15 @@ pub enum Phase {
     Unresolved,
     /// What the spec refers to is not there.
     ReferenceMissing {
+        /// What it is.
+        what: Absent,
         /// What is missing and what to do.
         message: String,
         /// From then on a person must act; until then it may be on its way.
         stalled_at: Timestamp,
     },
+    /// The identity does not allow it.
+    NotAllowed(String),
     /// The same resource now means another target.
     KeyChanged {
         /// What it meant.
@@ -182,7 +186,7 @@ pub fn assess(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, now
     let suspended = match subject.wanted {
         Wanted::Present(desired, _) => desired.suspend,
         Wanted::Absent { suspended, .. } => *suspended,
-        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => false,
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => false,
     };
     let verified_at = knowledge.verified_at.unwrap_or(knowledge.since);
     let mut assessment = Assessment {
@@ -234,10 +238,11 @@ fn phase(
         }
         Wanted::Invalid(message) => return Phase::Invalid(message.clone()),
         Wanted::Unread => return Phase::Unresolved,
-        Wanted::Missing(message) => {
+        Wanted::Missing(what, message) => {
             let since = knowledge.missing_since.unwrap_or(assessment.now);
-            return Phase::ReferenceMissing { message: message.clone(), stalled_at: later(since, GRACE) };
+            return Phase::ReferenceMissing { what: *what, message: message.clone(), stalled_at: later(since, GRACE) };
         }
+        Wanted::NotAllowed(message) => return Phase::NotAllowed(message.clone()),
         Wanted::Present(desired, _) => desired,
     };
     if let Some(was) = &memory.key
@@ -309,6 +314,7 @@ fn pending(assessment: &Assessment, subject: &Subject<'_>, knowledge: &Knowledge
         | Phase::Invalid(_)
         | Phase::Unresolved
         | Phase::ReferenceMissing { .. }
+        | Phase::NotAllowed(_)
         | Phase::KeyChanged { .. }
         | Phase::TargetConflict(_)
         | Phase::Refused(_)
@@ -354,7 +360,7 @@ fn current_key(subject: &Subject<'_>, memory: &Memory) -> Option<Key> {
         // What was deployed to, even where the spec means something else by now: nothing is read or written there.
         Wanted::Present(desired, _) => Some(memory.key.clone().unwrap_or_else(|| desired.key.clone())),
         Wanted::Absent { key, .. } => key.clone(),
-        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(_) => memory.key.clone(),
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => memory.key.clone(),
     }
 }
 

@@ -118,7 +118,7 @@ mod tests {
         }))
         .unwrap();
         let name = ObjectName { namespace: "plant".into(), name: "presses".into() };
-        let desired = validate(&name, &spec, &References::default()).unwrap();
+        let desired = validate(&name, &spec, &References::unrestricted()).unwrap();
         let components = BTreeMap::from([
             ("com.example.Press".to_owned(), component("1.0.0", r#"{"secret": "old", "same": 1, "gone": {"a": 1}}"#)),
             ("com.example.Old".to_owned(), component("2.0.0", "{}")),
@@ -142,7 +142,7 @@ mod tests {
         }))
         .unwrap();
         let name = ObjectName { namespace: "plant".into(), name: "presses".into() };
-        let desired = validate(&name, &spec, &References::default()).unwrap();
+        let desired = validate(&name, &spec, &References::unrestricted()).unwrap();
         let components = (0..30).map(|n| (format!("c{n}"), component("1.0.0", "{}"))).collect();
         let lines = lines(&desired, &DeployedContent { components, ..DeployedContent::default() });
         assert_eq!((lines.len(), lines.last().map(String::as_str)), (21, Some("and 10 more")));

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::super::knowledge::{Knowledge, Request, Trouble};
 use super::super::memory::Memory;
-use super::super::subject::{Subject, Wanted};
+use super::super::subject::{Access, Subject, Wanted};
 use super::adoption::Adoption;
 use super::cancel::Cancel;
 use super::ownership::Ownership;
@@ -74,7 +74,8 @@ pub(super) struct Found<'a> {
 fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: &Found<'_>) -> bool {
     let is_deleting = matches!(subject.wanted, Wanted::Absent { .. });
     match operation {
-        Operation::ListDeployments => true,
+        // Without credentials nothing can be asked for.
+        Operation::ListDeployments | Operation::AssumeRole => true,
         Operation::GetDeployment => {
             let is_settled = matches!(found.ownership, Ownership::Ours(_)) && *found.sync == Sync::UpToDate;
             is_deleting || memory.intent.is_some() || !is_settled
@@ -87,7 +88,9 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
         Operation::DescribeJob
         | Operation::ListJobExecutionsForJob
         | Operation::DescribeJobExecution
-        | Operation::GetThingShadow => false,
+        | Operation::GetThingShadow
+        // Of the identity, not of a resource.
+        | Operation::GetCallerIdentity => false,
         Operation::UntagResource => matches!(found.tags, Tags::Add | Tags::Remove(_)),
     }
 }
@@ -104,7 +107,9 @@ pub(super) fn is_of_tags(blocked: &Blocked, adoption: &Adoption) -> bool {
         | Operation::DescribeJob
         | Operation::ListJobExecutionsForJob
         | Operation::DescribeJobExecution
-        | Operation::GetThingShadow => false,
+        | Operation::GetThingShadow
+        | Operation::AssumeRole
+        | Operation::GetCallerIdentity => false,
     };
     is_tagging && !matches!(adoption, Adoption::Take(_))
 }
@@ -117,6 +122,10 @@ pub fn request(subject: &Subject<'_>) -> Request {
         reconcile_at: subject.reconcile_at.clone(),
         redeploy_at: subject.redeploy_at.clone(),
         cancel_at: subject.cancel_at.clone(),
+        identity: match subject.access {
+            Access::Granted { identity, version } => Some(format!("{identity}@{version}")),
+            Access::Barred(_) => None,
+        },
     }
 }
 

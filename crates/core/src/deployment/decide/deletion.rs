@@ -9,6 +9,7 @@ pub(super) fn decide(case: &Case<'_>, state: &Deletion) -> Step {
         Deletion::Release { abandoned } => Step::Write(Change::RemoveFinalizer { abandoned: *abandoned }),
         // Of subdeployments the next look shows whether they are still there.
         Deletion::KeyUnknown
+        | Deletion::Barred(_)
         | Deletion::RemoveRefused
         | Deletion::RemoveCanceled
         | Deletion::ForeignSubdeployments(_) => Step::Rest(None),

@@ -154,6 +154,10 @@ pub(crate) struct Case<'a> {
 pub fn decide(subject: &Subject<'_>, memory: &Memory, knowledge: &Knowledge, assessment: &Assessment) -> Step {
     let case = Case { subject, memory, knowledge, assessment };
     let step = live_before_writing(&case, next(&case));
+    // Whatever led here, a recorded key of somebody else's included: what the identity does not allow is not asked.
+    if subject.barred().is_some() && reaches_aws(&step) {
+        return Step::Rest(None);
+    }
     match (&step, assessment.blocked.as_ref().and_then(super::assess::Blocked::waits_until)) {
         (step, Some(until)) if calls_aws(step) => Step::Rest(Some(until)),
         _ => step,
@@ -177,11 +181,12 @@ fn next(case: &Case<'_>) -> Step {
     match &case.assessment.phase {
         Phase::Deleting(state) => deletion::decide(case, state),
         Phase::Unresolved => Step::Ask(Query::References),
+        Phase::NotAllowed(_) => Step::Rest(None),
         Phase::Invalid(_) | Phase::KeyChanged { .. } | Phase::TargetConflict(_) => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .or_else(|| finalizer::release(case))
             .unwrap_or(Step::Rest(None)),
-        Phase::ReferenceMissing { message: _, stalled_at } => intent::settle_by_reading(case)
+        Phase::ReferenceMissing { what: _, message: _, stalled_at } => intent::settle_by_reading(case)
             .or_else(|| read::wanted_look(case))
             .unwrap_or_else(|| Step::Rest(Some(*stalled_at).filter(|at| *at > case.assessment.now))),
         Phase::Suspended => intent::settle_by_reading(case)
@@ -222,6 +227,12 @@ fn rest(case: &Case<'_>) -> Step {
     Step::Rest(later.into_iter().flatten().min())
 }
 
+/// Whether it is a call to AWS, whichever.
+fn reaches_aws(step: &Step) -> bool {
+    calls_aws(step) || matches!(step, Step::Ask(Query::Rollout(_)))
+}
+
+/// Whether it is a call that waits while another one fails.
 fn calls_aws(step: &Step) -> bool {
     match step {
         Step::Ask(Query::Look | Query::Deployment(_) | Query::Subdeployments | Query::Parent) => true,

@@ -9,20 +9,19 @@ mod synced;
 mod words;
 
 use jiff::Timestamp;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{Condition, Time};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::assess::{Assessment, Blocked, Cancel, Ownership, Phase, RolloutState};
 use super::knowledge::Request;
 use super::memory::Memory;
 use super::rollout::Verdict;
-use super::subject::{Subject, Wanted};
+use super::subject::{Access, Subject, Wanted};
 use super::validate::REMOVE_TIMEOUT;
 use crate::api::GreengrassDeploymentStatus;
+pub use crate::conditions::Truth;
+use crate::conditions;
 use crate::failure::Blocking;
 use ready::{Companion, Ready};
-
-/// Longest message of a condition. The API server takes 32768 bytes; a person reads a few sentences.
-const LONGEST_MESSAGE: usize = 1024;
 
 /// Condition types in the order in which they stand: kstatus reads them in order.
 pub const TYPES: [&str; 7] = ["Ready", "Reconciling", "Stalled", "Synced", "RolledOut", "Suspended", "Advisory"];
@@ -64,6 +63,10 @@ pub enum Reason {
     Removing,
     /// The spec can't be used.
     InvalidSpec,
+    /// The identity is not there, or can't be used.
+    IdentityNotFound,
+    /// The identity does not allow it.
+    IdentityNotAllowed,
     /// The resource now means another target.
     KeyChanged,
     /// Another resource has the key.
@@ -122,6 +125,8 @@ impl Reason {
             Self::WaitingForParent => "WaitingForParent",
             Self::Removing => "Removing",
             Self::InvalidSpec => "InvalidSpec",
+            Self::IdentityNotFound => "IdentityNotFound",
+            Self::IdentityNotAllowed => "IdentityNotAllowed",
             Self::KeyChanged => "KeyChanged",
             Self::TargetConflict => "TargetConflict",
             Self::ForeignRevision => "ForeignRevision",
@@ -138,27 +143,6 @@ impl Reason {
             Self::DeletionBlocked => "DeletionBlocked",
             Self::UpToDate => "UpToDate",
             Self::OutOfDate => "OutOfDate",
-            Self::Unknown => "Unknown",
-        }
-    }
-}
-
-/// The status of a condition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Truth {
-    /// It holds.
-    True,
-    /// It does not.
-    False,
-    /// It can't be said.
-    Unknown,
-}
-
-impl Truth {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::True => "True",
-            Self::False => "False",
             Self::Unknown => "Unknown",
         }
     }
@@ -219,7 +203,7 @@ pub fn summarise(
         .iter()
         .zip(ours)
         .filter_map(|(name, saying)| {
-            saying.map(|saying| condition(name, saying, subject.generation, assessment.now, previous))
+            saying.map(|saying| condition(name, &saying, subject.generation, assessment.now, previous))
         })
         .collect();
     // Conditions of others stay as they are.
@@ -234,6 +218,9 @@ fn up_to_date(subject: &Subject<'_>, memory: &Memory, assessment: &Assessment) -
     memory.observed_generation = Some(subject.generation);
     if let Wanted::Present(desired, digest) = subject.wanted {
         memory.key = memory.key.or_else(|| Some(desired.key.clone()));
+        if let Access::Granted { identity, version: _ } = subject.access {
+            memory.identity = Some(identity.clone());
+        }
         memory.deletion_policy = Some(desired.deletion_policy);
         memory.remove_timeout = Some(desired.remove_timeout).filter(|timeout| *timeout != REMOVE_TIMEOUT);
         let unchanged = memory.intent.is_none() && !matches!(assessment.phase, Phase::KeyChanged { .. });
@@ -277,29 +264,9 @@ fn accompany(ready: &Saying) -> Saying {
     Saying { truth: Truth::True, ..ready.clone() }
 }
 
-fn condition(name: &str, saying: Saying, generation: i64, now: Timestamp, previous: &[Condition]) -> Condition {
+fn condition(name: &str, saying: &Saying, generation: i64, now: Timestamp, previous: &[Condition]) -> Condition {
     let Saying { truth, reason, message } = saying;
-    let before = previous.iter().find(|condition| condition.type_ == name);
-    let since = before
-        .filter(|before| before.status == truth.as_str())
-        // Whole seconds: the API server keeps no more, and a finer time would differ from what it gives back.
-        .map_or_else(|| Timestamp::from_second(now.as_second()).unwrap_or(now), |before| before.last_transition_time.0);
-    Condition {
-        type_: name.to_owned(),
-        status: truth.as_str().to_owned(),
-        reason: reason.as_str().to_owned(),
-        message: cut(&message),
-        observed_generation: Some(generation),
-        last_transition_time: Time(since),
-    }
-}
-
-fn cut(message: &str) -> String {
-    if message.len() <= LONGEST_MESSAGE {
-        return message.to_owned();
-    }
-    let end = (0..=LONGEST_MESSAGE - 3).rev().find(|end| message.is_char_boundary(*end)).unwrap_or(0);
-    format!("{}...", message.get(..end).unwrap_or_default())
+    conditions::condition(name, (*truth, reason.as_str(), message), generation, now, previous)
 }
 
 /// What happened between two statuses, for an event: one per transition of Ready, and where that stays as it was, one where the

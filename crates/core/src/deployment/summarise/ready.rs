@@ -2,6 +2,7 @@
 
 use super::super::assess::{Blocked, Deletion, Phase, RolloutState, Sync};
 use super::super::knowledge::RowStatus;
+use super::super::subject::Absent;
 use super::standing::{Standing, deletion_blocked, standing, was_stalled_by};
 use super::synced::drift_of;
 use super::{Reason, Saying, Scene, Truth, devices, words};
@@ -34,14 +35,19 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
     match &assessment.phase {
         Phase::Deleting(state) => deleting(scene, state),
         Phase::Invalid(message) => stalled(Reason::InvalidSpec, message.clone()),
-        Phase::ReferenceMissing { message, stalled_at } => {
-            let stands = was_stalled_by(scene, Reason::ReferenceNotFound);
+        Phase::ReferenceMissing { what, message, stalled_at } => {
+            let reason = match what {
+                Absent::Reference => Reason::ReferenceNotFound,
+                Absent::Identity => Reason::IdentityNotFound,
+            };
+            let stands = was_stalled_by(scene, reason);
             if stands || assessment.now >= *stalled_at {
-                stalled(Reason::ReferenceNotFound, message.clone())
+                stalled(reason, message.clone())
             } else {
                 reconciling(Truth::False, Reason::ProgressingWithRetry, message.clone())
             }
         }
+        Phase::NotAllowed(message) => stalled(Reason::IdentityNotAllowed, message.clone()),
         Phase::KeyChanged { was, is } => stalled(Reason::KeyChanged, words::key_changed(was, is)),
         Phase::Suspended => suspended(scene),
         Phase::TargetConflict(winner) => stalled(Reason::TargetConflict, words::conflict(subject, winner)),
@@ -184,6 +190,9 @@ fn suspended(scene: &Scene<'_>) -> Ready {
 
 fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
     match state {
+        Deletion::Barred(message) => {
+            return stalled(Reason::DeletionBlocked, words::barred(message));
+        }
         Deletion::KeyUnknown => return stalled(Reason::DeletionBlocked, words::key_unknown()),
         Deletion::RemoveRefused => return stalled(Reason::DeletionBlocked, devices::remove_refused()),
         Deletion::RemoveCanceled => return stalled(Reason::DeletionBlocked, devices::remove_canceled()),

@@ -10,6 +10,9 @@ pub(super) fn rolled_out(scene: &Scene<'_>) -> Saying {
     let is_new = scene.memory.deployment.as_ref().is_none_or(|own| own.generation != Some(scene.subject.generation));
     match &scene.assessment.phase {
         Phase::Deleting(Deletion::Uninstalling { .. } | Deletion::Uninstalled) => {}
+        Phase::NotAllowed(_) => {
+            return unknown("not read, because the identity does not allow it");
+        }
         Phase::KeyChanged { .. } => {
             return unknown("not followed any more, because the resource now means another target");
         }

@@ -21,6 +21,9 @@ pub(super) fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
         Phase::Unresolved | Phase::ReferenceMissing { .. } => {
             return unknown("not compared with AWS, because something that the spec refers to is not there".to_owned());
         }
+        Phase::NotAllowed(_) => {
+            return unknown("not compared with AWS, because the identity does not allow it".to_owned());
+        }
         Phase::KeyChanged { .. } => {
             return unknown("not compared with AWS, because the resource now means another target".to_owned());
         }
@@ -68,6 +71,7 @@ pub(super) fn drift_of(scene: &Scene<'_>) -> Option<Drift> {
         | Phase::Invalid(_)
         | Phase::Unresolved
         | Phase::ReferenceMissing { .. }
+        | Phase::NotAllowed(_)
         | Phase::KeyChanged { .. }
         | Phase::TargetConflict(_)
         | Phase::Foreign(_)

@@ -248,6 +248,7 @@ pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
         }
         Deletion::Remove => being_made(scene),
         Deletion::KeyUnknown
+        | Deletion::Barred(_)
         | Deletion::ForeignSubdeployments(_)
         | Deletion::RemoveRefused
         | Deletion::RemoveCanceled
@@ -268,8 +269,12 @@ pub(super) fn deletion_blocked(blocked: &Blocked) -> String {
     )
 }
 
+pub(super) fn barred(message: &str) -> String {
+    format!("{message}; until then AWS can't be cleared; to let go and leave AWS as it is, set spec.deletionPolicy to Retain")
+}
+
 pub(super) fn key_unknown() -> String {
-    "spec.targetArn can't be read, so it is not known what to clear in AWS; to let go and leave AWS as it is, set \
+    "the target in the spec can't be read, so it is not known what to clear in AWS; to let go and leave AWS as it is, set \
      spec.deletionPolicy to Retain"
         .to_owned()
 }

@@ -5,6 +5,7 @@
 
 mod components;
 mod job;
+mod key;
 mod lenient;
 mod merge;
 mod rollout;
@@ -16,12 +17,14 @@ use std::fmt;
 use jiff::SignedDuration;
 use thiserror::Error;
 
-pub use lenient::{Lenient, lenient};
+pub use lenient::{Lenient, Parent, Target, lenient};
+pub(crate) use rollout::parse as parse_duration;
 
 use super::desired::{Content, Desired};
-use super::references::{ParentFound, References};
-use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, ParentReference, rules};
-use crate::names::{Key, ObjectName, TargetArn, TargetKind};
+use super::references::{IdentityFound, References};
+use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, rules};
+use crate::names::{Key, ObjectName, TargetKind};
+use key::Resolved;
 use sources::Needs;
 
 /// Why a spec has no meaning now.
@@ -29,6 +32,10 @@ use sources::Needs;
 pub enum Refused {
     /// It can't become a deployment.
     Invalid(Invalid),
+    /// Its identity is not there, or can't be used yet.
+    NoIdentity(String),
+    /// Its identity does not allow it.
+    NotAllowed(String),
     /// What it refers to was not read yet.
     Unread,
     /// What it refers to is not there.
@@ -99,6 +106,8 @@ pub fn validate(
     // Named one by one: a new field must not be forgotten here.
     let GreengrassDeploymentSpec {
         target_arn,
+        target,
+        identity_ref,
         parent_target_arn,
         parent,
         deployment_name,
@@ -122,11 +131,18 @@ pub fn validate(
 
     problems.unless(name.name.chars().count() <= rules::MAX_NAME, "metadata.name", rules::NAME);
     let is_subdeployment = parent_target_arn.is_some() || parent.is_some();
-    problems.unless(parent_target_arn.is_none() || parent.is_none(), "spec.parent", rules::PARENT_TWICE);
-    let key = match parent.as_ref().filter(|_| parent_target_arn.is_none()) {
-        Some(parent) => key_by_name(target_arn, parent, &references.parent, &mut problems, &mut needs),
-        None => key(target_arn, parent_target_arn.as_deref().map(|arn| (PARENT_ARN, arn)), &mut problems),
+    let named = key::Named {
+        target_arn: target_arn.as_deref(),
+        target: target.as_ref(),
+        parent_target_arn: parent_target_arn.as_deref(),
+        parent: parent.as_ref(),
     };
+    let Resolved { kind, key, homeless } = key::resolve(&named, references, &mut problems, &mut needs);
+    problems.unless(
+        identity_ref.as_ref().is_none_or(|reference| is_object_name(&reference.name)),
+        "spec.identityRef.name",
+        "name must be that of an AwsIdentity: 1 to 253 lower-case letters, digits, hyphens and dots",
+    );
     problems.unless(
         on_parent_revision.is_none() || is_subdeployment,
         "spec.onParentRevision",
@@ -152,12 +168,19 @@ pub fn validate(
         check_policies(policies, &mut problems);
     }
     if let Some(configuration) = iot_job_configuration {
-        let of_thing = key.as_ref().is_some_and(|key| key.target.kind() == TargetKind::Thing);
+        let of_thing = kind == Some(TargetKind::Thing);
         problems.unless(!of_thing || configuration.is_empty(), "spec.iotJobConfiguration", rules::JOB_OF_THING);
         job::check(configuration, &mut problems);
     }
     let tags = tags.clone().unwrap_or_default();
     check_tags(&tags, &mut problems);
+    let mut all_tags = references.identity.tags();
+    all_tags.extend(tags);
+    problems.unless(
+        all_tags.len() <= rules::MAX_TAGS,
+        "spec.tags",
+        "tags and those of the AwsIdentity must together have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
+    );
     let history = check_history(*revision_history_limit, &mut problems);
     problems.unless(
         !is_subdeployment || *deletion_policy != Some(DeletionPolicy::Remove),
@@ -173,6 +196,7 @@ pub fn validate(
     if !problems.0.is_empty() {
         return Err(Refused::Invalid(Invalid { problems: problems.0 }));
     }
+    allowed(&references.identity, key.as_ref(), homeless)?;
     let Needs { unread, missing } = needs;
     if unread {
         return Err(Refused::Unread);
@@ -186,7 +210,7 @@ pub fn validate(
                 policies: deployment_policies.clone(),
                 job: iot_job_configuration.clone().filter(|configuration| !configuration.is_empty()),
             },
-            tags,
+            tags: all_tags,
             adoption_policy: adoption_policy.unwrap_or_default(),
             drift_policy: drift_policy.unwrap_or_default(),
             dropped_configuration_keys: dropped_configuration_keys.unwrap_or_default(),
@@ -198,6 +222,19 @@ pub fn validate(
             suspend: suspend.unwrap_or_default(),
         }),
         _ => Err(Refused::Missing(Invalid { problems: missing })),
+    }
+}
+
+/// Whether the identity lets AWS be asked about the key. `homeless` says why the target's account or region is not known.
+fn allowed(identity: &IdentityFound, key: Option<&Key>, homeless: Option<String>) -> Result<(), Refused> {
+    match identity {
+        IdentityFound::Missing(message) => Err(Refused::NoIdentity(message.clone())),
+        IdentityFound::NotAllowed(message) => Err(Refused::NotAllowed(message.clone())),
+        IdentityFound::Granted(grant) => match (homeless, key.and_then(|key| grant.refuses(key))) {
+            (Some(message), _) => Err(Refused::NoIdentity(message)),
+            (None, Some(message)) => Err(Refused::NotAllowed(message)),
+            (None, None) => Ok(()),
+        },
     }
 }
 
@@ -213,62 +250,6 @@ fn is_object_name(name: &str) -> bool {
 fn is_config_map_key(key: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     (1..=rules::MAX_REFERENCE).contains(&key.len()) && key.chars().all(fits)
-}
-
-const PARENT_ARN: &str = "spec.parentTargetArn";
-
-/// The key where the parent is named by its resource.
-fn key_by_name(
-    target: &str,
-    parent: &ParentReference,
-    found: &ParentFound,
-    problems: &mut Problems,
-    needs: &mut Needs,
-) -> Option<Key> {
-    let name = shown(&parent.name);
-    problems.unless(
-        is_object_name(&parent.name),
-        "spec.parent.name",
-        "name must be that of a GreengrassDeployment: 1 to 253 lower-case letters, digits, hyphens and dots",
-    );
-    match found {
-        ParentFound::Target(arn) => return key(target, Some(("spec.parent", arn.as_str())), problems),
-        ParentFound::Missing => needs.miss(
-            "spec.parent.name",
-            format!("GreengrassDeployment {name} is not there: create it in this namespace"),
-        ),
-        ParentFound::Unfit => needs.miss(
-            "spec.parent.name",
-            format!(
-                "GreengrassDeployment {name} can't be a parent: it must target a thing group and be no subdeployment itself"
-            ),
-        ),
-    }
-    key(target, None, problems).filter(|key| {
-        problems.unless(key.target.kind() == TargetKind::ThingGroup, "spec.parent", rules::PARENT_NAME_OF_THING);
-        // The target alone would be the key of another deployment.
-        false
-    })
-}
-
-fn key(target: &str, parent: Option<(&str, &str)>, problems: &mut Problems) -> Option<Key> {
-    let target_arn = TargetArn::parse(target).ok();
-    problems.unless(target_arn.is_some(), "spec.targetArn", rules::TARGET_ARN);
-    let Some((field, parent)) = parent else {
-        return target_arn.map(|target| Key { target, parent: None });
-    };
-    let parent_arn = TargetArn::parse(parent).ok().filter(|arn| arn.kind() == TargetKind::ThingGroup);
-    problems.unless(parent_arn.is_some(), field, rules::PARENT_ARN);
-    let (target, parent) = (target_arn?, parent_arn?);
-    let place = |arn: &TargetArn| [arn.partition(), arn.region(), arn.account()].map(str::to_owned);
-    if target.kind() == TargetKind::Thing {
-        problems.add(field, rules::PARENT_OF_THING);
-    } else if target == parent {
-        problems.add(field, rules::PARENT_IS_TARGET);
-    } else if place(&target) != place(&parent) {
-        problems.add(field, rules::PARENT_ELSEWHERE);
-    }
-    Some(Key { target, parent: Some(parent) })
 }
 
 fn check_history(limit: Option<i32>, problems: &mut Problems) -> usize {
@@ -299,6 +280,13 @@ fn check_policies(policies: &DeploymentPolicies, problems: &mut Problems) {
             "timeoutInSeconds must not be less than 0: write seconds, for example 60",
         );
     }
+}
+
+/// What is wrong with tags that are not a resource's own.
+pub(crate) fn tag_problems(tags: &BTreeMap<String, String>) -> Vec<String> {
+    let mut problems = Problems::default();
+    check_tags(tags, &mut problems);
+    problems.0.iter().map(Problem::to_string).collect()
 }
 
 fn check_tags(tags: &BTreeMap<String, String>, problems: &mut Problems) {

@@ -39,7 +39,7 @@ pub(super) fn duration(text: &str, field: &str, problems: &mut Problems) -> Opti
 }
 
 /// A duration as Go and Kubernetes write it: numbers, each with its unit. None where it is none, or longer than any time.
-pub(super) fn parse(text: &str) -> Option<SignedDuration> {
+pub(crate) fn parse(text: &str) -> Option<SignedDuration> {
     if text.is_empty() || text.len() > rules::MAX_DURATION {
         return None;
     }

@@ -1,0 +1,161 @@
+//! `AwsIdentity`: who it is to AWS, and whom its changes concern. I/O.
+
+mod namespaces;
+mod registry;
+mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::api::ApiResource;
+
+pub use namespaces::NamespaceLabels;
+pub use registry::{Given, Registry, Surroundings};
+
+use crate::aws::{Aws, Class, Leadership};
+use crate::controller::clock::Clock;
+use crate::controller::driver::Kind;
+use crate::controller::events::Events;
+use crate::controller::objects::Objects;
+use crate::controller::queue::{Lane, Queue, Reason, Rest, Turn, Wake};
+use crate::controller::record::Record;
+use crate::controller::store::{Reference, Store};
+use crate::controller::wakes::{Change, default_wake};
+
+/// The kind as the API server knows it.
+#[must_use]
+pub fn resource() -> ApiResource {
+    ApiResource::erase::<greengrass_operator_core::api::AwsIdentity>(&())
+}
+
+/// Resources that reach AWS through identities.
+#[derive(Clone)]
+pub struct Dependants {
+    /// Their records, and who refers to which identity.
+    pub store: Arc<Store>,
+    /// The queue of their turns.
+    pub queue: Queue,
+}
+
+impl Dependants {
+    /// Wakes those that use this identity.
+    fn wake_users(&self, identity: &str) {
+        self.wake(&Reference::Identity(identity.to_owned()));
+    }
+
+    /// Wakes those that name none: they may have another one now.
+    fn wake_nameless(&self) {
+        self.wake(&Reference::DefaultIdentity);
+    }
+
+    /// Labels of a namespace have changed: wakes those whose identity looks at labels, and those that name none.
+    fn wake_selected(&self, registry: &Registry) {
+        for name in registry.names_that_select() {
+            self.wake_users(&name);
+        }
+        self.wake_nameless();
+    }
+
+    /// Their turns cost no call to AWS unless there is something to do.
+    fn wake(&self, reference: &Reference) {
+        for name in self.store.referrers(reference) {
+            self.queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
+        }
+    }
+}
+
+/// What the turns of all identities share.
+pub struct Identities {
+    registry: Arc<Registry>,
+    dependants: Dependants,
+    clock: Clock,
+    check_interval: Duration,
+    store: Arc<Store>,
+    objects: Objects,
+    events: Events,
+    aws: Aws,
+    leadership: Arc<dyn Leadership>,
+}
+
+/// What the turns are given.
+pub struct Parts {
+    /// All identities.
+    pub registry: Arc<Registry>,
+    /// Those who use them.
+    pub dependants: Dependants,
+    /// The clock.
+    pub clock: Clock,
+    /// How often AWS is asked who an identity is when nothing happens.
+    pub check_interval: Duration,
+    /// The records.
+    pub store: Arc<Store>,
+    /// The objects in the API server.
+    pub objects: Objects,
+    /// The publisher of events.
+    pub events: Events,
+    /// AWS.
+    pub aws: Aws,
+    /// Whether this process may write.
+    pub leadership: Arc<dyn Leadership>,
+}
+
+impl Identities {
+    /// The kind.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let Parts { registry, dependants, clock, check_interval, store, objects, events, aws, leadership } = parts;
+        Self { registry, dependants, clock, check_interval, store, objects, events, aws, leadership }
+    }
+
+    /// A change takes effect at once, and not with a turn.
+    fn note(&self, record: &Record) {
+        let is_default_changed = if record.is_deleting() {
+            self.registry.remove(&record.name.name);
+            true
+        } else {
+            self.registry.set(record)
+        };
+        self.dependants.wake_users(&record.name.name);
+        if is_default_changed {
+            self.dependants.wake_nameless();
+        }
+    }
+}
+
+impl Kind for Identities {
+    const NAME: &'static str = "AwsIdentity";
+
+    async fn run(&self, turn: Turn) -> Rest {
+        Box::pin(turn::run(self, turn)).await
+    }
+
+    /// Each has its own: one whose credentials can't be had must not hold up another.
+    fn lane(&self, record: &Record) -> Lane {
+        Lane::named(&record.name.name)
+    }
+
+    fn look_interval(&self) -> Duration {
+        self.check_interval
+    }
+
+    fn wake(&self, change: &Change<'_>) -> Option<Wake> {
+        match change {
+            Change::Listed(record) => {
+                self.note(record);
+                // Whose account the operator's own credentials are, this process must hear from AWS itself.
+                return Some(Wake::now(Class::Change, Reason::Listed).of_version(record.resource_version));
+            }
+            Change::Changed { before, after } => {
+                if before.generation != after.generation || before.uid != after.uid || after.is_deleting() {
+                    self.note(after);
+                }
+            }
+            Change::Gone(record) => {
+                self.registry.remove(&record.name.name);
+                self.dependants.wake_users(&record.name.name);
+                self.dependants.wake_nameless();
+            }
+        }
+        default_wake(change, self.check_interval)
+    }
+}

@@ -1,0 +1,90 @@
+//! Watches the labels of namespaces, by which identities say whom they are for. I/O.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{StreamExt, pin_mut};
+use k8s_openapi::api::core::v1::Namespace;
+use kube::core::PartialObjectMeta;
+use kube::runtime::watcher::{Config, Event};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Api, Client};
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{Dependants, Registry};
+
+/// The watch of all namespaces' labels.
+pub struct NamespaceLabels {
+    client: Client,
+    registry: Arc<Registry>,
+    dependants: Dependants,
+    asked: watch::Sender<bool>,
+}
+
+impl NamespaceLabels {
+    /// A watch that tells this registry.
+    #[must_use]
+    pub fn new(client: Client, registry: Arc<Registry>, dependants: Dependants) -> Self {
+        Self { client, registry, dependants, asked: watch::Sender::new(false) }
+    }
+
+    /// Says when namespaces were listed, or the list was refused.
+    #[must_use]
+    pub fn asked(&self) -> watch::Receiver<bool> {
+        self.asked.subscribe()
+    }
+
+    /// Watches until told to stop.
+    pub async fn run(self, stop: CancellationToken) {
+        let _ = stop.run_until_cancelled(self.watch()).await;
+    }
+
+    async fn watch(&self) {
+        let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
+        let events = watcher(namespaces, Config::default()).default_backoff();
+        pin_mut!(events);
+        let mut listed: Option<BTreeMap<String, BTreeMap<String, String>>> = None;
+        while let Some(event) = events.next().await {
+            let is_changed = match event {
+                Ok(Event::Init) => {
+                    listed = Some(BTreeMap::new());
+                    false
+                }
+                Ok(Event::InitApply(namespace)) => {
+                    if let (Some(listed), (Some(name), labels)) = (&mut listed, named(namespace)) {
+                        listed.insert(name, labels);
+                    }
+                    false
+                }
+                Ok(Event::InitDone) => {
+                    let is_changed = self.registry.set_labels(listed.take());
+                    self.asked.send_replace(true);
+                    is_changed
+                }
+                Ok(Event::Apply(namespace)) => match named(namespace) {
+                    (Some(name), labels) => self.registry.set_label(&name, Some(labels)),
+                    (None, _) => false,
+                },
+                Ok(Event::Delete(namespace)) => match named(namespace) {
+                    (Some(name), _) => self.registry.set_label(&name, None),
+                    (None, _) => false,
+                },
+                Err(error) => {
+                    warn!(%error, "the labels of namespaces can't be watched; it begins again");
+                    // What was known before stays: a broken connection is no news of anybody's labels.
+                    self.asked.send_replace(true);
+                    false
+                }
+            };
+            if is_changed {
+                self.dependants.wake_selected(&self.registry);
+            }
+        }
+    }
+}
+
+fn named(namespace: PartialObjectMeta<Namespace>) -> (Option<String>, BTreeMap<String, String>) {
+    (namespace.metadata.name, namespace.metadata.labels.unwrap_or_default())
+}
