@@ -1,4 +1,4 @@
-//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out;
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, faults, switches, quotas, state, clock. JSON in, JSON out;
 //! unsigned. No I/O of its own.
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
@@ -95,7 +95,7 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "devices"] | ["devices", _])
+    matches!(path, ["calls" | "devices" | "roles" | "sessions"] | ["devices", _])
 }
 
 /// The values of the filters in a query that has no others.
@@ -116,6 +116,13 @@ fn named(segment: &str) -> Result<String, (u16, String)> {
 
 fn no_device(name: &str) -> (u16, String) {
     (404, format!("there is no core device {name}"))
+}
+
+/// Does something with the role that a filter names, as it must.
+fn about_role(query: &str, name: &str, act: impl FnOnce(&str) -> bool) -> Shown {
+    let [arn] = filters(query, [name])?;
+    let arn = arn.ok_or_else(|| bad_request(format!("{name} is missing: the ARN of a role")))?;
+    act(&arn).then_some(Value::Null).ok_or_else(|| (404, format!("there is no role {arn}")))
 }
 
 impl Emulator {
@@ -213,6 +220,17 @@ impl Emulator {
                 }
                 self.shown_device(&scope, &name)
             }
+            ("GET", ["roles"]) => {
+                let [] = filters(query, [])?;
+                shown(&self.roles())
+            }
+            ("POST", ["roles"]) => {
+                let [] = filters(query, [])?;
+                self.add_role(read(body)?);
+                Ok(Value::Null)
+            }
+            ("DELETE", ["roles"]) => about_role(query, "arn", |arn| self.remove_role(arn)),
+            ("DELETE", ["sessions"]) => about_role(query, "roleArn", |arn| self.revoke_sessions(arn)),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {
                 self.set_quotas(read(body)?);

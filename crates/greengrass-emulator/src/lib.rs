@@ -24,10 +24,12 @@ mod ledger;
 mod model;
 mod operation;
 mod percent;
+mod principal;
 mod process;
 mod query;
 mod quotas;
 mod request;
+mod role;
 mod scope;
 mod server;
 mod shape;
@@ -49,8 +51,10 @@ pub use http_client::EmulatorHttpClient;
 pub use job::ExecutionCounts;
 pub use ledger::CallRecord;
 pub use operation::{Operation, Service};
+pub use principal::CallerRecord;
 pub use process::ConnectionDropped;
 pub use quotas::{QuotaError, Quotas, Rate};
+pub use role::{Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
