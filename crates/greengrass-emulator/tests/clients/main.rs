@@ -25,6 +25,7 @@ mod nonsense;
 mod program;
 mod reads;
 mod registry;
+mod roles;
 mod sts;
 mod support;
 mod switches;
