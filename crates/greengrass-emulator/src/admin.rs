@@ -37,6 +37,13 @@ struct ClockChange {
     advance_milliseconds: u64,
 }
 
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct InstanceRole {
+    /// Null takes the role off.
+    arn: Option<String>,
+}
+
 /// Which calls are asked for.
 #[derive(Default)]
 struct CallFilter {
@@ -231,6 +238,14 @@ impl Emulator {
             }
             ("DELETE", ["roles"]) => about_role(query, "arn", |arn| self.remove_role(arn)),
             ("DELETE", ["sessions"]) => about_role(query, "roleArn", |arn| self.revoke_sessions(arn)),
+            ("GET", ["instance-role"]) => Ok(json!({"arn": self.instance_role()})),
+            ("PUT", ["instance-role"]) => {
+                let InstanceRole { arn } = read(body)?;
+                if !self.set_instance_role(arn.as_deref()) {
+                    return Err((404, format!("there is no role {}", arn.unwrap_or_default())));
+                }
+                Ok(json!({"arn": arn}))
+            }
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {
                 self.set_quotas(read(body)?);

@@ -47,7 +47,7 @@ pub struct Emulator {
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_account: String,
-    seed: u64,
+    pub(crate) seed: u64,
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
@@ -59,6 +59,7 @@ pub(crate) struct Core {
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultRules,
     pub(crate) meter: Meter,
+    pub(crate) instance_role: Option<String>,
 }
 
 impl Default for Emulator {

@@ -17,6 +17,7 @@ mod error;
 mod fault;
 mod fault_rules;
 mod fleet;
+mod hosts;
 mod http_client;
 mod ids;
 mod job;
@@ -54,7 +55,7 @@ pub use operation::{Operation, Service};
 pub use principal::CallerRecord;
 pub use process::ConnectionDropped;
 pub use quotas::{QuotaError, Quotas, Rate};
-pub use role::{Role, RoleError, WebIdentityTrust};
+pub use role::{PodIdentityAssociation, Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,

@@ -63,6 +63,9 @@ impl Emulator {
         if let Some(response) = self.administer(&request) {
             return Reply::Response(response);
         }
+        if let Some(response) = self.hand_out(&request) {
+            return Reply::Response(response);
+        }
         let emulator = self.clone();
         let processing = tokio::spawn(async move {
             let entered = emulator.enter(request);

@@ -38,6 +38,8 @@ pub struct Role {
     denied_operations: BTreeSet<Operation>,
     #[serde(default)]
     web_identity: Option<WebIdentityTrust>,
+    #[serde(default)]
+    pod_identity: Option<PodIdentityAssociation>,
 }
 
 /// Which tokens a role trusts in `AssumeRoleWithWebIdentity`: what conditions on an identity provider are in a trust policy. What is absent isn't asked for.
@@ -50,6 +52,16 @@ pub struct WebIdentityTrust {
     pub audience: Option<String>,
     /// The token's `sub`: `system:serviceaccount:NAMESPACE:NAME` for a service account.
     pub subject: Option<String>,
+}
+
+/// The service account whose pods get credentials of a role from EKS Pod Identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct PodIdentityAssociation {
+    /// The service account's namespace.
+    pub namespace: String,
+    /// Its name.
+    pub service_account: String,
 }
 
 fn everybody() -> BTreeSet<String> {
@@ -86,6 +98,7 @@ impl Role {
             max_session_duration: an_hour(),
             denied_operations: BTreeSet::new(),
             web_identity: None,
+            pod_identity: None,
         })
     }
 
@@ -129,6 +142,12 @@ impl Role {
         Self { web_identity: Some(trust), ..self }
     }
 
+    /// The same, for the pods of a service account too, from the endpoint of EKS Pod Identity.
+    #[must_use]
+    pub fn for_pods_of(self, association: PodIdentityAssociation) -> Self {
+        Self { pod_identity: Some(association), ..self }
+    }
+
     /// Its ARN.
     #[must_use]
     pub fn arn(&self) -> &str {
@@ -162,6 +181,10 @@ impl Role {
 
     pub(crate) const fn web_identity(&self) -> Option<&WebIdentityTrust> {
         self.web_identity.as_ref()
+    }
+
+    pub(crate) const fn pod_identity(&self) -> Option<&PodIdentityAssociation> {
+        self.pod_identity.as_ref()
     }
 
     pub(crate) fn denies(&self, operation: Operation) -> bool {
@@ -336,6 +359,7 @@ mod tests {
             "arn": ARN, "trustedPrincipals": ["123456789012"], "externalId": "f1/e2", "allowedSessionTags": ["team"],
             "requiredSessionTags": ["team"], "maxSessionDuration": 7200, "deniedOperations": ["CreateDeployment"],
             "webIdentity": {"issuer": null, "audience": "sts.amazonaws.com", "subject": null},
+            "podIdentity": {"namespace": "greengrass", "serviceAccount": "operator"},
         });
         let role: Role = serde_json::from_value(given.clone()).unwrap();
         assert_eq!(serde_json::to_value(&role).unwrap(), given);

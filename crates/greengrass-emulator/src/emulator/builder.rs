@@ -110,8 +110,13 @@ impl EmulatorBuilder {
         for role in self.roles {
             state.identities.add_role(role);
         }
-        let core =
-            Core { state, ledger: Ledger::default(), faults: FaultRules::default(), meter: Meter::new(self.quotas) };
+        let core = Core {
+            state,
+            ledger: Ledger::default(),
+            faults: FaultRules::default(),
+            meter: Meter::new(self.quotas),
+            instance_role: None,
+        };
         Emulator {
             inner: Arc::new(Inner {
                 clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),

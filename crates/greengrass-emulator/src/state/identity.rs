@@ -1,6 +1,8 @@
 //! Identities: access keys, roles and their sessions, and AWS STS, which tells and makes them. Pure.
 
 mod assume;
+mod hosts;
+mod token;
 mod web_identity;
 
 use std::{collections::BTreeMap, sync::Arc};
@@ -168,6 +170,20 @@ struct NewSession {
     chains: bool,
 }
 
+impl NewSession {
+    /// Without tags.
+    fn plain(role: &Role, name: &str) -> Self {
+        Self {
+            role: role.parsed_arn().clone(),
+            name: name.to_owned(),
+            tags: BTreeMap::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            chains: true,
+        }
+    }
+}
+
 /// The answer to `GetCallerIdentity`.
 pub(super) fn get_caller_identity(scope: &Scope, principal: &Principal) -> Answer {
     let id = match principal {
@@ -237,16 +253,8 @@ mod tests {
         identities.add_role(role.clone());
         let mut ids = Ids::new(1);
         let mut issue = |hour: i64| {
-            let new = NewSession {
-                role: role.parsed_arn().clone(),
-                name: "s".to_owned(),
-                tags: BTreeMap::new(),
-                transitive: Vec::new(),
-                source_identity: None,
-                chains: true,
-            };
             let now = Timestamp::from_second(hour * 3600).unwrap();
-            let credentials = identities.issue(new, 3600, &mut ids, now);
+            let credentials = identities.issue(NewSession::plain(&role, "s"), 3600, &mut ids, now);
             (credentials.access_key_id, identities.access_keys())
         };
         let (first, _) = issue(0);

@@ -40,6 +40,7 @@ use deployments::{Deployments, View};
 use devices::Devices;
 pub(crate) use fleet::{DeviceChange, Plug};
 use identity::Identities;
+pub(crate) use identity::SessionCredentials;
 use jobs::Jobs;
 use shadows::Shadows;
 use things::Things;

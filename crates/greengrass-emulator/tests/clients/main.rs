@@ -17,6 +17,7 @@ mod contract;
 mod document;
 mod faults;
 mod fleet;
+mod hosts;
 mod http;
 mod in_process;
 mod iot_sdk;

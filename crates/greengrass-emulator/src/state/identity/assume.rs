@@ -55,8 +55,8 @@ impl Identities {
             (inherited, given) => inherited.or(given).map(ToOwned::to_owned),
         };
         let seconds = duration(input, role, chains(principal))?;
-        let name = input.required("RoleSessionName").to_owned();
-        let new = NewSession { role: role.parsed_arn().clone(), name, tags, transitive, source_identity, chains: true };
+        let plain = NewSession::plain(role, input.required("RoleSessionName"));
+        let new = NewSession { tags, transitive, source_identity, ..plain };
         let source_identity = new.source_identity.clone();
         let assumed = assumed_role_user(&new);
         let credentials = self.issue(new, seconds, ids, now);
