@@ -46,8 +46,7 @@ struct Known {
 /// Looking for keys to forget costs as much as there are keys, and need not be often.
 const CLEARING: SignedDuration = SignedDuration::from_hours(1);
 
-/// The credentials of a session.
-#[derive(Debug)]
+/// The credentials of a session. Not for display.
 pub(crate) struct SessionCredentials {
     pub(crate) access_key_id: String,
     pub(crate) secret_access_key: String,

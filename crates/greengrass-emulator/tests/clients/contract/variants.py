@@ -113,8 +113,15 @@ EXCEPTIONS = {
     "NextToken": Text(None, (), ("nonsense",)),
     "NextTokenString": Text(None, (), ("nonsense",)),
 }
-# "This value must be between 1 minute and 7 days (10080 minutes)".
-BOUNDS_IN_TEXT = {"IoTJobInProgressTimeoutInMinutes": (1, 10_080)}
+# Where the model's text has bounds that the shape hasn't, by the shape's name.
+BOUNDS_IN_TEXT = {
+    # "This value must be between 1 minute and 7 days (10080 minutes)".
+    "IoTJobInProgressTimeoutInMinutes": (1, 10_080),
+    # "You can provide up to 10 managed policy ARNs".
+    "policyDescriptorListType": (0, 10),
+}
+# Lists whose items must differ: the n-th one of each.
+DISTINCT = {"tagListType": lambda number: {"Key": f"k{number}", "Value": ""}}
 # Reserved in every service: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 RESERVED_KEYS = {"TagMap": ("aws:a", "AWS:a")}
 # The largest constraint there is: beyond LARGEST, and tested nevertheless.
@@ -158,7 +165,7 @@ def text_of(shape):
     pattern = shape.metadata.get("pattern")
     if pattern is None:
         # Bounds count characters, not bytes.
-        return Text("ü", ("g",), ())
+        return Text("ü", ("g" * max(1, shape.metadata.get("min", 1)),), ())
     if pattern not in PATTERNS:
         raise LookupError(f"{shape.name}: write examples for the pattern {pattern!r} into PATTERNS")
     return PATTERNS[pattern]
@@ -262,7 +269,8 @@ class Derivation:
             yield variant.within(0, [variant.value])
         item = self.sample(shape.member)
         for size, allowed in sizes(shape):
-            yield Variant(f"{size} items", [item] * size, None if allowed else ())
+            items = [DISTINCT[shape.name](number) for number in range(size)] if shape.name in DISTINCT else [item] * size
+            yield Variant(f"{size} items", items, None if allowed else ())
 
     def maps(self, shape):
         key, value = self.sample(shape.key), self.sample(shape.value)

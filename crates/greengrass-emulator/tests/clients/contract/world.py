@@ -74,6 +74,8 @@ class World:
             "TargetARN": self.group_arn,
             "ThingGroupARN": self.parent_arn,
             "clientTokenType": web_identity_token(),
+            "PolicyDescriptorType": {"arn": ROLE},
+            "ProvidedContext": {"ProviderArn": ROLE},
         }
 
 
