@@ -1,6 +1,8 @@
 //! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, faults, switches, quotas, state, clock. JSON in, JSON out;
 //! unsigned. No I/O of its own.
 
+mod roles;
+
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
 use bytes::Bytes;
@@ -35,13 +37,6 @@ struct StatusChange {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct ClockChange {
     advance_milliseconds: u64,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct InstanceRole {
-    /// Null takes the role off.
-    arn: Option<String>,
 }
 
 /// Which calls are asked for.
@@ -125,11 +120,8 @@ fn no_device(name: &str) -> (u16, String) {
     (404, format!("there is no core device {name}"))
 }
 
-/// Does something with the role that a filter names, as it must.
-fn about_role(query: &str, name: &str, act: impl FnOnce(&str) -> bool) -> Shown {
-    let [arn] = filters(query, [name])?;
-    let arn = arn.ok_or_else(|| bad_request(format!("{name} is missing: the ARN of a role")))?;
-    act(&arn).then_some(Value::Null).ok_or_else(|| (404, format!("there is no role {arn}")))
+fn nowhere(method: &str, path: &[&str]) -> (u16, String) {
+    (404, format!("{method} {PREFIX}{} is not part of the admin interface", path.join("/")))
 }
 
 impl Emulator {
@@ -227,25 +219,7 @@ impl Emulator {
                 }
                 self.shown_device(&scope, &name)
             }
-            ("GET", ["roles"]) => {
-                let [] = filters(query, [])?;
-                shown(&self.roles())
-            }
-            ("POST", ["roles"]) => {
-                let [] = filters(query, [])?;
-                self.add_role(read(body)?);
-                Ok(Value::Null)
-            }
-            ("DELETE", ["roles"]) => about_role(query, "arn", |arn| self.remove_role(arn)),
-            ("DELETE", ["sessions"]) => about_role(query, "roleArn", |arn| self.revoke_sessions(arn)),
-            ("GET", ["instance-role"]) => Ok(json!({"arn": self.instance_role()})),
-            ("PUT", ["instance-role"]) => {
-                let InstanceRole { arn } = read(body)?;
-                if !self.set_instance_role(arn.as_deref()) {
-                    return Err((404, format!("there is no role {}", arn.unwrap_or_default())));
-                }
-                Ok(json!({"arn": arn}))
-            }
+            (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {
                 self.set_quotas(read(body)?);
@@ -272,7 +246,7 @@ impl Emulator {
                 }
                 shown(&self.deployment(id))
             }
-            _ => Err((404, format!("{method} {PREFIX}{} is not part of the admin interface", path.join("/")))),
+            _ => Err(nowhere(method, path)),
         }
     }
 }

@@ -110,11 +110,8 @@ fn of_instance(core: &mut Core, name: &str, now: Timestamp) -> Response<Bytes> {
     credentials.map_or_else(
         || plain(StatusCode::NOT_FOUND, String::new()),
         |credentials| {
-            let mut body = shown(&credentials);
-            body["Code"] = json!("Success");
-            body["Type"] = json!("AWS-HMAC");
-            body["LastUpdated"] = json!(to_the_second(now));
-            json_response(200, Some(&body))
+            let besides = [("Code", "Success"), ("Type", "AWS-HMAC"), ("LastUpdated", &to_the_second(now))];
+            json_response(200, Some(&shown(&credentials, &besides)))
         },
     )
 }
@@ -123,11 +120,7 @@ fn of_pod(core: &mut Core, headers: &HeaderMap, now: Timestamp) -> Response<Byte
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let State { identities, ids, .. } = &mut core.state;
     match identities.pod_credentials(token, ids, now) {
-        Ok((credentials, account)) => {
-            let mut body = shown(&credentials);
-            body["AccountId"] = json!(account);
-            json_response(200, Some(&body))
-        }
+        Ok((credentials, account)) => json_response(200, Some(&shown(&credentials, &[("AccountId", &account)]))),
         Err(error) => {
             let error = error.of_service(crate::operation::Service::Sts);
             json_response(error.status(), Some(&json!({"code": error.code(), "message": error.message()})))
@@ -135,12 +128,16 @@ fn of_pod(core: &mut Core, headers: &HeaderMap, now: Timestamp) -> Response<Byte
     }
 }
 
-fn shown(credentials: &SessionCredentials) -> Value {
+fn shown(credentials: &SessionCredentials, besides: &[(&str, &str)]) -> Value {
     let SessionCredentials { access_key_id, secret_access_key, session_token, expiration } = credentials;
-    json!({
-        "AccessKeyId": access_key_id, "SecretAccessKey": secret_access_key, "Token": session_token,
-        "Expiration": to_the_second(*expiration),
-    })
+    let expiration = to_the_second(*expiration);
+    let own = [
+        ("AccessKeyId", access_key_id.as_str()),
+        ("SecretAccessKey", secret_access_key),
+        ("Token", session_token),
+        ("Expiration", &expiration),
+    ];
+    own.iter().chain(besides).map(|(name, value)| ((*name).to_owned(), Value::from(*value))).collect()
 }
 
 fn to_the_second(time: Timestamp) -> String {

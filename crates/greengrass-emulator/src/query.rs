@@ -101,7 +101,7 @@ fn nested(shape: &Shape, entries: &[(&str, &str)]) -> Value {
     }
 }
 
-/// What nobody should read in a ledger, under the text that CloudTrail has in its place.
+/// What nobody should read in a ledger, under the text that `CloudTrail` has in its place.
 pub(crate) fn without_secrets(mut parameters: Value) -> Value {
     for name in ["ExternalId", "WebIdentityToken", "TokenCode"] {
         if let Some(value) = parameters.get_mut(name).filter(|value| !value.is_null()) {
