@@ -1,8 +1,10 @@
 //! Access keys: which the emulator knows, their secrets, and the accounts that they are of. Pure.
 
-use std::{collections::BTreeMap, fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr, sync::Arc};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{principal::RoleSession, role::RoleArn};
 
 /// The access key id of the default account for those who configure nothing: what users of other emulators are used to.
 const TEST: &str = "test";
@@ -21,7 +23,11 @@ pub struct AccessKey {
     account: String,
     session_token: Option<String>,
     expires: Option<Timestamp>,
+    session: Option<Arc<RoleSession>>,
 }
+
+/// For how long a key is known after its end, so that it is refused as expired and not as unknown: the longest session of a role again.
+const KEPT_EXPIRED: SignedDuration = SignedDuration::from_hours(12);
 
 /// Why an access key can't be one. The text never holds a secret.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -67,7 +73,20 @@ impl AccessKey {
         if !is_account(&account) {
             return Err(AccessKeyError::Account { id });
         }
-        Ok(Self { id, secret, account, session_token: None, expires: None })
+        Ok(Self { id, secret, account, session_token: None, expires: None, session: None })
+    }
+
+    /// The key of a role's session.
+    pub(crate) fn of_session(
+        id: String,
+        secret: String,
+        token: String,
+        expires: Timestamp,
+        session: RoleSession,
+    ) -> Self {
+        let account = session.role.account().to_owned();
+        let session = Some(Arc::new(session));
+        Self { id, secret, account, session_token: Some(token), expires: Some(expires), session }
     }
 
     /// The same as a temporary key, of a role's session: requests must carry this session token.
@@ -128,6 +147,7 @@ pub(crate) struct Known<'a> {
     pub(crate) account: &'a str,
     pub(crate) session_token: Option<&'a str>,
     pub(crate) expires: Option<Timestamp>,
+    pub(crate) session: Option<&'a Arc<RoleSession>>,
 }
 
 impl AccessKeys {
@@ -141,15 +161,32 @@ impl AccessKeys {
         self.0.remove(id).is_some()
     }
 
+    /// Forgets the keys of all sessions of a role.
+    pub(crate) fn remove_sessions_of(&mut self, role: &RoleArn) {
+        self.0.retain(|_, key| key.session.as_ref().is_none_or(|session| session.role != *role));
+    }
+
+    /// Forgets the keys of sessions that ended long ago.
+    pub(crate) fn remove_ended(&mut self, now: Timestamp) {
+        let long_over = |end: Timestamp| now.duration_since(end) > KEPT_EXPIRED;
+        self.0.retain(|_, key| key.session.is_none() || !key.expires.is_some_and(long_over));
+    }
+
     pub(crate) fn find<'a>(&'a self, id: &'a str, default_account: &'a str) -> Option<Known<'a>> {
-        if let Some(AccessKey { id: _, secret, account, session_token, expires }) = self.0.get(id) {
-            return Some(Known { secret, account, session_token: session_token.as_deref(), expires: *expires });
+        if let Some(AccessKey { id: _, secret, account, session_token, expires, session }) = self.0.get(id) {
+            return Some(Known {
+                secret,
+                account,
+                session_token: session_token.as_deref(),
+                expires: *expires,
+                session: session.as_ref(),
+            });
         }
         let (secret, account) = match id {
             TEST => (TEST, default_account),
             _ => is_account(id).then_some((SECRET, id))?,
         };
-        Some(Known { secret, account, session_token: None, expires: None })
+        Some(Known { secret, account, session_token: None, expires: None, session: None })
     }
 }
 

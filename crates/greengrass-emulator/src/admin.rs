@@ -1,5 +1,7 @@
-//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, faults, switches, quotas, state, clock. JSON in, JSON out;
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, faults, switches, quotas, state, clock. JSON in, JSON out;
 //! unsigned. No I/O of its own.
+
+mod roles;
 
 use std::{collections::BTreeMap, str::FromStr, time::Duration};
 
@@ -95,7 +97,7 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "devices"] | ["devices", _])
+    matches!(path, ["calls" | "devices" | "roles" | "sessions"] | ["devices", _])
 }
 
 /// The values of the filters in a query that has no others.
@@ -116,6 +118,10 @@ fn named(segment: &str) -> Result<String, (u16, String)> {
 
 fn no_device(name: &str) -> (u16, String) {
     (404, format!("there is no core device {name}"))
+}
+
+fn nowhere(method: &str, path: &[&str]) -> (u16, String) {
+    (404, format!("{method} {PREFIX}{} is not part of the admin interface", path.join("/")))
 }
 
 impl Emulator {
@@ -213,6 +219,7 @@ impl Emulator {
                 }
                 self.shown_device(&scope, &name)
             }
+            (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {
                 self.set_quotas(read(body)?);
@@ -239,7 +246,7 @@ impl Emulator {
                 }
                 shown(&self.deployment(id))
             }
-            _ => Err((404, format!("{method} {PREFIX}{} is not part of the admin interface", path.join("/")))),
+            _ => Err(nowhere(method, path)),
         }
     }
 }

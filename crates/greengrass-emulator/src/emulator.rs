@@ -2,6 +2,7 @@
 
 mod builder;
 mod faults;
+mod roles;
 
 use std::{
     fmt,
@@ -14,7 +15,7 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::{
-    access_keys::{AccessKey, AccessKeys},
+    access_keys::AccessKey,
     clock::Clock,
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
@@ -24,9 +25,9 @@ use crate::{
     job::ExecutionCounts,
     ledger::{CallRecord, Ledger},
     operation::Operation,
+    principal::Principal,
     quotas::{Meter, Quotas},
     scope::Scope,
-    signature::Principal,
     state::{Call, DeviceChange, Input, Plug, ReadAt, State},
     switches::{SwitchError, Switches},
 };
@@ -46,7 +47,7 @@ pub struct Emulator {
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_account: String,
-    seed: u64,
+    pub(crate) seed: u64,
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
@@ -58,8 +59,7 @@ pub(crate) struct Core {
     pub(crate) ledger: Ledger,
     pub(crate) faults: FaultRules,
     pub(crate) meter: Meter,
-    /// Shared with the calls that are being read: hashing a large body is not done under the lock.
-    pub(crate) access_keys: Arc<AccessKeys>,
+    pub(crate) instance_role: Option<String>,
 }
 
 impl Default for Emulator {
@@ -191,16 +191,16 @@ impl Emulator {
 
     /// Makes an access key known, in place of one with the same id.
     pub fn add_access_key(&self, key: AccessKey) {
-        Arc::make_mut(&mut self.core().access_keys).add(key);
+        self.core().state.identities.add_access_key(key);
     }
 
     /// Forgets an access key that was added. False when there is none with this id.
     #[must_use = "false means that there is no such key"]
     pub fn remove_access_key(&self, id: &str) -> bool {
-        Arc::make_mut(&mut self.core().access_keys).remove(id)
+        self.core().state.identities.remove_access_key(id)
     }
 
-    /// Forgets all state, the ledger and the fault rules. Switches, quotas, access keys, clock and the sequence of ids stay.
+    /// Forgets all state, the ledger and the fault rules. Switches, quotas, access keys, roles with their sessions, clock and the sequence of ids stay.
     pub fn reset(&self) {
         let mut core = self.core();
         core.state.clear();

@@ -54,7 +54,8 @@ pub struct FaultMatch {
     pub account: Option<String>,
     /// The region of the signature.
     pub region: Option<String>,
-    /// The target of the deployment that the call creates, lists, or names by its id or by its job's; or the core device's thing.
+    /// The target of the deployment that the call creates, lists, or names by its id or by its job's; or the core device's thing; or the role that
+    /// it assumes.
     pub target_arn: Option<String>,
     /// A text somewhere in the JSON of the request's parameters.
     pub contains: Option<String>,

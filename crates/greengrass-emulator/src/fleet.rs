@@ -6,6 +6,7 @@ use crate::{
     access_keys::is_account,
     behaviour::{Behaviour, OutcomeRule},
     model::is_name,
+    role::Role,
     signature::is_region,
 };
 
@@ -15,12 +16,17 @@ const MOST_DEVICES: u32 = 10_000_000;
 /// The nucleus that devices have when nothing else is said.
 const DEFAULT_NUCLEUS: &str = "2.14.3";
 
-/// Groups and devices, in YAML or JSON. What exists already stays: devices get the new behaviour, and join groups that they were not in.
+/// Groups, devices and roles, in YAML or JSON. What exists already stays: devices get the new behaviour, and join groups that they were not in; roles
+/// get their new conditions.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Fleet {
     /// One entry for each account and region.
+    #[serde(default)]
     pub accounts: Vec<FleetAccount>,
+    /// Roles, which are of an account and of no region.
+    #[serde(default)]
+    pub roles: Vec<Role>,
 }
 
 /// What one account has in one region.

@@ -13,6 +13,7 @@ pub(crate) enum IdKind {
     Thing,
     ThingGroup,
     Request,
+    Session,
 }
 
 impl IdKind {
@@ -23,6 +24,7 @@ impl IdKind {
             Self::Thing => "thing",
             Self::ThingGroup => "thing-group",
             Self::Request => "request",
+            Self::Session => "session",
         }
     }
 }

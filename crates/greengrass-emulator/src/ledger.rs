@@ -4,7 +4,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{fault::FaultKind, operation::Service};
+use crate::{fault::FaultKind, operation::Service, principal::CallerRecord};
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,11 +18,13 @@ pub struct CallRecord {
     pub account: Option<String>,
     /// The region of the signature; null when the account is.
     pub region: Option<String>,
+    /// On whose behalf it was made; null when the account is. Without external id, which isn't the caller's.
+    pub caller: Option<CallerRecord>,
     /// The service; null when no operation fits.
     pub service: Option<Service>,
     /// The operation's name; method and path when no operation fits.
     pub operation: String,
-    /// The parameters from path, query and body in one JSON object.
+    /// The parameters from path, query and body in one JSON object. External ids and tokens are hidden.
     pub request: Value,
     /// The status of the answer; null while it is being processed, and when a fault let it get nowhere. With a fault that loses the answer, it is
     /// what the service decided and the client never saw.
@@ -33,7 +35,7 @@ pub struct CallRecord {
     pub request_id: String,
     /// The fault that befell it.
     pub fault: Option<FaultKind>,
-    /// The thing or thing group that the call is about: named by it, or by the deployment or job that it names.
+    /// The thing or thing group that the call is about: named by it, or by the deployment or job that it names. Or the role that it assumes.
     pub target_arn: Option<String>,
     /// The deployment that it named or created.
     pub deployment_id: Option<String>,
@@ -81,6 +83,7 @@ mod tests {
             time: Timestamp::UNIX_EPOCH,
             account: None,
             region: None,
+            caller: None,
             service: None,
             operation: "GET /".to_owned(),
             request: Value::Null,

@@ -64,6 +64,10 @@ struct Arguments {
     #[arg(long = "fleet", env = "GREENGRASS_EMULATOR_FLEET", value_name = "FILE", value_delimiter = ',')]
     fleets: Vec<PathBuf>,
 
+    /// The role of a fleet whose credentials the instance metadata service hands out, by its ARN: AWS_EC2_METADATA_SERVICE_ENDPOINT.
+    #[arg(long, env = "GREENGRASS_EMULATOR_INSTANCE_ROLE", value_name = "ARN")]
+    instance_role: Option<String>,
+
     /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
     #[arg(long, env = "GREENGRASS_EMULATOR_MANUAL_CLOCK", value_name = "TIME")]
     manual_clock: Option<Timestamp>,
@@ -146,6 +150,10 @@ async fn main() -> anyhow::Result<()> {
     for fleet in arguments.fleets()? {
         let devices = emulator.add_fleet(&fleet).context("--fleet")?;
         tracing::info!(devices, "fleet");
+    }
+
+    if let Some(arn) = &arguments.instance_role {
+        anyhow::ensure!(emulator.set_instance_role(Some(arn)), "--instance-role {arn}: no --fleet has such a role");
     }
 
     let listener =

@@ -1,8 +1,9 @@
 //! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30`,
-//! `iot/2015-05-28` and `iot-data/2015-05-28` have them. Pure.
+//! `iot/2015-05-28`, `iot-data/2015-05-28` and `sts/2011-06-15` have them. Pure.
 
 mod iot;
 mod jobs;
+mod sts;
 
 use iot::{
     ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, NAME, REMOVE_FROM_GROUP,
@@ -292,6 +293,8 @@ impl Operation {
             Self::GetThingShadow => &GET_SHADOW,
             Self::ListNamedShadowsForThing => &LIST_SHADOWS,
             Self::GetCallerIdentity => &Shape::Structure(&[]),
+            Self::AssumeRole => &sts::ASSUME_ROLE,
+            Self::AssumeRoleWithWebIdentity => &sts::ASSUME_ROLE_WITH_WEB_IDENTITY,
         }
     }
 }

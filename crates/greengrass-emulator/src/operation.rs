@@ -77,6 +77,21 @@ macro_rules! operations {
 }
 
 impl Operation {
+    /// Whether it is for callers without a signature: what they bring stands in the request.
+    pub(crate) const fn is_unsigned(self) -> bool {
+        matches!(self, Self::AssumeRoleWithWebIdentity)
+    }
+
+    /// As policies name it: `greengrass:CreateDeployment`. Both planes of `IoT` Core are one there.
+    pub(crate) fn action(self) -> String {
+        let prefix = match self.service() {
+            Service::Greengrass => "greengrass",
+            Service::Iot | Service::IotData => "iot",
+            Service::Sts => "sts",
+        };
+        format!("{prefix}:{}", self.name())
+    }
+
     /// Whether it is one of `IoT` Jobs, which has quotas of its own.
     pub(crate) const fn is_about_jobs(self) -> bool {
         matches!(
@@ -132,7 +147,9 @@ operations! {
         GetThingShadow "GET" "/things/{thingName}/shadow",
         ListNamedShadowsForThing "GET" "/api/things/shadow/ListNamedShadowsForThing/{thingName}",;
     Sts:
-        GetCallerIdentity "POST" "/",;
+        GetCallerIdentity "POST" "/",
+        AssumeRole "POST" "/",
+        AssumeRoleWithWebIdentity "POST" "/",;
 }
 
 impl Operation {

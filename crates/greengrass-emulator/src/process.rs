@@ -1,6 +1,6 @@
 //! A call from its arrival to its answer: ledger, faults, state. Waits on tokio's clock where a fault says so; no other I/O.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{any::Any, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
@@ -17,6 +17,7 @@ use crate::{
     ids::IdKind,
     ledger::CallRecord,
     operation::{Protocol, Service},
+    principal::CallerRecord,
     query,
     request::Request,
     signature::Gate,
@@ -62,6 +63,9 @@ impl Emulator {
         if let Some(response) = self.administer(&request) {
             return Reply::Response(response);
         }
+        if let Some(response) = self.hand_out(&request) {
+            return Reply::Response(response);
+        }
         let emulator = self.clone();
         let processing = tokio::spawn(async move {
             let entered = emulator.enter(request);
@@ -79,7 +83,7 @@ impl Emulator {
         let (parts, body) = request.into_parts();
         let request = {
             let core = self.core();
-            let (access_keys, signatures) = (Arc::clone(&core.access_keys), core.state.switches.signatures);
+            let (access_keys, signatures) = (core.state.identities.access_keys(), core.state.switches.signatures);
             drop(core);
             let gate = Gate {
                 signatures,
@@ -100,23 +104,25 @@ impl Emulator {
         let request_id = core.state.ids.next(IdKind::Request).to_string();
         let target_arn = core.target_of(&request);
         let fault = core.befall(&request, target_arn.clone(), time);
-        let Request { scope, service, operation: _, name, parameters, mut call } = request;
+        let Request { caller, service, operation: _, name, parameters, mut call } = request;
         if fault.as_ref().is_none_or(FaultAction::reaches_the_service) {
             call = call.and_then(|call| core.within_quota(call, time));
         }
         let text = |name: &str| parameters.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-        let (account, region) = scope.map(|scope| (scope.account, scope.region)).unzip();
+        let called_by = caller.as_ref().and_then(|caller| CallerRecord::of(&caller.principal, &caller.scope));
+        let (account, region) = caller.map(|caller| (caller.scope.account, caller.scope.region)).unzip();
         debug!(operation = name, account, region, request_id, ?fault, "call");
         let sequence = core.ledger.enter(CallRecord {
             sequence: 0,
             time,
             account,
             region,
+            caller: called_by,
             service,
             operation: name,
             target_arn,
             deployment_id: text("deploymentId"),
-            request: parameters,
+            request: if service == Some(Service::Sts) { query::without_secrets(parameters) } else { parameters },
             status: None,
             error_code: None,
             request_id: request_id.clone(),
@@ -257,18 +263,19 @@ impl Core {
         Ok(call)
     }
 
-    /// The target that a request names, by itself, by a deployment or job of its, or as a core device.
+    /// The target, or the role, that a request names, by itself, by a deployment or job of its, or as a core device.
     fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
-        let partition = request.scope.as_ref().and_then(|scope| self.state.partition(scope));
+        let partition = request.caller.as_ref().and_then(|caller| self.state.partition(&caller.scope));
         let of_deployment = || partition?.target_of_deployment(parameter("deploymentId")?);
         let of_job = || partition?.target_of_job(parameter("jobId")?);
         let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
-        parameter("targetArn").map(ToOwned::to_owned).or_else(of_deployment).or_else(of_job).or_else(of_device)
+        let own = parameter("targetArn").or_else(|| parameter("RoleArn")).map(ToOwned::to_owned);
+        own.or_else(of_deployment).or_else(of_job).or_else(of_device)
     }
 
     fn befall(&mut self, request: &Request, target_arn: Option<String>, now: Timestamp) -> Option<FaultAction> {
-        let scope = request.scope.as_ref();
+        let scope = request.caller.as_ref().map(|caller| &caller.scope);
         let subject = Subject {
             service: request.service,
             operation: request.operation,

@@ -2,13 +2,16 @@
 //!
 //! <https://docs.aws.amazon.com/STS/latest/APIReference/CommonParameters.html>
 
+use std::collections::BTreeMap;
+
 use http::{Method, request::Parts};
 use serde_json::{Map, Value};
 
 use crate::{
     error::{ServiceError, StsErrorCode, ValidationReason},
     operation::{Operation, Service, query_parameters},
-    request::Asked,
+    request::{Asked, of_text},
+    shape::Shape,
     xml::Element,
 };
 
@@ -17,9 +20,7 @@ const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Known by name only, so that the answer can say which operation is missing.
 const UNIMPLEMENTED: &[&str] = &[
-    "AssumeRole",
     "AssumeRoleWithSAML",
-    "AssumeRoleWithWebIdentity",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetAccessKeyInfo",
@@ -39,13 +40,75 @@ pub(crate) fn asked(parts: &Parts, body: &[u8]) -> Option<Asked> {
         .ok()
         .and_then(|form| Some([query_parameters(query)?, query_parameters(form)?].concat()))
         .ok_or_else(not_text);
-    let parameters: Map<_, _> =
-        pairs.iter().flatten().map(|(name, value)| (name.clone(), Value::from(value.as_str()))).collect();
-    let text = |name: &str| parameters.get(name).and_then(Value::as_str);
-    let operation = pairs.and_then(|_| operation(text("Action"), text("Version")));
-    let name = text("Action").map_or_else(|| format!("{} /", parts.method), ToOwned::to_owned);
-    let service = Some(Service::Sts);
-    Some(Asked { service, operation, name, parameters: Value::Object(parameters), problem: None })
+    let entries: Vec<_> = pairs.iter().flatten().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    // The last one decides, as it does in a map.
+    let text = |wanted: &str| entries.iter().rfind(|(name, _)| *name == wanted).map(|(_, value)| *value);
+    let (action, version) = (text("Action"), text("Version"));
+    let name = action.map_or_else(|| format!("{} /", parts.method), ToOwned::to_owned);
+    let operation = pairs.as_ref().map_err(Clone::clone).and_then(|_| operation(action, version));
+    let shape = operation.as_ref().map_or(&NOTHING, |operation| operation.input());
+    let parameters = nested(shape, &entries);
+    Some(Asked { service: Some(Service::Sts), operation, name, parameters, problem: None })
+}
+
+/// The input of what is no operation.
+const NOTHING: Shape = Shape::Structure(&[]);
+
+/// The value that a form has for a shape, by names below the value's own: `Tags.member.1.Key` is the key of the first tag. What the shape doesn't know
+/// stays as it is, and what is no such value too, which the shape then refuses.
+fn nested(shape: &Shape, entries: &[(&str, &str)]) -> Value {
+    match shape {
+        Shape::Structure(_) => {
+            let mut members = Map::new();
+            let mut known: BTreeMap<&str, Vec<(&str, &str)>> = BTreeMap::new();
+            for (name, value) in entries {
+                let (head, rest) = name.split_once('.').unwrap_or((name, ""));
+                if shape.member(head).is_some() {
+                    known.entry(head).or_default().push((rest, value));
+                } else {
+                    members.insert((*name).to_owned(), Value::from(*value));
+                }
+            }
+            let known = known.into_iter().filter_map(|(name, entries)| Some((name, shape.member(name)?, entries)));
+            members.extend(known.map(|(name, shape, entries)| (name.to_owned(), nested(shape, &entries))));
+            Value::Object(members)
+        }
+        Shape::List { member, .. } => {
+            let mut items: BTreeMap<u32, Vec<(&str, &str)>> = BTreeMap::new();
+            for (name, value) in entries {
+                let item = name.strip_prefix("member.").and_then(|name| {
+                    let (number, rest) = name.split_once('.').unwrap_or((name, ""));
+                    Some((number.parse().ok()?, rest))
+                });
+                match item {
+                    Some((number, rest)) => items.entry(number).or_default().push((rest, value)),
+                    // How an empty list is written.
+                    None if name.is_empty() && value.is_empty() => {}
+                    None => return Value::from(*value),
+                }
+            }
+            items.values().map(|entries| nested(member, entries)).collect()
+        }
+        Shape::String { .. }
+        | Shape::Enum(_)
+        | Shape::Boolean
+        | Shape::Integer { .. }
+        | Shape::Double { .. }
+        | Shape::Map { .. } => match entries.iter().rfind(|(name, _)| name.is_empty()) {
+            Some((_, value)) => of_text(Some(shape), (*value).to_owned()),
+            None => Value::Null,
+        },
+    }
+}
+
+/// What nobody should read in a ledger, under the text that `CloudTrail` has in its place.
+pub(crate) fn without_secrets(mut parameters: Value) -> Value {
+    for name in ["ExternalId", "WebIdentityToken", "TokenCode"] {
+        if let Some(value) = parameters.get_mut(name).filter(|value| !value.is_null()) {
+            *value = Value::from("HIDDEN_DUE_TO_SECURITY_REASONS");
+        }
+    }
+    parameters
 }
 
 fn not_text() -> ServiceError {
@@ -130,6 +193,31 @@ mod tests {
     }
 
     #[test]
+    fn lists_and_structures_are_read_from_the_names_of_the_form() {
+        let form = "Action=AssumeRole&Version=2011-06-15&RoleArn=a&DurationSeconds=900&Tags.member.10.Key=j\
+                    &Tags.member.2.Value=%C3%BC+%2B&Tags.member.2.Key=b&TransitiveTagKeys=&PolicyArns.member.1.arn=p\
+                    &Nonsense.member.1=n&RoleSessionName.x=y&RoleSessionName=first&RoleSessionName=last";
+        let asked = asked_with("POST", "/", form.as_bytes()).unwrap();
+        let expected = json!({
+            "Action": "AssumeRole", "Version": "2011-06-15", "RoleArn": "a", "RoleSessionName": "last",
+            "DurationSeconds": 900, "Tags": [{"Key": "b", "Value": "ü +"}, {"Key": "j"}], "TransitiveTagKeys": [],
+            "PolicyArns": [{"arn": "p"}], "Nonsense.member.1": "n",
+        });
+        assert_eq!(asked.parameters, expected);
+        for (wrong, shown) in [
+            ("DurationSeconds=long", json!({"DurationSeconds": "long"})),
+            ("Tags=x", json!({"Tags": "x"})),
+            ("Tags.member.x.Key=a", json!({"Tags": "a"})),
+            ("Tags.member.1=a", json!({"Tags": [{"": "a"}]})),
+        ] {
+            let form = format!("Action=AssumeRole&Version=2011-06-15&{wrong}");
+            let mut parameters = asked_with("POST", "/", form.as_bytes()).unwrap().parameters;
+            parameters.as_object_mut().unwrap().retain(|name, _| !["Action", "Version"].contains(&name.as_str()));
+            assert_eq!(parameters, shown, "{wrong}");
+        }
+    }
+
+    #[test]
     fn another_operation_or_version_is_an_invalid_action() {
         for (form, code, message) in [
             (
@@ -151,9 +239,9 @@ mod tests {
             ),
             ("", "MissingAction", "The request is missing an action."),
             (
-                "Action=AssumeRole&Version=2011-06-15",
+                "Action=GetSessionToken&Version=2011-06-15",
                 "NotImplemented",
-                "greengrass-emulator does not implement AssumeRole",
+                "greengrass-emulator does not implement GetSessionToken",
             ),
         ] {
             assert_eq!(refusal("POST", "/", form.as_bytes()), (code.to_owned(), message.to_owned()), "{form}");

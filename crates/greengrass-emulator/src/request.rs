@@ -6,17 +6,20 @@ use serde_json::{Map, Value};
 use crate::{
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
+    principal::Principal,
     query,
+    role::RoleArn,
     scope::Scope,
     shape::Shape,
-    signature::{Caller, Gate, Signature},
+    signature::{Caller, Gate, Signature, host_region},
     state::{Call, Input},
 };
 
 /// A request as it was understood.
 #[derive(Debug)]
 pub(crate) struct Request {
-    pub(crate) scope: Option<Scope>,
+    /// Whose access key it names, whether or not it is signed with it.
+    pub(crate) caller: Option<Caller>,
     pub(crate) service: Option<Service>,
     pub(crate) operation: Option<Operation>,
     /// The operation's name, or method and path.
@@ -41,11 +44,15 @@ pub(crate) struct Asked {
 impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], gate: &Gate<'_>) -> Self {
         let signature = Signature::of(&parts.headers);
-        let scope = signature.as_ref().ok().and_then(|signature| gate.claimed(signature)).map(|caller| caller.scope);
+        let caller = signature.as_ref().ok().and_then(|signature| gate.claimed(signature));
         let asked = query::asked(parts, body).unwrap_or_else(|| asked(parts, body));
         let Asked { service, operation, name, parameters, problem } = asked;
         let known = operation.as_ref().ok().copied();
-        let admitted = signature.and_then(|signature| gate.admit(&signature, service, parts, body));
+        let admitted = if known.is_some_and(Operation::is_unsigned) {
+            Ok(anonymous(parts, &parameters, gate))
+        } else {
+            signature.and_then(|signature| gate.admit(&signature, service, parts, body))
+        };
         // Who isn't signed learns nothing about operations.
         let call = admitted.and_then(|Caller { scope, principal }| {
             let operation = operation?;
@@ -55,9 +62,19 @@ impl Request {
             };
             Ok(Call { scope, principal, operation, input: Input(input) })
         });
-        Self { scope, service, operation: known, name, parameters, call }
+        Self { caller, service, operation: known, name, parameters, call }
     }
 }
+
+/// Who calls without a signature, in the account of the role that is asked for.
+fn anonymous(parts: &Parts, parameters: &Value, gate: &Gate<'_>) -> Caller {
+    let role = parameters.get("RoleArn").and_then(Value::as_str).and_then(|arn| RoleArn::parse(arn).ok());
+    let account = role.as_ref().map_or(gate.default_account, RoleArn::account);
+    Caller { scope: Scope::new(account, host_region(parts).unwrap_or(GLOBAL)), principal: Principal::Anonymous }
+}
+
+/// Where the endpoint of STS without a region in its name is.
+const GLOBAL: &str = "us-east-1";
 
 /// What a request of the REST protocol asks for.
 fn asked(parts: &Parts, body: &[u8]) -> Asked {
@@ -113,7 +130,7 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
                     }
                     continue;
                 }
-                parameters.insert(name, of_query(shape, value));
+                parameters.insert(name, of_text(shape, value));
             }
         }
     }
@@ -124,7 +141,7 @@ fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceE
 }
 
 /// What is no number or boolean where the model wants one stays text, which the shape then refuses.
-fn of_query(shape: Option<&Shape>, text: String) -> Value {
+pub(crate) fn of_text(shape: Option<&Shape>, text: String) -> Value {
     let typed = match shape {
         Some(Shape::Integer { .. }) => text.parse().ok().map(Value::Number),
         Some(Shape::Boolean) => text.parse().ok().map(Value::Bool),

@@ -13,7 +13,7 @@ use jiff::{
     tz::TimeZone,
 };
 
-pub(crate) use verify::{Caller, Gate, Principal, is_region};
+pub(crate) use verify::{Caller, Gate, host_region, is_region};
 
 use crate::error::ServiceError;
 

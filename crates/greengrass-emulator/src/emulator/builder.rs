@@ -6,11 +6,12 @@ use tokio::sync::Notify;
 
 use super::{Core, DEFAULT_ACCOUNT, Emulator, Inner};
 use crate::{
-    access_keys::{AccessKey, AccessKeys},
+    access_keys::AccessKey,
     clock::{Clock, TokioClock},
     fault_rules::FaultRules,
     ledger::Ledger,
     quotas::{Meter, Quotas},
+    role::Role,
     state::State,
     switches::Switches,
 };
@@ -23,7 +24,8 @@ pub struct EmulatorBuilder {
     default_account: String,
     switches: Switches,
     quotas: Quotas,
-    access_keys: AccessKeys,
+    access_keys: Vec<AccessKey>,
+    roles: Vec<Role>,
 }
 
 impl Default for EmulatorBuilder {
@@ -34,7 +36,8 @@ impl Default for EmulatorBuilder {
             default_account: DEFAULT_ACCOUNT.to_owned(),
             switches: Switches::default(),
             quotas: Quotas::default(),
-            access_keys: AccessKeys::default(),
+            access_keys: Vec::new(),
+            roles: Vec::new(),
         }
     }
 }
@@ -72,7 +75,14 @@ impl EmulatorBuilder {
     /// An access key that the emulator knows besides those of [`AccessKey`]'s two conventions; in place of one with the same id.
     #[must_use]
     pub fn access_key(mut self, key: AccessKey) -> Self {
-        self.access_keys.add(key);
+        self.access_keys.push(key);
+        self
+    }
+
+    /// A role; in place of one with the same ARN.
+    #[must_use]
+    pub fn role(mut self, role: Role) -> Self {
+        self.roles.push(role);
         self
     }
 
@@ -93,12 +103,19 @@ impl EmulatorBuilder {
     /// The emulator.
     #[must_use]
     pub fn build(self) -> Emulator {
+        let mut state = State::new(self.seed, self.switches);
+        for key in self.access_keys {
+            state.identities.add_access_key(key);
+        }
+        for role in self.roles {
+            state.identities.add_role(role);
+        }
         let core = Core {
-            state: State::new(self.seed, self.switches),
+            state,
             ledger: Ledger::default(),
             faults: FaultRules::default(),
             meter: Meter::new(self.quotas),
-            access_keys: Arc::new(self.access_keys),
+            instance_role: None,
         };
         Emulator {
             inner: Arc::new(Inner {

@@ -4,19 +4,25 @@ use super::{IotErrorCode, ServiceError};
 use crate::operation::Service;
 
 /// The errors that AWS STS answers with:
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>.
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html>, and those of its operations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StsErrorCode {
     /// The caller lacks a right.
     AccessDenied,
     /// The temporary access key has come to its end.
     ExpiredToken,
+    /// The token of an identity provider has come to its end.
+    ExpiredWebIdentityToken,
     /// The signature lacks a part, or can't be parsed.
     IncompleteSignature,
     /// There is no such operation in this version.
     InvalidAction,
     /// Nobody knows the access key, or the session token is not its own.
     InvalidClientTokenId,
+    /// The token of an identity provider is none.
+    InvalidIdentityToken,
+    /// The session policy is no JSON.
+    MalformedPolicyDocument,
     /// The request names no operation.
     MissingAction,
     /// The request carries no signature.
@@ -25,7 +31,7 @@ pub enum StsErrorCode {
     NotImplemented,
     /// The signature is not one of this request, for this service, at this time.
     SignatureDoesNotMatch,
-    /// The form can't be read.
+    /// The form can't be read, or a parameter has a wrong value.
     ValidationError,
 }
 
@@ -34,9 +40,12 @@ impl StsErrorCode {
         match self {
             Self::AccessDenied => "AccessDenied",
             Self::ExpiredToken => "ExpiredToken",
+            Self::ExpiredWebIdentityToken => "ExpiredTokenException",
             Self::IncompleteSignature => "IncompleteSignature",
             Self::InvalidAction => "InvalidAction",
             Self::InvalidClientTokenId => "InvalidClientTokenId",
+            Self::InvalidIdentityToken => "InvalidIdentityToken",
+            Self::MalformedPolicyDocument => "MalformedPolicyDocument",
             Self::MissingAction => "MissingAction",
             Self::MissingAuthenticationToken => "MissingAuthenticationToken",
             Self::NotImplemented => "NotImplemented",
@@ -47,7 +56,13 @@ impl StsErrorCode {
 
     pub(super) const fn status(self) -> u16 {
         match self {
-            Self::IncompleteSignature | Self::InvalidAction | Self::MissingAction | Self::ValidationError => 400,
+            Self::ExpiredWebIdentityToken
+            | Self::IncompleteSignature
+            | Self::InvalidAction
+            | Self::InvalidIdentityToken
+            | Self::MalformedPolicyDocument
+            | Self::MissingAction
+            | Self::ValidationError => 400,
             Self::AccessDenied
             | Self::ExpiredToken
             | Self::InvalidClientTokenId

@@ -2,6 +2,8 @@
 //!
 //! <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html>
 
+use std::sync::Arc;
+
 use http::{HeaderName, HeaderValue, header, request::Parts};
 use jiff::{SignedDuration, Timestamp};
 
@@ -10,6 +12,7 @@ use crate::{
     access_keys::{AccessKeys, Known},
     error::ServiceError,
     operation::Service,
+    principal::Principal,
     scope::Scope,
     switches::Signatures,
 };
@@ -29,16 +32,6 @@ pub(crate) struct Gate<'a> {
     pub(crate) machine_time: Timestamp,
 }
 
-/// What kind of identity an access key is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(crate) enum Principal {
-    /// A user with a long-term key.
-    #[default]
-    User,
-    /// The session of a role, with a temporary key.
-    Session,
-}
-
 /// Who calls, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Caller {
@@ -52,6 +45,9 @@ impl Gate<'_> {
         let id = signature.access_key;
         let known = self.access_keys.find(id, self.default_account);
         let (account, principal) = match (known, self.signatures) {
+            (Some(Known { account, session: Some(session), .. }), _) => {
+                (account, Principal::AssumedRole(Arc::clone(session)))
+            }
             (Some(Known { account, session_token: Some(_), .. }), _) => (account, Principal::Session),
             (Some(Known { account, session_token: None, .. }), _) => (account, Principal::User),
             (None, Signatures::Anything) => (self.default_account, Principal::User),
@@ -100,7 +96,8 @@ impl Gate<'_> {
 
     fn check_key(&self, signature: &Signature<'_>, parts: &Parts, body: &[u8]) -> Result<(), ServiceError> {
         let known = self.access_keys.find(signature.access_key, self.default_account);
-        let Known { secret, account: _, session_token, expires } = known.ok_or(ServiceError::UnrecognizedClient)?;
+        let Known { secret, account: _, session_token, expires, session: _ } =
+            known.ok_or(ServiceError::UnrecognizedClient)?;
         let given = parts.headers.get(SECURITY_TOKEN).map(HeaderValue::as_bytes);
         if given != session_token.map(str::as_bytes) {
             return Err(ServiceError::UnrecognizedClient);
@@ -135,12 +132,17 @@ fn check_signed_headers(signature: &Signature<'_>, parts: &Parts) -> Result<(), 
 }
 
 fn check_region(signature: &Signature<'_>, parts: &Parts) -> Result<(), ServiceError> {
-    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| parts.uri.host());
-    let expected = region_of(host.unwrap_or_default());
+    let expected = host_region(parts);
     if is_region(signature.region) && expected.is_none_or(|expected| expected == signature.region) {
         return Ok(());
     }
     Err(invalid("Credential should be scoped to a valid region."))
+}
+
+/// The region in the name of the host that a request is for.
+pub(crate) fn host_region(parts: &Parts) -> Option<&str> {
+    let host = parts.headers.get(header::HOST).and_then(|host| host.to_str().ok()).or_else(|| parts.uri.host());
+    region_of(host.unwrap_or_default())
 }
 
 /// Like `eu-west-1` or `us-gov-west-1`.

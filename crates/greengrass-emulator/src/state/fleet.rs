@@ -10,8 +10,8 @@ use crate::{
     error::ServiceError,
     fleet::{Fleet, FleetAccount, FleetDevices, FleetError},
     operation::Operation,
+    principal::Principal,
     scope::{Scope, Target},
-    signature::Principal,
 };
 
 /// What somebody does to a device.
@@ -41,6 +41,9 @@ impl State {
         fleet.check()?;
         // What was due before happens without the new devices.
         self.run_until(now);
+        for role in &fleet.roles {
+            self.identities.add_role(role.clone());
+        }
         let mut count = 0;
         for (index, account) in fleet.accounts.iter().enumerate() {
             let scope = Scope::new(&account.account, &account.region);

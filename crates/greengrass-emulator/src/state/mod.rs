@@ -30,8 +30,8 @@ use crate::{
     ids::Ids,
     job::ExecutionCounts,
     operation::Operation,
+    principal::Principal,
     scope::Scope,
-    signature::Principal,
     switches::Switches,
     xml::Element,
 };
@@ -39,6 +39,8 @@ use agenda::Agenda;
 use deployments::{Deployments, View};
 use devices::Devices;
 pub(crate) use fleet::{DeviceChange, Plug};
+use identity::Identities;
+pub(crate) use identity::SessionCredentials;
 use jobs::Jobs;
 use shadows::Shadows;
 use things::Things;
@@ -49,7 +51,16 @@ use tokens::Tokens;
 pub(crate) struct State {
     pub(crate) switches: Switches,
     pub(crate) ids: Ids,
+    pub(crate) identities: Identities,
     partitions: BTreeMap<Scope, Partition>,
+}
+
+/// What an operation may need.
+struct Parts<'a> {
+    partition: &'a mut Partition,
+    identities: &'a mut Identities,
+    ids: &'a mut Ids,
+    switches: &'a Switches,
 }
 
 /// What one account has in one region.
@@ -143,10 +154,10 @@ pub(crate) enum ReadAt {
 
 impl State {
     pub(crate) fn new(seed: u64, switches: Switches) -> Self {
-        Self { switches, ids: Ids::new(seed), partitions: BTreeMap::new() }
+        Self { switches, ids: Ids::new(seed), identities: Identities::default(), partitions: BTreeMap::new() }
     }
 
-    /// Forgets everything but the switches; ids go on.
+    /// Forgets everything but the switches and the identities; ids go on.
     pub(crate) fn clear(&mut self) {
         self.partitions.clear();
     }
@@ -160,10 +171,10 @@ impl State {
     }
 
     /// The partition with what its operations need besides.
-    pub(crate) fn parts(&mut self, scope: &Scope) -> (&mut Partition, &mut Ids, &Switches) {
-        let Self { switches, ids, partitions } = self;
+    fn parts(&mut self, scope: &Scope) -> Parts<'_> {
+        let Self { switches, ids, identities, partitions } = self;
         let partition = partitions.entry(scope.clone()).or_insert_with(|| Partition::new(scope));
-        (partition, ids, switches)
+        Parts { partition, identities, ids, switches }
     }
 
     /// Lets everything happen that was due by now, in every account and region.
@@ -188,7 +199,7 @@ impl State {
 
     /// Sets the status of a deployment, as devices or an abort would. False when there is no such deployment.
     pub(crate) fn force_status(&mut self, id: &str, status: DeploymentStatus, now: Timestamp) -> bool {
-        let Self { switches, partitions, ids: _ } = self;
+        let Self { switches, partitions, ids: _, identities: _ } = self;
         partitions.values_mut().any(|partition| {
             partition.run_until(now, switches);
             partition.force_status(id, status, now).is_some()

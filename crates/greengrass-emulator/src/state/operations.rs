@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::{
-    Answer, Call, Input, Partition, ReadAt, State,
+    Answer, Call, Input, Partition, Parts, ReadAt, State,
     deployments::{Row, Version, View},
     identity::get_caller_identity,
     jobs::End,
@@ -21,7 +21,8 @@ use crate::{
 pub(super) const PAGE_SIZE: usize = 50;
 
 pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
-    let (partition, ids, switches) = state.parts(&call.scope);
+    state.identities.authorize(call)?;
+    let Parts { partition, identities, ids, switches } = state.parts(&call.scope);
     partition.run_until(now, switches);
     let Partition { scope, deployments, things, devices, jobs, shadows, tokens: _, agenda: _ } = &mut *partition;
     let asked = match read_at {
@@ -103,7 +104,9 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::DeleteJob => partition.delete_job(input, switches, now),
         Operation::GetThingShadow => shadows.get(input),
         Operation::ListNamedShadowsForThing => shadows.list(input, now),
-        Operation::GetCallerIdentity => Ok(get_caller_identity(scope, call.principal)),
+        Operation::GetCallerIdentity => Ok(get_caller_identity(scope, &call.principal)),
+        Operation::AssumeRole => identities.assume_role(scope, &call.principal, input, ids, now),
+        Operation::AssumeRoleWithWebIdentity => identities.assume_role_with_web_identity(input, ids, now),
     }
 }
 

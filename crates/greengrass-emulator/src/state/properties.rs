@@ -13,8 +13,8 @@ use crate::{
     fleet::Fleet,
     job::{ExecutionCounts, ExecutionStatus, JobStatus},
     operation::Operation,
+    principal::Principal,
     scope::Scope,
-    signature::Principal,
     switches::Switches,
 };
 

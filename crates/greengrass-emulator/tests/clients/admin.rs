@@ -44,7 +44,7 @@ async fn the_ledger_is_read_filtered_and_cleared_over_http() {
     let id = created.deployment_id().unwrap();
     let call = &filtered[0];
     let expected = json!({
-        "sequence": 2, "time": call["time"], "account": ACCOUNT, "region": REGION, "service": "greengrass",
+        "sequence": 2, "time": call["time"], "account": ACCOUNT, "region": REGION, "service": "greengrass", "caller": call["caller"],
         "operation": "CreateDeployment", "status": 201, "errorCode": null, "fault": null, "deploymentId": id, "targetArn": world.group,
         "requestId": call["requestId"],
         "request": {"targetArn": world.group, "clientToken": call["request"]["clientToken"]},

@@ -35,6 +35,48 @@ fn the_aws_cli_learns_who_calls_unless_it_signs_wrongly() {
 }
 
 #[test]
+fn the_aws_cli_assumes_a_role_and_works_with_its_session() {
+    let cli = Cli::start(&["--seed", "1"]);
+    let program = cli.program();
+    let arn = "arn:aws:iam::210987654321:role/deployer";
+    let role = json!({"arn": arn, "trustedPrincipals": [ACCOUNT], "externalId": "f1e2", "deniedOperations": ["CreateDeployment"]});
+    program.admin("POST", "roles", &role);
+    let command = format!("sts assume-role --role-arn {arn} --role-session-name cli --tags Key=team,Value=edge");
+    let refused = cli.refused(&command);
+    let expected = format!(
+        "(AccessDenied) when calling the AssumeRole operation: User: arn:aws:iam::{ACCOUNT}:user/emulator is not authorized to perform: \
+         sts:AssumeRole on resource: {arn}"
+    );
+    assert!(refused.contains(&expected), "{refused}");
+    let assumed = cli.aws(&format!("{command} --external-id f1e2"));
+    let session = |arguments: &[&str]| {
+        let mut command = program.client("aws");
+        for (name, member) in [
+            ("AWS_ACCESS_KEY_ID", "AccessKeyId"),
+            ("AWS_SECRET_ACCESS_KEY", "SecretAccessKey"),
+            ("AWS_SESSION_TOKEN", "SessionToken"),
+        ] {
+            command.env(name, assumed["Credentials"][member].as_str().unwrap());
+        }
+        let output = command.args(arguments).output().unwrap();
+        String::from_utf8([output.stdout, output.stderr].concat()).unwrap()
+    };
+    let identity: Value = serde_json::from_str(&session(&["sts", "get-caller-identity"])).unwrap();
+    assert_eq!(identity["Arn"], "arn:aws:sts::210987654321:assumed-role/deployer/cli");
+    assert_eq!(identity["UserId"], assumed["AssumedRoleUser"]["AssumedRoleId"]);
+    assert_eq!(
+        serde_json::from_str::<Value>(&session(&["greengrassv2", "list-deployments"])).unwrap(),
+        json!({"deployments": []})
+    );
+    let target = "arn:aws:iot:eu-west-1:210987654321:thing/x";
+    let denied = session(&["greengrassv2", "create-deployment", "--target-arn", target]);
+    assert!(denied.contains("(AccessDeniedException)") && denied.contains("greengrass:CreateDeployment"), "{denied}");
+    program.admin("DELETE", &format!("roles?arn={arn}"), &Value::Null);
+    let gone = session(&["greengrassv2", "list-deployments"]);
+    assert!(gone.contains("(UnrecognizedClientException)"), "{gone}");
+}
+
+#[test]
 fn the_aws_cli_deploys_to_a_group_a_thing_and_a_subgroup() {
     let cli = Cli::start(&["--seed", "1"]);
     let create_group = ["iot", "create-thing-group", "--thing-group-name"];

@@ -1,4 +1,4 @@
-//! boto3 drives the same life, its paginators and its exceptions, and thirty simulated devices: the steps are in the scripts.
+//! boto3 drives the same life, its paginators and its exceptions, thirty simulated devices, and the ways to a role: the steps are in the scripts.
 
 use crate::program::Program;
 
@@ -6,6 +6,12 @@ use crate::program::Program;
 fn boto3_drives_groups_things_and_subdeployments() {
     let program = Program::start(&["--quota", "greengrass=unlimited", "--switch", "jobDeletionMs=0"]);
     assert_eq!(program.runs("lifecycle.py"), "done\n");
+}
+
+#[test]
+fn boto3_gets_the_credentials_of_roles_in_every_way() {
+    let program = Program::start(&["--seed", "1"]);
+    assert_eq!(program.runs("roles.py"), "done\n");
 }
 
 #[test]

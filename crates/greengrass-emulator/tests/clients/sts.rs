@@ -70,7 +70,7 @@ async fn refusals_have_the_codes_of_sts_in_xml_and_in_the_ledger() {
         (request(ACCOUNT, "iot", FORM), 403, "SignatureDoesNotMatch"),
         (request(ACCOUNT, "", FORM), 400, "IncompleteSignature"),
         (request(ACCOUNT, "sts", "Action=Dance&Version=2011-06-15"), 400, "InvalidAction"),
-        (request(ACCOUNT, "sts", "Action=AssumeRole&Version=2011-06-15"), 501, "NotImplemented"),
+        (request(ACCOUNT, "sts", "Action=GetSessionToken&Version=2011-06-15"), 501, "NotImplemented"),
     ] {
         let (answered, body) = xml(send(&emulator, request).await).await;
         assert_eq!(answered, status, "{body}");

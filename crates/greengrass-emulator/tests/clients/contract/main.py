@@ -26,7 +26,7 @@ KNOWN_BY_NAME = {
 def admin(path, body=None):
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(URL + path, None if body is None else json.dumps(body).encode()) as response:
-        return json.load(response)
+        return json.loads(response.read() or "null")
 
 
 # What a request that the model allows may meet besides success: it names something that isn't there, or is as it is.
@@ -35,7 +35,11 @@ CONDITIONS = (
     "ResourceAlreadyExistsException",
     "VersionConflictException",
     "InvalidStateTransitionException",
+    "InvalidIdentityToken",
 )
+
+# A mistake that no single member makes.
+BETWEEN_MEMBERS = "is none of the keys of Tags"
 
 
 class Contract:
@@ -99,20 +103,24 @@ class Contract:
     def variants(self):
         for caller, operation, base in self.operations():
             model = caller.model.operation_model(operation)
-            # The query protocol's operations are here only for what they answer.
-            if not model.input_shape or caller.model.protocol != "rest-json":
+            if not model.input_shape or not model.input_shape.members:
                 continue
+            query = caller.model.protocol == "query"
             for variant in self.derivation.requests(model, lambda: base.request(self.world)):
+                # A form has no nulls, and what is no text becomes one.
+                if query and variant.raw:
+                    continue
                 call = caller.call_raw if variant.raw else caller.call
                 answer = self.checked(caller, operation, variant.what, call(operation, variant.value))
                 if variant.field is None:
-                    within = answer.code is None or answer.code in CONDITIONS
+                    within = answer.code is None or answer.code in CONDITIONS or answer.message.endswith(BETWEEN_MEMBERS)
                     self.expect(within, caller, operation, variant.what, f"is in the model, but {answer}")
                     if answer.code is None and base.read is not None:
                         self.read_back(caller, operation, base, variant, answer)
                 else:
                     self.refused(caller, operation, variant, answer, model)
-            self.beside_the_model(caller, operation, base, model)
+            if not query:
+                self.beside_the_model(caller, operation, base, model)
 
     def read_back(self, caller, operation, base, variant, answer):
         """What was made is shown as the model says, and as it was sent."""

@@ -35,6 +35,13 @@ class Text(NamedTuple):
         return None if self.filler is None else self.filler * length
 
 
+class Policy(Text):
+    """A policy is JSON."""
+
+    def of_length(self, length):
+        return "{}".ljust(length) if length > 1 else None
+
+
 # By the pattern's text in the models, read as Java does: `\p{Graph}`, `\p{Upper}` and `\p{Digit}` are ASCII, `\p{L}` and the like are not:
 # https://docs.oracle.com/javase/8/docs/api/java/util/regex/Pattern.html
 PATTERNS = {
@@ -47,6 +54,16 @@ PATTERNS = {
     r"[a-zA-Z0-9_.,@/:#=\[\]-]*": Text("g", ("", "a_.,@/:#=[]-9"), ("a b", "{}", "ü", "a\n")),
     r"[\p{Graph}\x20]*": Text("g", ("", "All of it: {1~2}!"), ("a\tb", "ü", "a\n")),
     r"^([\p{L}\p{Z}\p{N}_.:/=+\-@]*)$": Text("ü", ("Grüße\u00a01 _.:/=+-@", "½"), ("a#b", "a\tb", "a\n")),
+    r"[\w+=,.@-]*": Text("g", ("a_B9+=,.@-",), ("a b", "a/b", "a:b", "gü", "a\n")),
+    r"[\w+=,.@:\/-]*": Text("g", ("a_B9+=,.@:/-",), ("a b", "a#b", "gü", "a\n")),
+    r"[\w+=/:,.@-]*": Text("g", ("a_B9+=/:,.@-",), ("nine char", "nine#char", "nine-char\n", "neunfünf!")),
+    r"[\d]*": Text("1", ("123456",), ("12345a", "12345\n")),
+    r"[\p{L}\p{Z}\p{N}_.:/=+\-@]+": Text("ü", ("Grüße\u00a01 _.:/=+-@", "½"), ("", "a#b", "a\tb", "a\n")),
+    r"[\p{L}\p{Z}\p{N}_.:/=+\-@]*": Text("ü", ("", "Grüße\u00a01 _.:/=+-@", "½"), ("a#b", "a\tb", "a\n")),
+    r"[\u0009\u000A\u000D\u0020-\u00FF]+": Policy(None, ('{"a": "ü\\n"}', "{}"), ("", "{€}", "\x00", "\x0b")),
+    r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+": Text(
+        None, ("arn:aws:iam::210987654321:role/contract",), ("x" * 19, "x" * 2049, "arn:aws:iam::1:role/\x01", "arn:aws:iam::1:role/\x7f")
+    ),
     r"[\p{Upper}\p{Digit}_]+": Text("G", ("A_9",), ("", "a", "A B", "Ü")),
     r"[^\p{C}]+": Text("ü", ("Grüße an alle!",), ("", "a\nb", "a\u200bb")),
     "arn:[^:]*:iot:[^:]*:[0-9]+:(thing|thinggroup)/.+": Text(
@@ -96,8 +113,15 @@ EXCEPTIONS = {
     "NextToken": Text(None, (), ("nonsense",)),
     "NextTokenString": Text(None, (), ("nonsense",)),
 }
-# "This value must be between 1 minute and 7 days (10080 minutes)".
-BOUNDS_IN_TEXT = {"IoTJobInProgressTimeoutInMinutes": (1, 10_080)}
+# Where the model's text has bounds that the shape hasn't, by the shape's name.
+BOUNDS_IN_TEXT = {
+    # "This value must be between 1 minute and 7 days (10080 minutes)".
+    "IoTJobInProgressTimeoutInMinutes": (1, 10_080),
+    # "You can provide up to 10 managed policy ARNs".
+    "policyDescriptorListType": (0, 10),
+}
+# Lists whose items must differ: the n-th one of each.
+DISTINCT = {"tagListType": lambda number: {"Key": f"k{number}", "Value": ""}}
 # Reserved in every service: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 RESERVED_KEYS = {"TagMap": ("aws:a", "AWS:a")}
 # The largest constraint there is: beyond LARGEST, and tested nevertheless.
@@ -141,7 +165,7 @@ def text_of(shape):
     pattern = shape.metadata.get("pattern")
     if pattern is None:
         # Bounds count characters, not bytes.
-        return Text("ü", ("g",), ())
+        return Text("ü", ("g" * max(1, shape.metadata.get("min", 1)),), ())
     if pattern not in PATTERNS:
         raise LookupError(f"{shape.name}: write examples for the pattern {pattern!r} into PATTERNS")
     return PATTERNS[pattern]
@@ -245,7 +269,8 @@ class Derivation:
             yield variant.within(0, [variant.value])
         item = self.sample(shape.member)
         for size, allowed in sizes(shape):
-            yield Variant(f"{size} items", [item] * size, None if allowed else ())
+            items = [DISTINCT[shape.name](number) for number in range(size)] if shape.name in DISTINCT else [item] * size
+            yield Variant(f"{size} items", items, None if allowed else ())
 
     def maps(self, shape):
         key, value = self.sample(shape.key), self.sample(shape.value)

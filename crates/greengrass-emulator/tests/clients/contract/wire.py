@@ -12,7 +12,16 @@ from botocore.validate import ParamValidator
 CLIENTS = {"greengrass": "greengrassv2", "iotdata": "iot-data"}
 
 # The answer to a breach of the model; IoT's models have no ValidationException.
-VALIDATION = {"greengrass": "ValidationException", "iot": "InvalidRequestException", "iotdata": "InvalidRequestException"}
+VALIDATION = {
+    "greengrass": "ValidationException",
+    "iot": "InvalidRequestException",
+    "iotdata": "InvalidRequestException",
+    "sts": "ValidationError",
+}
+
+# Errors that the model doesn't have because every operation has them, with their status:
+# https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html
+COMMON = {"sts": {"ValidationError": 400, "AccessDenied": 403}}
 
 JSON_TYPES = {
     "structure": dict,
@@ -49,7 +58,10 @@ class Answer:
         if self.status >= 500:
             yield "is the fault of nobody but the service"
         shape, status = self.operation.output_shape, self.operation.http.get("responseCode", 200)
-        if self.code is not None:
+        common = COMMON.get(self.operation.service_model.signing_name, {}).get(self.code)
+        if common is not None:
+            shape, status = None, common
+        elif self.code is not None:
             shape = next((error for error in self.operation.error_shapes if error.error_code == self.code), None)
             if shape is None:
                 yield f"{self.code} is no error of {self.operation.name}"

@@ -1,9 +1,22 @@
 """A small world, and for every operation a request that is right in it."""
 
+import base64
+import json
 from typing import Callable, NamedTuple, Optional
 
 # Names that the variants of a name use, so that a right name also names something.
 NAMES = ("g", "g" * 128, "a:b_c-D9")
+
+
+# A role that everybody may assume, in every way.
+ROLE = "arn:aws:iam::210987654321:role/contract"
+
+
+def web_identity_token():
+    """A token of a service account that lives long enough."""
+    claims = {"iss": "https://oidc.example.com", "sub": "system:serviceaccount:a:b", "aud": "sts.amazonaws.com", "exp": 2**33}
+    parts = (b"{}", json.dumps(claims).encode(), b"signature")
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts)
 
 
 class World:
@@ -22,6 +35,7 @@ class World:
             self.did(self.greengrass, "CreateDeployment", targetArn=arn)
         device = {"name": self.thing, "behaviour": {"takes": {"seconds": 0}}}
         admin("/_emulator/fleet", {"accounts": [{"account": "123456789012", "region": "eu-west-1", "devices": [device]}]})
+        admin("/_emulator/roles", {"arn": ROLE, "maxSessionDuration": 43_200, "webIdentity": {}})
         components = {"com.example.Hello": {"componentVersion": "1.0.0"}}
         deployed = self.did(self.greengrass, "CreateDeployment", targetArn=self.parent_arn, components=components)
         self.job = deployed["iotJobId"]
@@ -56,7 +70,13 @@ class World:
 
     def samples(self):
         """By the names of shapes: what a variant of another member needs to succeed."""
-        return {"TargetARN": self.group_arn, "ThingGroupARN": self.parent_arn}
+        return {
+            "TargetARN": self.group_arn,
+            "ThingGroupARN": self.parent_arn,
+            "clientTokenType": web_identity_token(),
+            "PolicyDescriptorType": {"arn": ROLE},
+            "ProvidedContext": {"ProviderArn": ROLE},
+        }
 
 
 class Base(NamedTuple):
@@ -123,5 +143,11 @@ BASES = {
         ),
         "ListNamedShadowsForThing": Base(lambda world: {"thingName": world.thing}),
     },
-    "sts": {"GetCallerIdentity": Base(lambda world: {})},
+    "sts": {
+        "GetCallerIdentity": Base(lambda world: {}),
+        "AssumeRole": Base(lambda world: {"RoleArn": ROLE, "RoleSessionName": "session"}),
+        "AssumeRoleWithWebIdentity": Base(
+            lambda world: {"RoleArn": ROLE, "RoleSessionName": "session", "WebIdentityToken": web_identity_token()}
+        ),
+    },
 }
