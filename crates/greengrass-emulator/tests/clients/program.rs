@@ -144,6 +144,7 @@ fn a_wrong_argument_is_named() {
         (["--switch", "tokenReuse=maybe"], "tokenReuse=maybe"),
         (["--account", "12"], "twelve digits"),
         (["--listen", "nowhere"], "nowhere"),
+        (["--instance-role", "arn:aws:iam::210987654321:role/x"], "no --fleet has such a role"),
         (["--access-key", "AKID:hush:12"], "access key AKID is not twelve digits"),
         (["--access-key", "AKID:hush"], "an access key has the form ID:SECRET:ACCOUNT"),
     ] {
