@@ -15,6 +15,7 @@ mod chart;
 mod crd;
 mod deletion;
 mod hours;
+mod identities;
 mod idle;
 mod kill;
 mod lifecycle;

@@ -27,6 +27,11 @@ impl Manifest {
         self.with("parentTargetArn", json!(arn))
     }
 
+    pub fn without(mut self, field: &str) -> Self {
+        self.spec.as_object_mut().unwrap().remove(field);
+        self
+    }
+
     pub fn with(mut self, field: &str, value: Value) -> Self {
         self.spec[field] = value;
         self

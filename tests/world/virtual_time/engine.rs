@@ -192,6 +192,8 @@ async fn obey(
         drift_interval: "5m".parse().unwrap(),
         concurrency: NonZeroUsize::new(32).unwrap(),
         instance_name: "virtual".to_owned(),
+        aws_region: None,
+        allow_insecure_endpoints: true,
     };
     let stop = CancellationToken::new();
     let operator = tokio::spawn(run_in(surroundings, config, stop.clone()));

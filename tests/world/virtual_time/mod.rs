@@ -16,7 +16,9 @@ use testcluster::Cluster;
 
 use self::engine::{Engine, Log};
 use super::administrator::Administrator;
-use super::{ACCOUNT, Manifest, REGION, condition, grant, install_definitions, oracle};
+use super::{
+    ACCOUNT, Manifest, REGION, condition, grant, install_definitions, install_identity, is_about_identity, oracle,
+};
 
 /// Timers that are due in between fire up to so much late; nothing of the operator hangs on less.
 const STEP: Duration = Duration::from_secs(1);
@@ -51,6 +53,7 @@ impl VirtualWorld {
         install_definitions(cluster);
         let namespace = cluster.namespace(prefix).unwrap();
         grant(cluster, &namespace, &namespace);
+        install_identity(cluster, &namespace);
         let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
         let clock = ManualClock::starting_at(Timestamp::now());
         let emulator = Emulator::builder().shared_clock(Arc::new(clock)).switches(switches).build();
@@ -265,7 +268,7 @@ impl VirtualWorld {
 
     /// All calls so far, oldest first.
     pub fn calls(&self) -> Vec<CallRecord> {
-        self.emulator.calls()
+        self.emulator.calls().into_iter().filter(|call| !is_about_identity(call)).collect()
     }
 
     pub fn count(&self, operation: &str) -> usize {

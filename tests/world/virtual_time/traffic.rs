@@ -17,6 +17,9 @@ use tower::{BoxError, Layer, Service};
 
 /// What names the kind in paths.
 const PLURAL: &str = "/greengrassdeployments";
+const IDENTITIES: &str = "/awsidentities";
+/// What stands in the bookmark that ends a first list.
+const LIST_ENDS: &[u8] = b"k8s.io/initial-events-end";
 /// What stands before a version in the JSON of objects and bookmarks.
 const VERSION: &[u8] = b"\"resourceVersion\":\"";
 /// Longer than that and a version's digits.
@@ -31,26 +34,30 @@ struct Counters {
     /// Requests that were not answered to the end yet; an open watch is none.
     under_way: AtomicU64,
     watches: AtomicU64,
+    /// Watches of other kinds.
+    others: AtomicU64,
     /// All requests so far.
     requests: AtomicU64,
     /// The newest version that a write has made.
     written: AtomicU64,
     /// The newest version that a watch has brought.
     seen: AtomicU64,
+    /// Whether the first list of identities is complete: before it, no turn begins.
+    identities: AtomicU64,
 }
 
 impl Traffic {
     /// Whether nothing is on its way: no request, and no event of what was written.
     pub(super) fn is_quiet(&self) -> bool {
-        let Counters { under_way, watches, requests: _, written, seen } = &*self.0;
+        let Counters { under_way, watches, requests: _, written, seen, others: _, identities: _ } = &*self.0;
         let all_seen =
             watches.load(Ordering::SeqCst) == 0 || seen.load(Ordering::SeqCst) >= written.load(Ordering::SeqCst);
         under_way.load(Ordering::SeqCst) == 0 && all_seen
     }
 
-    /// Whether a first list is complete or under way.
+    /// Whether a first list of resources is complete or under way, and that of identities complete.
     pub(super) fn has_watched(&self) -> bool {
-        self.seen() > 0
+        self.seen() > 0 && self.0.identities.load(Ordering::SeqCst) > 0
     }
 
     pub(super) fn requests(&self) -> u64 {
@@ -117,16 +124,23 @@ where
         let counters = Arc::clone(&self.counters);
         counters.requests.fetch_add(1, Ordering::SeqCst);
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-        let is_write = request.method() != Method::GET && request.uri().path().contains(PLURAL);
+        let is_of_kind = request.uri().path().contains(PLURAL);
+        let is_of_identities = request.uri().path().contains(IDENTITIES);
+        let is_write = request.method() != Method::GET && is_of_kind;
         let under_way = Guard::new(&counters, |counters| &counters.under_way);
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;
             // The body holds the guard: the answer is there when its last byte is.
             let (guard, version) = match (is_watch, is_write) {
-                (true, _) => {
+                (true, _) if is_of_kind => {
                     drop(under_way);
                     (Guard::new(&counters, |counters| &counters.watches), Some(Note::Seen))
+                }
+                (true, _) => {
+                    drop(under_way);
+                    let note = is_of_identities.then_some(Note::Listed);
+                    (Guard::new(&counters, |counters| &counters.others), note)
                 }
                 (false, true) => (under_way, Some(Note::Written)),
                 (false, false) => (under_way, None),
@@ -136,7 +150,10 @@ where
                 body.map_frame(move |frame: Frame<Bytes>| {
                     if let (Some(note), Some(data)) = (version, frame.data_ref()) {
                         tail.extend_from_slice(data);
-                        let newest = newest_version(&tail);
+                        let newest = match note {
+                            Note::Seen | Note::Written => newest_version(&tail),
+                            Note::Listed => u64::from(tail.windows(LIST_ENDS.len()).any(|window| window == LIST_ENDS)),
+                        };
                         tail.drain(..tail.len().saturating_sub(OVERLAP));
                         note.of(&guard.0).fetch_max(newest, Ordering::SeqCst);
                     }
@@ -153,6 +170,7 @@ where
 enum Note {
     Seen,
     Written,
+    Listed,
 }
 
 impl Note {
@@ -160,6 +178,7 @@ impl Note {
         match self {
             Self::Seen => &counters.seen,
             Self::Written => &counters.written,
+            Self::Listed => &counters.identities,
         }
     }
 }

@@ -228,7 +228,7 @@ fn what_the_identity_does_not_allow_is_stalled_at_once_and_aws_is_not_asked() {
 fn a_recorded_target_that_the_identity_does_not_allow_is_not_asked_about_whatever_else_is_the_case() {
     let barred = || Access::Barred("not allowed".to_owned());
     let mut key_changed = Stage::applied();
-    key_changed.memory.key = Some(Key { target: TargetArn::parse(crate::stage::PARENT).unwrap(), parent: None });
+    key_changed.memory.key = Some(Key { target: TargetArn::parse(PARENT).unwrap(), parent: None });
     let mut invalid = Stage::applied();
     invalid.wanted = Some(Wanted::Invalid("no".into()));
     let mut deleted = Stage::applied();

@@ -174,6 +174,7 @@ impl Stage {
         let spec: GreengrassDeploymentSpec = serde_json::from_value(self.spec.clone()).unwrap();
         match validate(&object(), &spec, &References::unrestricted()).unwrap_err() {
             Refused::Invalid(invalid) | Refused::Missing(invalid) => invalid.to_string(),
+            Refused::NoIdentity(message) | Refused::NotAllowed(message) => message,
             Refused::Unread => unreachable!("nothing is referred to"),
         }
     }

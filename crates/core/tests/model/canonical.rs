@@ -181,6 +181,7 @@ impl Canon {
             remove_timeout: _,
             progress,
             // What is only shown.
+            identity: _,
             history: _,
         } = memory;
         self.plain(observed_generation.map_or(u64::MAX, |observed| (generation - observed).cast_unsigned()));

@@ -56,7 +56,7 @@ impl Canon {
             obstacle: _,
             canceled,
             deleted,
-            references: _,
+            config_maps: _,
             missing_since: _,
             configured,
             owners,

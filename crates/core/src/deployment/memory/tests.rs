@@ -34,6 +34,7 @@ fn what_is_remembered_is_read_back_from_the_status() {
                 generation: Some(3),
                 status: Some("ACTIVE".into()),
             }),
+            identity: Some("default".to_owned()),
             key: Some(key.clone()),
             deletion_policy: Some(policy),
             applied_tags: Some(AppliedTags { keys: vec!["team".into()], digest: "1:ef".into() }),
