@@ -21,7 +21,7 @@ use super::publisher::{Publisher, Said};
 use super::session::Session;
 use super::trace::Shown;
 use super::{Deployments, jobs_lane, lane, resolve};
-use crate::aws::Class;
+use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
 use crate::controller::record::{Record, ResourceVersion};
@@ -78,6 +78,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
     // What was not there when the record came in may be by now.
     all.store.set_references(&record.name, resolve::references(&record, &all.store));
     let begun = Instant::now();
+    let caller = Caller::new(turn.class, &turn.name.namespace);
     let mut shown = Shown::default();
     let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
@@ -89,7 +90,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
             all.store.set_references(&record.name, resolve::references(&record, &all.store));
             return Rest::after(Duration::ZERO, Class::Change);
         }
-        match Box::pin(one_step(all, turn, &record, session, &mut shown, step)).await {
+        match Box::pin(one_step(all, &caller, &record, session, &mut shown, step)).await {
             Ok(Stepped::Learnt) => {}
             Ok(Stepped::Wrote(written)) => record = *written,
             Ok(Stepped::Ended(rest)) => return rest,
@@ -117,7 +118,7 @@ enum Stepped {
 
 async fn one_step(
     all: &Deployments,
-    turn: &Turn,
+    caller: &Caller,
     record: &Record,
     session: &mut Session,
     shown: &mut Shown,
@@ -139,7 +140,7 @@ async fn one_step(
     }
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
-    let act = Act { all, record, subject: &subject, memory: &memory, class: turn.class };
+    let act = Act { all, record, subject: &subject, memory: &memory, caller };
     let publisher = Publisher { act: &act, status: &status };
     let outcome = match &next {
         Step::Rest(until) => {
@@ -179,7 +180,7 @@ async fn one_step(
                 seen = written;
             }
             let delay = until.saturating_duration_since(Instant::now());
-            Stepped::Ended(Rest::back_off(delay, turn.class).having_seen(seen))
+            Stepped::Ended(Rest::back_off(delay, caller.class()).having_seen(seen))
         }
     })
 }
