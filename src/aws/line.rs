@@ -4,7 +4,7 @@
 //! first: what a turn has read is soon too old to act on, so a turn that has begun gets its other calls before another begins.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::Notify;
@@ -149,11 +149,10 @@ impl Line {
     /// It goes with what it waited for.
     pub(super) fn serve(&mut self, ticket: Ticket, now: Instant) {
         let Some(waiter) = self.waiting.remove(&ticket) else { return };
-        self.refused.retain(|class, until| *class != waiter.class && *until > now);
-        let others: Vec<Class> =
-            self.waiting.values().map(|waiter| waiter.class).chain(self.refused.keys().copied()).collect();
-        let others = Class::ALL.into_iter().filter(|class| others.contains(class));
-        self.shares.serve(waiter.class, others);
+        self.refused.retain(|_, until| *until > now);
+        let waiting = self.waiting.values().map(|waiter| waiter.class);
+        let wanting: BTreeSet<Class> = waiting.chain(self.refused.keys().copied()).collect();
+        self.shares.serve(waiter.class, wanting);
         self.rounds.insert(waiter.class, waiter.seat.round);
     }
 

@@ -7,9 +7,13 @@ use super::scope::Class;
 /// What a class is owed when its turn has come, whoever else is there.
 const WHOLE: u32 = 32;
 
+/// What a class is owed at most: who could not take it does not take it all at once later. More than a whole, because those who
+/// are owed one at the same time wait for each other, and that must cost nobody a part of its share.
+const MOST: u32 = WHOLE + WHOLE / 2;
+
 /// So much of what is handed out goes to a class at least, in 32nds, while more urgent ones have no end. Together they leave a
 /// person's change 17 of 32; a class that wants nothing leaves its share to the others. The other way round: a change waits for
-/// at most one of each of the five.
+/// at most one of each of the five, and for eight where they could not take what they were owed for a while.
 const fn share(class: Class) -> u32 {
     match class {
         // What the others leave.
@@ -57,15 +61,14 @@ impl Shares {
         self.owed(class) >= WHOLE
     }
 
-    /// One was handed to `served`, while `others` wanted one too.
-    pub fn serve(&mut self, served: Class, others: impl IntoIterator<Item = Class>) {
+    /// One was handed to `served`, while `wanting` want one more.
+    pub fn serve(&mut self, served: Class, wanting: impl IntoIterator<Item = Class>) {
         if let Some(owed) = self.0.get_mut(&served) {
             *owed = owed.saturating_sub(WHOLE);
         }
-        for other in others.into_iter().filter(|other| *other != served) {
-            let owed = self.0.entry(other).or_default();
-            // Bounded: who could not take what it was owed does not take it all at once later.
-            *owed = (*owed + share(other)).min(2 * WHOLE);
+        for class in wanting {
+            let owed = self.0.entry(class).or_default();
+            *owed = (*owed + share(class)).min(MOST);
         }
         self.0.retain(|_, owed| *owed > 0);
     }
@@ -116,24 +119,21 @@ mod tests {
     fn a_change_waits_for_at_most_one_of_each_of_the_others() {
         let mut shares = Shares::default();
         for _ in 0..1000 {
+            // Nobody could take what it was owed.
             shares.serve(Class::Change, Class::ALL);
         }
-        // All are owed as much as can be, twice.
-        let mut waited = 0;
-        while next(&shares, &Class::ALL) != Class::Change {
-            let class = next(&shares, &Class::ALL);
-            shares.serve(class, Class::ALL);
-            waited += 1;
-        }
-        assert!(waited <= 12, "{waited}");
-        let mut longest = 0;
+        let mut gaps = Vec::new();
         let mut since = 0;
         for _ in 0..1000 {
             let class = next(&shares, &Class::ALL);
             shares.serve(class, Class::ALL);
-            since = if class == Class::Change { 0 } else { since + 1 };
-            longest = longest.max(since);
+            since += 1;
+            if class == Class::Change {
+                gaps.push(since - 1);
+                since = 0;
+            }
         }
-        assert!(longest <= 5, "{longest}");
+        // At first they catch up on what they could not take.
+        assert!(gaps[0] <= 8 && gaps[1..].iter().all(|gap| *gap <= 5), "{gaps:?}");
     }
 }

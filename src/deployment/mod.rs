@@ -103,6 +103,7 @@ impl Kind for Deployments {
 
     fn lane(&self, record: &Record) -> Lane {
         let memory = Memory::recall(&resolve::status(record));
+        let lane = if record.is_deleting() { deletions_lane } else { lane };
         resolve::key(record, &memory, &self.store).map_or_else(Lane::unresolved, |key| lane(&key))
     }
 
@@ -153,6 +154,11 @@ fn scope(key: &Key) -> Scope {
 /// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.
 fn jobs_lane(key: &Key) -> Lane {
     Lane::narrow(&format!("{}/{}/jobs", key.target.account(), key.target.region()))
+}
+
+/// Where what is deleted is cleared in AWS: those turns wait for one of the few deletions that may go on at a time.
+fn deletions_lane(key: &Key) -> Lane {
+    Lane::narrow(&format!("{}/{}/deletions", key.target.account(), key.target.region()))
 }
 
 fn lane(key: &Key) -> Lane {

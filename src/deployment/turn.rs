@@ -20,7 +20,7 @@ use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
 use super::session::Session;
 use super::trace::Shown;
-use super::{Deployments, jobs_lane, lane, resolve};
+use super::{Deployments, deletions_lane, jobs_lane, lane, resolve};
 use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
@@ -347,6 +347,7 @@ fn rest(
     };
     match &session.key {
         Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(key)),
+        Some(key) if class == Class::Deletion => rest.in_lane(deletions_lane(key)),
         Some(key) => rest.in_lane(lane(key)),
         None => rest,
     }

@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use greengrass_emulator::Emulator;
-use greengrass_operator::aws::ClientSettings;
-use greengrass_operator::config::Config;
+use greengrass_operator::aws::{ClientSettings, Quotas};
+use greengrass_operator::config::{CallRate, Config};
 use greengrass_operator::controller::clock::Clock;
 use greengrass_operator::controller::objects::Namespaces;
 use greengrass_operator::operator::{Surroundings, run_in};
@@ -191,6 +191,8 @@ async fn obey(
         admin_address: SocketAddr::from(([127, 0, 0, 1], 0)),
         drift_interval: "5m".parse().unwrap(),
         concurrency: NonZeroUsize::new(32).unwrap(),
+        greengrass_rate: CallRate::per_second(Quotas::GREENGRASS),
+        iot_jobs_rate: CallRate::per_second(Quotas::IOT_JOBS),
         instance_name: "virtual".to_owned(),
     };
     let stop = CancellationToken::new();
