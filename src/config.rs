@@ -104,7 +104,9 @@ pub struct CallRate(u16);
 
 /// The text is no number of calls a second.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("calls a second are a whole number from 1 to 1000, for example 20: the operator's share of what AWS allows an account")]
+#[error(
+    "calls a second are a whole number from 1 to 1000, for example 20: the operator's share of what AWS allows an account"
+)]
 pub struct InvalidCallRate;
 
 impl CallRate {

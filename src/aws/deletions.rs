@@ -1,6 +1,6 @@
 //! How many deployments AWS deletes at a time. Pure: the time is an argument.
 //!
-//! "Only 10 jobs may have status DELETION_IN_PROGRESS" (AWS IoT API reference, `DeleteJob`), and each deployment is a job. The
+//! "Only 10 jobs may have status `DELETION_IN_PROGRESS`" (AWS IoT API reference, `DeleteJob`), and each deployment is a job. The
 //! eleventh is refused with a text that asks to wait for a minute. How long one takes, nobody says and no call tells: the operator
 //! counts a deletion as going on for a while after it was sent.
 
@@ -94,7 +94,7 @@ mod tests {
     /// How many can be sent now.
     fn sent(deletions: &mut Deletions, class: Class, now: Instant) -> usize {
         let mut count = 0;
-        while deletions.next(class, now).is_none() {
+        while count < 100 && deletions.next(class, now).is_none() {
             deletions.send(now);
             count += 1;
         }

@@ -171,9 +171,7 @@ impl Line {
         let order = |ticket: &Ticket, waiter: &Waiter| (waiter.class.urgency(), waiter.seat, *ticket);
         let place = order(&ticket, own);
         let comes_before = |(other, waiter): &(&Ticket, &Waiter)| {
-            **other != ticket
-                && waiter.is_there(closed, now)
-                && (heads.contains(other) || order(other, waiter) < place)
+            **other != ticket && waiter.is_there(closed, now) && (heads.contains(other) || order(other, waiter) < place)
         };
         (self.waiting.iter().filter(comes_before).count(), false)
     }
@@ -224,7 +222,7 @@ impl Line {
             }
         }
         let last = self.rounds.get(&class).copied().unwrap_or_default();
-        let round = own.or(going_on.map(|Reverse(round)| round)).unwrap_or(last) + 1;
+        let round = own.or_else(|| going_on.map(|Reverse(round)| round)).unwrap_or(last) + 1;
         Seat { round, number: self.number() }
     }
 

@@ -98,9 +98,7 @@ impl Act<'_> {
                 let caller = Caller::new(Class::History, &self.record.name.namespace);
                 self.permit_within(WAIT_TO_PRUNE, key, ApiFamily::Greengrass, &caller, true).await
             }
-            Change::Delete(_) => {
-                self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass, self.caller, true).await
-            }
+            Change::Delete(_) => self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass, self.caller, true).await,
             Change::AddFinalizer
             | Change::RemoveFinalizer { .. }
             | Change::Remember(..)

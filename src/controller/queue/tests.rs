@@ -1,5 +1,7 @@
 //! What the queue promises: nothing lost, nothing twice at once, nobody starved, a back-off that holds.
 
+#![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
@@ -310,8 +312,12 @@ fn work(queue: &Queue, creates: &Arc<Mutex<Vec<(String, Instant)>>>) -> tokio::t
                 let turn = lease.turn().clone();
                 let caller = Caller::new(turn.class, &turn.name.namespace);
                 for call in 0..4 {
-                    let request =
-                        CallRequest { scope: &scope, family: ApiFamily::Greengrass, caller: &caller, is_deletion: false };
+                    let request = CallRequest {
+                        scope: &scope,
+                        family: ApiFamily::Greengrass,
+                        caller: &caller,
+                        is_deletion: false,
+                    };
                     if keeper.permit(request, seconds(5), &SingleReplica).await.is_err() {
                         break;
                     }
