@@ -14,7 +14,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use crate::config::{ClusterName, Config, DriftInterval, NamespaceName};
+use crate::aws::Quotas;
+use crate::config::{CallRate, ClusterName, Config, DriftInterval, NamespaceName};
 use crate::controller::driver::DEFAULT_CONCURRENCY;
 use crate::controller::objects::Namespaces;
 use crate::operator::{self, RunError};
@@ -81,6 +82,25 @@ struct RunArgs {
         value_parser = concurrency
     )]
     concurrency: usize,
+
+    /// Calls a second to AWS IoT Greengrass at most, per account and region, from 1 to 1000. AWS allows 30 together, which people,
+    /// pipelines and other clusters share; in cn-north-1 and AWS GovCloud 10, and there the operator takes a third of this.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_AWS_GREENGRASS_RATE",
+        value_name = "CALLS",
+        default_value_t = CallRate::per_second(Quotas::GREENGRASS)
+    )]
+    aws_greengrass_rate: CallRate,
+
+    /// Calls a second to AWS IoT jobs at most, per account and region, from 1 to 1000. AWS allows 10 of each operation.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_AWS_IOT_JOBS_RATE",
+        value_name = "CALLS",
+        default_value_t = CallRate::per_second(Quotas::IOT_JOBS)
+    )]
+    aws_iot_jobs_rate: CallRate,
 
     /// What tells this process from others in events: in a Pod its name.
     #[arg(long, env = "HOSTNAME", value_name = "NAME", default_value = "greengrass-operator")]
@@ -221,6 +241,8 @@ impl RunArgs {
             admin_address,
             drift_interval,
             concurrency,
+            aws_greengrass_rate: greengrass_rate,
+            aws_iot_jobs_rate: iot_jobs_rate,
             instance_name,
             aws_region,
             allow_insecure_endpoints,
@@ -240,6 +262,8 @@ impl RunArgs {
             admin_address,
             drift_interval,
             concurrency,
+            greengrass_rate,
+            iot_jobs_rate,
             instance_name,
             aws_region,
             allow_insecure_endpoints,
@@ -293,6 +317,7 @@ mod tests {
         assert_eq!(config.concurrency.get(), DEFAULT_CONCURRENCY);
         assert_eq!(config.admin_address.to_string(), "0.0.0.0:8080");
         assert_eq!(config.cluster_name, None);
+        assert_eq!((config.greengrass_rate.get(), config.iot_jobs_rate.get()), (20, 6));
     }
 
     #[test]
@@ -305,6 +330,8 @@ mod tests {
     fn what_makes_no_sense_is_refused_with_what_would() {
         for (argument, words) in [
             ("--concurrency=0", "a number from 1 to 256"),
+            ("--aws-greengrass-rate=0", "a whole number from 1 to 1000"),
+            ("--aws-iot-jobs-rate=10/s", "a whole number from 1 to 1000"),
             ("--drift-interval=5", "for example 90s, 5m or 1h30m"),
             ("--watch-namespaces=Press", "lower-case letters"),
             ("--cluster-name=plant 7", "letters, digits, dots"),

@@ -24,6 +24,10 @@ pub struct Config {
     pub drift_interval: DriftInterval,
     /// How many resources are worked on at once.
     pub concurrency: NonZeroUsize,
+    /// Calls a second that the operator makes to Greengrass at most, per account and region.
+    pub greengrass_rate: CallRate,
+    /// The same for the jobs API of IoT.
+    pub iot_jobs_rate: CallRate,
     /// Tells this process from others in events.
     pub instance_name: String,
     /// The AWS region of targets that are named without their ARN, where the identity names none.
@@ -98,6 +102,51 @@ impl FromStr for DriftInterval {
     }
 }
 
+/// Calls a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallRate(u16);
+
+/// The text is no number of calls a second.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error(
+    "calls a second are a whole number from 1 to 1000, for example 20: the operator's share of what AWS allows an account"
+)]
+pub struct InvalidCallRate;
+
+impl CallRate {
+    /// The most that is accepted: far above any quota of AWS, so that only a slip is refused.
+    const MOST: u16 = 1000;
+
+    /// So many a second, from 1 to 1000: what lies outside becomes the nearest.
+    #[must_use]
+    pub fn per_second(calls: u16) -> Self {
+        Self(calls.clamp(1, Self::MOST))
+    }
+
+    /// Calls a second.
+    #[must_use]
+    pub fn get(self) -> u16 {
+        self.0
+    }
+}
+
+impl FromStr for CallRate {
+    type Err = InvalidCallRate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCallRate> {
+        match text.parse() {
+            Ok(calls) if (1..=Self::MOST).contains(&calls) => Ok(Self(calls)),
+            Ok(_) | Err(_) => Err(InvalidCallRate),
+        }
+    }
+}
+
+impl fmt::Display for CallRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 /// A namespace's name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamespaceName(pub String);
@@ -132,6 +181,17 @@ mod tests {
         for text in ["0s", "-5m", "9s", "25h"] {
             assert_eq!(text.parse::<DriftInterval>(), Err(InvalidInterval::OutOfRange), "{text}");
         }
+    }
+
+    #[test]
+    fn calls_a_second_are_a_number_that_aws_could_allow() {
+        for (text, calls) in [("1", 1), ("20", 20), ("1000", 1000)] {
+            assert_eq!(text.parse::<CallRate>().unwrap().get(), calls);
+        }
+        for text in ["0", "1001", "-1", "2.5", "20/s", "", "70000"] {
+            assert_eq!(text.parse::<CallRate>(), Err(InvalidCallRate), "{text}");
+        }
+        assert_eq!(CallRate::per_second(0).get(), 1);
     }
 
     #[test]

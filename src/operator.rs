@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::admin::{Admin, AdminError};
-use crate::aws::{Aws, ClientSettings, Leadership, Quotas, SingleReplica};
+use crate::aws::{Aws, ClientSettings, Leadership, Quotas, Rate, SingleReplica};
 use crate::config::Config;
 use crate::controller::clock::Clock;
 use crate::controller::config_maps::ConfigMaps;
@@ -23,7 +23,7 @@ use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
 use crate::controller::objects::{Namespaces, Objects};
 use crate::controller::queue::Queue;
-use crate::controller::report::{report, report_leadership};
+use crate::controller::report::{report, report_leadership, report_quotas};
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
@@ -87,10 +87,17 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         admin_address,
         drift_interval,
         concurrency,
+        greengrass_rate,
+        iot_jobs_rate,
         instance_name,
         aws_region,
         allow_insecure_endpoints,
     } = config;
+    let quotas = Quotas {
+        greengrass: Rate::per_second(greengrass_rate.get().into()),
+        iot_jobs: Rate::per_second(iot_jobs_rate.get().into()),
+        ..Quotas::default()
+    };
     let metrics = Metrics::new();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
@@ -116,7 +123,8 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
     let leadership: Arc<dyn Leadership> = Arc::new(SingleReplica);
     report_leadership(Arc::clone(&leadership), &metrics);
-    let aws = Aws::new(aws, Quotas::default(), Arc::new(metrics.clone()));
+    let aws = Aws::new(aws, quotas, Arc::new(metrics.clone()));
+    report_quotas(Arc::clone(aws.quota()), &metrics);
     let registry = Arc::new(Registry::new(identity::Surroundings {
         cluster: cluster.clone(),
         region: aws_region,

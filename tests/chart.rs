@@ -89,6 +89,8 @@ fn values_that_would_not_work_are_refused_with_their_name() {
         ("log.format=xml", "format"),
         ("driftInterval=5", "driftInterval"),
         ("concurrency=0", "concurrency"),
+        ("aws.greengrassRate=0", "greengrassRate"),
+        ("aws.iotJobsRate=2.5", "iotJobsRate"),
         ("clusterName=plant 7", "clusterName"),
         ("watchNamespaces={Team_A}", "watchNamespaces"),
         ("aws.endpointUrl=emulator", "endpointUrl"),

@@ -1,6 +1,6 @@
 //! Adapters to AWS: clients, quota, error classification. I/O. The SDK is named only here.
 //!
-//! A call is made in two steps, because waiting for quota happens in the queue and not in tasks:
+//! A call is made in two steps, because only one place may know what goes out:
 //!
 //! ```ignore
 //! match aws.try_permit(&scope, Class::Change, ApiFamily::Greengrass, &fence) {
@@ -8,6 +8,8 @@
 //!     Err(wait) => queue.put_back(key, wait.until),
 //! }
 //! ```
+//!
+//! `permit` waits for a while, in an order that is fair; `try_permit` never waits.
 
 mod body;
 mod bucket;
@@ -17,21 +19,26 @@ mod clients;
 mod connection;
 mod content;
 mod credentials;
+mod deletions;
 mod fence;
 mod greengrass;
 mod iot;
 mod iot_reply;
 mod kept;
+mod line;
 mod observe;
 mod quota;
 mod reply;
 mod request;
 mod scope;
+mod shares;
+mod speed;
 mod sts;
 #[cfg(test)]
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use calls::Calls;
 pub use clients::{ClientSettings, Clients};
@@ -39,9 +46,11 @@ pub use connection::{Connection, Session};
 pub use fence::{BootClock, BootTime, Fence, Leadership, SingleReplica, SystemBootClock};
 pub use greengrass::Greengrass;
 pub use iot::Iot;
+pub use line::Caller;
 pub use observe::{CallObserver, CallOutcome, NoObserver};
-pub use quota::{Permit, QuotaKeeper, Quotas, Rate, Wait, WaitReason};
+pub use quota::{CallRequest, Permit, QuotaKeeper, Quotas, Rate, Standing, Wait, WaitReason};
 pub use scope::{ApiFamily, Class, Scope};
+pub use shares::Shares;
 pub use sts::Sts;
 
 /// All of AWS that the operator uses. Clones share everything.
@@ -67,6 +76,16 @@ impl Aws {
         self.quota.try_permit(scope, class, family, fence)
     }
 
+    /// Permission for one call, waited for at most so long; see [`QuotaKeeper::permit`].
+    pub async fn permit(
+        &self,
+        request: CallRequest<'_>,
+        longest: Duration,
+        leadership: &dyn Leadership,
+    ) -> Result<Permit, Wait> {
+        self.quota.permit(request, longest, leadership).await
+    }
+
     /// Calls to Greengrass.
     #[must_use]
     pub const fn greengrass(&self) -> &Greengrass {
@@ -85,9 +104,9 @@ impl Aws {
         &self.sts
     }
 
-    /// The keeper of quotas, for metrics and flags.
+    /// The keeper of quotas, for metrics.
     #[must_use]
-    pub fn quota(&self) -> &QuotaKeeper {
+    pub const fn quota(&self) -> &Arc<QuotaKeeper> {
         &self.quota
     }
 }

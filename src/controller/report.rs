@@ -6,12 +6,26 @@ use tokio::time::Instant;
 
 use super::queue::Queue;
 use super::store::Store;
-use crate::aws::{Class, Leadership};
+use crate::aws::{ApiFamily, Class, Leadership, QuotaKeeper, Standing};
 use crate::telemetry::metrics::Metrics;
 
 /// From now on the metrics show whether this process may write.
 pub fn report_leadership(leadership: Arc<dyn Leadership>, metrics: &Metrics) {
     metrics.before_scrape(move |metrics| metrics.leads(leadership.fence().valid()));
+}
+
+/// From now on the metrics show how fast AWS is called and how much is being deleted.
+pub fn report_quotas(keeper: Arc<QuotaKeeper>, metrics: &Metrics) {
+    metrics.before_scrape(move |metrics| {
+        for standing in keeper.standing() {
+            let Standing { account, region, family, calls_per_second, deletions } = standing;
+            metrics.limiter_stands(family, (&account, &region), calls_per_second);
+            // The jobs API deletes nothing.
+            if family == ApiFamily::Greengrass {
+                metrics.deletions((&account, &region), deletions);
+            }
+        }
+    });
 }
 
 /// From now on the metrics show how many resources of a kind there are, what their devices do and how its queue stands.

@@ -127,6 +127,7 @@ impl Kind for Deployments {
 
     fn lane(&self, record: &Record) -> Lane {
         let memory = Memory::recall(&resolve::status(record));
+        let lane = if record.is_deleting() { deletions_lane } else { lane };
         resolve::key(record, &memory, &self.world)
             .map_or_else(Lane::unresolved, |key| lane(&resolve::identity_name(record, &self.world), &key))
     }
@@ -174,6 +175,11 @@ impl Deployments {
 /// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.
 fn jobs_lane(identity: &str, key: &Key) -> Lane {
     Lane::narrow(&format!("{identity}/{}/{}/jobs", key.target.account(), key.target.region()))
+}
+
+/// Where what is deleted is cleared in AWS: those turns wait for one of the few deletions that may go on at a time.
+fn deletions_lane(identity: &str, key: &Key) -> Lane {
+    Lane::narrow(&format!("{identity}/{}/{}/deletions", key.target.account(), key.target.region()))
 }
 
 /// Those of one identity, account and region: credentials that can't be had hold up nobody else.

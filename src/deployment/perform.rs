@@ -21,7 +21,7 @@ use tokio::time::Instant;
 use tracing::{info, warn};
 
 use super::{Deployments, resolve};
-use crate::aws::{ApiFamily, Class, Permit, Scope};
+use crate::aws::{ApiFamily, CallRequest, Caller, Class, Permit, Scope};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Wake};
 use crate::controller::record::Record;
@@ -30,6 +30,8 @@ use crate::controller::record::Record;
 const IDENTITY_CHECKED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
 /// The longest wait for quota within a turn: half of what a look is good for, so that it still serves the send after it.
 const WAIT_IN_PLACE: Duration = Duration::from_secs(5);
+/// The longest wait for leave to delete an old revision: two calls at 20 a second, so that a class that is owed one gets it.
+const WAIT_TO_PRUNE: Duration = Duration::from_millis(100);
 
 /// What became of an operation.
 pub(super) enum Done {
@@ -49,7 +51,8 @@ pub(super) struct Act<'a> {
     pub(super) record: &'a Record,
     pub(super) subject: &'a Subject<'a>,
     pub(super) memory: &'a Memory,
-    pub(super) class: Class,
+    /// The place of this turn among those who call.
+    pub(super) caller: &'a Caller,
 }
 
 impl Act<'_> {
@@ -71,32 +74,55 @@ impl Act<'_> {
         }
     }
 
-    /// Leave for one call. A turn keeps its place while its next call's turn comes: were it put back into the queue between
-    /// its calls, others would begin, and what it has read would be too old to act on when it went on. A lane has few places,
-    /// so few wait; what takes longer is waited for in the queue.
+    /// Leave for one call. A turn keeps its place in its lane while its next call's turn comes: were it put back into the queue
+    /// between its calls, others would begin, and what it has read would be too old to act on when it went on. What AWS says
+    /// will take longer is waited for in the queue.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
-        self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass).await
+        self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass, self.caller, false).await
     }
 
-    async fn permit_within(&self, longest: Duration, key: &Key, family: ApiFamily) -> Result<Permit, Done> {
+    async fn permit_within(
+        &self,
+        longest: Duration,
+        key: &Key,
+        family: ApiFamily,
+        caller: &Caller,
+        is_deletion: bool,
+    ) -> Result<Permit, Done> {
+        let Some(scope) = self.scope(key) else { return Err(Done::Learnt) };
         let begun = Instant::now();
-        loop {
-            // Anew each time: while a permit was waited for, the identity may have been narrowed or deleted.
-            let Some(scope) = self.scope(key) else { return Err(Done::Learnt) };
-            let fence = self.all.leadership.fence();
-            let wait = match self.all.aws.try_permit(&scope, self.class, family, &fence) {
-                Ok(permit) => {
-                    let waited = begun.elapsed().as_secs_f64();
-                    self.all.metrics.limiter_waited(family, (&scope.account, &scope.region), waited);
-                    return Ok(permit);
-                }
-                Err(wait) => wait,
-            };
-            if wait.until.saturating_duration_since(begun) > longest {
-                self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
-                return Err(Done::Wait(wait.until));
+        let request = CallRequest { scope: &scope, family, caller, is_deletion };
+        match self.all.aws.permit(request, longest, self.all.leadership.as_ref()).await {
+            // While it was waited for, the identity may have been narrowed, changed or deleted.
+            Ok(_) if self.scope(key).as_ref() != Some(&scope) => Err(Done::Learnt),
+            Ok(permit) => {
+                let waited = begun.elapsed().as_secs_f64();
+                self.all.metrics.limiter_waited(family, (&scope.account, &scope.region), waited);
+                Ok(permit)
             }
-            tokio::time::sleep_until(wait.until).await;
+            Err(wait) => {
+                self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
+                Err(Done::Wait(wait.until))
+            }
+        }
+    }
+
+    /// Leave for a write.
+    async fn permit_for(&self, change: &Change, key: &Key) -> Result<Permit, Done> {
+        match change {
+            Change::Prune(_) => {
+                let caller = Caller::new(Class::History, &self.record.name.namespace);
+                self.permit_within(WAIT_TO_PRUNE, key, ApiFamily::Greengrass, &caller, true).await
+            }
+            Change::Delete(_) => self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass, self.caller, true).await,
+            Change::AddFinalizer
+            | Change::RemoveFinalizer { .. }
+            | Change::Remember(..)
+            | Change::Create { .. }
+            | Change::Cancel(_)
+            | Change::Adopt { .. }
+            | Change::Tag
+            | Change::Untag(_) => self.permit(key).await,
         }
     }
 
@@ -147,24 +173,14 @@ impl Act<'_> {
 
     async fn call(&self, change: &Change, knowledge: &mut Knowledge) -> Done {
         let Some(key) = self.key() else { return Done::Learnt };
-        let permit = match change {
-            Change::Prune(_) => {
-                let Some(scope) = self.scope(&key) else { return Done::Learnt };
-                let fence = self.all.leadership.fence();
-                let permit = self.all.aws.try_permit(&scope, Class::History, ApiFamily::Greengrass, &fence);
-                permit.map_err(|wait| {
-                    self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
-                })
+        let permit = match (self.permit_for(change, &key).await, change) {
+            (Ok(permit), _) => permit,
+            (Err(_), Change::Prune(_)) => {
+                // What is least urgent waits for the next look, and never for long in a place that others need.
+                knowledge.history.leave();
+                return Done::Learnt;
             }
-            _ => match self.permit(&key).await {
-                Ok(permit) => Ok(permit),
-                Err(wait) => return wait,
-            },
-        };
-        let Ok(permit) = permit else {
-            // What is least urgent waits for the next look, and never in a place that others need.
-            knowledge.history.leave();
-            return Done::Learnt;
+            (Err(wait), _) => return wait,
         };
         let greengrass = self.all.aws.greengrass();
         let outcome = match change {

@@ -19,8 +19,8 @@ use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
 use super::session::Session;
 use super::trace::Shown;
-use super::{Deployments, jobs_lane, lane, resolve};
-use crate::aws::Class;
+use super::{Deployments, deletions_lane, jobs_lane, lane, resolve};
+use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
 use crate::controller::record::{Record, ResourceVersion};
@@ -79,6 +79,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
     // What was not there when the record came in may be by now.
     all.store.set_references(&record.name, resolve::references(&record, &all.world));
     let begun = Instant::now();
+    let caller = Caller::new(turn.class, &turn.name.namespace);
     let mut shown = Shown::default();
     let mut conflicts = 0;
     for step in 0..STEPS_AT_MOST {
@@ -90,7 +91,7 @@ async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut
             all.store.set_references(&record.name, resolve::references(&record, &all.world));
             return Rest::after(Duration::ZERO, Class::Change);
         }
-        match Box::pin(one_step(all, turn, &record, session, &mut shown, step)).await {
+        match Box::pin(one_step(all, &caller, &record, session, &mut shown, step)).await {
             Ok(Stepped::Learnt) => {}
             Ok(Stepped::Wrote(written)) => record = *written,
             Ok(Stepped::Ended(rest)) => return rest,
@@ -118,7 +119,7 @@ enum Stepped {
 
 async fn one_step(
     all: &Deployments,
-    turn: &Turn,
+    caller: &Caller,
     record: &Record,
     session: &mut Session,
     shown: &mut Shown,
@@ -130,7 +131,7 @@ async fn one_step(
     let given = resolve::given(record, &all.world);
     if resolve::is_pending(record, &given) {
         // The identity's own turn wakes it.
-        return Ok(Stepped::Ended(Rest::back_off(IDENTITY_RETRY, turn.class)));
+        return Ok(Stepped::Ended(Rest::back_off(IDENTITY_RETRY, caller.class())));
     }
     let wanted = resolve::wanted(record, &memory, &session.knowledge.config_maps, &given, &all.world);
     let access = resolve::access(&memory, &wanted, &given);
@@ -148,7 +149,7 @@ async fn one_step(
     }
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
-    let act = Act { all, record, subject: &subject, memory: &memory, class: turn.class };
+    let act = Act { all, record, subject: &subject, memory: &memory, caller };
     let publisher = Publisher { act: &act, status: &status };
     let outcome = match &next {
         Step::Rest(until) => {
@@ -188,7 +189,7 @@ async fn one_step(
                 seen = written;
             }
             let delay = until.saturating_duration_since(Instant::now());
-            Stepped::Ended(Rest::back_off(delay, turn.class).having_seen(seen))
+            Stepped::Ended(Rest::back_off(delay, caller.class()).having_seen(seen))
         }
     })
 }
@@ -358,6 +359,7 @@ fn rest(
     };
     match &session.key {
         Some(key) if is_for_devices && !waits => rest.in_lane(jobs_lane(&session.identity, key)),
+        Some(key) if class == Class::Deletion => rest.in_lane(deletions_lane(&session.identity, key)),
         Some(key) => rest.in_lane(lane(&session.identity, key)),
         None => rest,
     }

@@ -108,7 +108,7 @@ struct KubernetesLabels {
 }
 
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
-type Seconds = Gauge<f64, AtomicU64>;
+type Fraction = Gauge<f64, AtomicU64>;
 type BeforeScrape = Box<dyn Fn(&Metrics) + Send + Sync>;
 
 /// The operator's metrics; clones count together.
@@ -127,8 +127,10 @@ struct Inner {
     aws_throttles: Family<ScopeLabels, Counter>,
     limiter_wait_seconds: Histograms<ApiLabels>,
     limiter_postponed: Family<PostponedLabels, Counter>,
+    limiter_rate: Family<ApiLabels, Fraction>,
+    deletions: Family<ScopeLabels, Gauge>,
     queue_ready: Family<ClassLabels, Gauge>,
-    queue_oldest: Family<ClassLabels, Seconds>,
+    queue_oldest: Family<ClassLabels, Fraction>,
     resources: Family<ReadyLabels, Gauge>,
     devices: Family<DeviceLabels, Gauge>,
     rollouts: Family<RolloutLabels, Counter>,
@@ -171,6 +173,8 @@ impl Metrics {
             aws_throttles: Family::default(),
             limiter_wait_seconds: Family::new_with_constructor(wait_histogram),
             limiter_postponed: Family::default(),
+            limiter_rate: Family::default(),
+            deletions: Family::default(),
             queue_ready: Family::default(),
             queue_oldest: Family::default(),
             resources: Family::default(),
@@ -264,6 +268,18 @@ impl Metrics {
         self.inner.limiter_postponed.get_or_create(&labels).inc();
     }
 
+    /// How many calls a second an API gets at most.
+    pub fn limiter_stands(&self, api: ApiFamily, (account, region): (&str, &str), calls_per_second: f64) {
+        let labels = ApiLabels { api: api.name(), account: account.to_owned(), region: region.to_owned() };
+        self.inner.limiter_rate.get_or_create(&labels).set(calls_per_second);
+    }
+
+    /// How many deployments AWS is deleting, as far as this process asked for it.
+    pub fn deletions(&self, (account, region): (&str, &str), count: usize) {
+        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+        self.inner.deletions.get_or_create(&labels).set(to_gauge(count));
+    }
+
     /// Devices have settled what became of a revision.
     pub fn rolled_out(&self, verdict: Verdict, (account, region): (&str, &str)) {
         let verdict = verdict.as_str();
@@ -350,6 +366,16 @@ impl Inner {
             "limiter_postponed",
             "Calls to AWS that were put off because their quota was too far away",
             self.limiter_postponed.clone(),
+        );
+        registry.register(
+            "limiter_calls_per_second",
+            "Calls to AWS that go out at most: the operator's share, less after AWS has throttled",
+            self.limiter_rate.clone(),
+        );
+        registry.register(
+            "deletions_in_progress",
+            "Deployments that AWS is believed to be deleting for the operator",
+            self.deletions.clone(),
         );
         registry.register("queue_ready", "Resources whose turn has come but not begun", self.queue_ready.clone());
         registry.register_with_unit(

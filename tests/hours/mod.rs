@@ -8,6 +8,7 @@ mod configuration;
 mod drift;
 mod history;
 mod pace;
+mod quotas;
 mod removal;
 mod rollout;
 mod rollout_faults;

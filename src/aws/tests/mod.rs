@@ -3,6 +3,7 @@
 mod canned;
 mod clients;
 mod failures;
+mod order;
 mod quota;
 mod replies;
 mod requests;

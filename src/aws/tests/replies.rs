@@ -86,7 +86,7 @@ async fn an_empty_next_token_is_the_last_page() {
 #[tokio::test(start_paused = true)]
 async fn success_is_observed_with_scope_and_time() {
     let answer = Answer::json(200, r#"{"message": "SUCCESS"}"#);
-    let bench = Bench::answering(Answer::After(std::time::Duration::from_secs(2), Box::new(answer)));
+    let bench = Bench::answering(Answer::After(Duration::from_secs(2), Box::new(answer)));
     bench.call(Operation::CancelDeployment).await.unwrap();
     let observed = bench.observed.take();
     assert_eq!(observed.len(), 1);

@@ -1,26 +1,22 @@
 //! Who is ready, by lane, and who of them comes next. Pure.
+//!
+//! Lanes take turns. In a lane classes come as [`Shares`] says; in a class namespaces take turns; in a namespace it is first
+//! come, first served. What is done is logarithmic in what is ready, and linear only in lanes, of which an account and region has
+//! three.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use greengrass_operator_core::names::ObjectName;
 use tokio::time::Instant;
 
+use super::crowd::Crowd;
 use super::wake::Lane;
-use crate::aws::Class;
-
-/// Every eighth turn goes to whoever has been ready longest, if that is longer than [`AGED_AFTER`]. So lower classes get
-/// at least an eighth of the turns however many changes there are, and a change waits for at most one such turn.
-const AGED_SHARE: u64 = 8;
-/// Long enough that a burst of changes passes first; short against the minutes between two looks.
-const AGED_AFTER: Duration = Duration::from_secs(30);
+use crate::aws::{Class, Shares};
 
 /// Orders entries: the time, then first come, first served.
 pub(super) type Place = (Instant, u64);
-
-/// Orders classes; the number decides.
-type Urgency = (u8, Class);
 
 #[derive(Debug)]
 pub(super) struct Lanes {
@@ -33,8 +29,11 @@ pub(super) struct Lanes {
 #[derive(Debug, Default)]
 struct LaneState {
     /// No class is empty.
-    ready: BTreeMap<Urgency, BTreeMap<Place, Arc<ObjectName>>>,
+    ready: BTreeMap<Class, Crowd>,
+    shares: Shares,
     running: usize,
+    /// The same by namespace; none is zero.
+    running_of: BTreeMap<String, usize>,
     /// The number of the turn that this lane had last.
     served: u64,
 }
@@ -50,22 +49,15 @@ pub struct Ready {
     pub oldest: Instant,
 }
 
-/// Who comes first. A change and a deletion are a person who waits; what a deletion may call has a limit of its own.
-fn urgency(class: Class) -> Urgency {
-    let rank = match class {
-        Class::Change => 0,
-        Class::Deletion => 1,
-        Class::Recovery => 2,
-        Class::Rollout => 3,
-        Class::Sweep => 4,
-        Class::History => 5,
-    };
-    (rank, class)
-}
-
 /// The more urgent of two classes.
 pub(super) fn stronger(one: Class, other: Class) -> Class {
-    urgency(one).min(urgency(other)).1
+    if other.urgency() < one.urgency() { other } else { one }
+}
+
+/// How many of a lane's places one namespace may take: a quarter is left to others, so that who comes alone need not wait for the
+/// turn of somebody who has thousands to end. A lane of few places is for turns that are short.
+const fn places_of_one(places: usize) -> usize {
+    places - places / 4
 }
 
 impl Lanes {
@@ -76,84 +68,62 @@ impl Lanes {
     /// It is ready.
     pub(super) fn put(&mut self, lane: &Lane, class: Class, place: Place, name: Arc<ObjectName>) {
         let state = self.by_name.entry(lane.clone()).or_default();
-        let places = state.ready.entry(urgency(class)).or_default();
-        places.insert(place, name);
+        state.ready.entry(class).or_default().put(place, name);
     }
 
     /// It is not ready any more.
-    pub(super) fn take(&mut self, lane: &Lane, class: Class, place: Place) {
-        self.remove(lane, urgency(class), place);
+    pub(super) fn take(&mut self, lane: &Lane, class: Class, place: Place, name: &ObjectName) {
+        if let Some(state) = self.by_name.get_mut(lane)
+            && let Some(crowd) = state.ready.get_mut(&class)
+        {
+            crowd.take(place, &name.namespace);
+            state.ready.retain(|_, crowd| !crowd.is_empty());
+        }
         self.drop_if_empty(lane);
     }
 
     /// Takes out whoever comes next; it runs in that lane until [`Lanes::leave`].
-    pub(super) fn begin(&mut self, now: Instant) -> Option<(Lane, Arc<ObjectName>)> {
-        let aged = (self.turns + 1).is_multiple_of(AGED_SHARE).then(|| self.longest_ready(now)).flatten();
-        let (lane, urgency, place) = aged.or_else(|| self.most_urgent())?;
+    pub(super) fn begin(&mut self) -> Option<(Lane, Arc<ObjectName>)> {
+        let limit = self.limit;
+        let next = |(lane, state): (&Lane, &LaneState)| {
+            let class = state.next(lane.places(limit))?;
+            // Among lanes only what is owed and what is urgent counts, not how much is owed.
+            let order = (Reverse(state.shares.is_owed(class)), class.urgency(), state.served);
+            Some((order, lane.clone(), class))
+        };
+        let next = self.by_name.iter().filter_map(next).min_by_key(|(order, _, _)| *order);
+        let (_, lane, class) = next?;
         self.turns += 1;
-        let name = self.remove(&lane, urgency, place)?;
         let state = self.by_name.get_mut(&lane)?;
-        state.running += 1;
+        let name = state.begin(class, lane.places(limit))?;
         state.served = self.turns;
         Some((lane, name))
     }
 
     /// A turn in that lane has ended.
-    pub(super) fn leave(&mut self, lane: &Lane) {
+    pub(super) fn leave(&mut self, lane: &Lane, name: &ObjectName) {
         if let Some(state) = self.by_name.get_mut(lane) {
             state.running = state.running.saturating_sub(1);
+            if let Some(running) = state.running_of.get_mut(&name.namespace) {
+                *running -= 1;
+                if *running == 0 {
+                    state.running_of.remove(&name.namespace);
+                }
+            }
         }
         self.drop_if_empty(lane);
     }
 
     /// For each class that has any: how many are ready, and since when the oldest is.
     pub(super) fn ready(&self) -> Vec<Ready> {
-        let mut classes: BTreeMap<Urgency, Ready> = BTreeMap::new();
-        for (urgency, places) in self.by_name.values().flat_map(|lane| &lane.ready) {
-            let Some((since, _)) = places.keys().next() else {
-                continue;
-            };
-            let ready = classes.entry(*urgency).or_insert(Ready { class: urgency.1, count: 0, oldest: *since });
-            ready.count += places.len();
-            ready.oldest = ready.oldest.min(*since);
+        let mut classes: BTreeMap<u8, Ready> = BTreeMap::new();
+        for (class, crowd) in self.by_name.values().flat_map(|lane| &lane.ready) {
+            let Some(oldest) = crowd.oldest() else { continue };
+            let ready = classes.entry(class.urgency()).or_insert(Ready { class: *class, count: 0, oldest });
+            ready.count += crowd.len();
+            ready.oldest = ready.oldest.min(oldest);
         }
         classes.into_values().collect()
-    }
-
-    /// The strongest class; among equals the lane that was served longest ago; in it, first come, first served.
-    fn most_urgent(&self) -> Option<(Lane, Urgency, Place)> {
-        self.open()
-            .filter_map(|(lane, state)| {
-                let (urgency, places) = state.ready.first_key_value()?;
-                Some(((*urgency, state.served, *places.keys().next()?), lane))
-            })
-            .min_by_key(|(order, _)| *order)
-            .map(|((urgency, _, place), lane)| (lane.clone(), urgency, place))
-    }
-
-    /// Whoever has been ready longest, whatever the class.
-    fn longest_ready(&self, now: Instant) -> Option<(Lane, Urgency, Place)> {
-        self.open()
-            .flat_map(|(lane, state)| state.ready.iter().map(move |ready| (lane, ready)))
-            .filter_map(|(lane, (urgency, places))| Some((*places.keys().next()?, *urgency, lane)))
-            .min_by_key(|(place, _, _)| *place)
-            .filter(|((since, _), _, _)| *since + AGED_AFTER <= now)
-            .map(|(place, urgency, lane)| (lane.clone(), urgency, place))
-    }
-
-    /// The lanes in which one more may run.
-    fn open(&self) -> impl Iterator<Item = (&Lane, &LaneState)> {
-        self.by_name.iter().filter(|(lane, state)| state.running < lane.places(self.limit))
-    }
-
-    fn remove(&mut self, lane: &Lane, urgency: Urgency, place: Place) -> Option<Arc<ObjectName>> {
-        let state = self.by_name.get_mut(lane)?;
-        let places = state.ready.get_mut(&urgency)?;
-        let name = places.remove(&place);
-        if places.is_empty() {
-            state.ready.remove(&urgency);
-        }
-        name
     }
 
     fn drop_if_empty(&mut self, lane: &Lane) {
@@ -161,5 +131,31 @@ impl Lanes {
         if state.is_some_and(|state| state.running == 0 && state.ready.is_empty()) {
             self.by_name.remove(lane);
         }
+    }
+}
+
+impl LaneState {
+    /// The class that comes next, where one more may run.
+    fn next(&self, places: usize) -> Option<Class> {
+        if self.running >= places {
+            return None;
+        }
+        let can_run = self.ready.iter().filter(|(_, crowd)| crowd.next(|name| self.has_place(name, places)).is_some());
+        can_run.map(|(class, _)| *class).min_by_key(|class| self.shares.order(*class))
+    }
+
+    fn begin(&mut self, class: Class, places: usize) -> Option<Arc<ObjectName>> {
+        let crowd = self.ready.get(&class)?;
+        let namespace = crowd.next(|name| self.has_place(name, places))?.to_owned();
+        let name = self.ready.get_mut(&class)?.take_first_of(&namespace)?;
+        self.shares.serve(class, self.ready.keys().copied());
+        self.ready.retain(|_, crowd| !crowd.is_empty());
+        self.running += 1;
+        *self.running_of.entry(namespace).or_default() += 1;
+        Some(name)
+    }
+
+    fn has_place(&self, namespace: &str, places: usize) -> bool {
+        self.running_of.get(namespace).is_none_or(|running| *running < places_of_one(places))
     }
 }

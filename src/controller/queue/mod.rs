@@ -1,8 +1,9 @@
-//! The queue that all work of a kind goes through: one entry per object, classes, lanes, back-off, ageing. I/O: waits on
+//! The queue that all work of a kind goes through: one entry per object, lanes, classes, namespaces, back-off. I/O: waits on
 //! tokio's clock.
 //!
 //! kube's own queue has neither order nor classes, and there an earlier trigger overrides a back-off.
 
+mod crowd;
 mod lanes;
 mod state;
 #[cfg(test)]

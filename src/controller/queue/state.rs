@@ -108,7 +108,6 @@ impl State {
     }
 
     fn merge(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, pending: Pending) {
-        // Out of its place …
         let (place, was_ready) = match &mut entry.phase {
             Phase::Running { lane: _, next } => {
                 *next = Some(match next.take() {
@@ -120,22 +119,24 @@ impl State {
             Phase::Waiting(place) => (*place, false),
             Phase::Ready(place) => (*place, true),
         };
-        if was_ready {
-            self.lanes.take(&entry.lane, entry.class, place);
-        } else {
-            self.waiting.remove(&place);
-        }
+        let lane = pending.lane.unwrap_or_else(|| entry.lane.clone());
+        let class = stronger(entry.class, pending.class);
+        entry.reasons = entry.reasons.union(pending.reasons);
         if pending.overrides_back_off && entry.held_until.take().is_some() {
             entry.failures = 0;
             entry.failing_since = None;
         }
-        entry.lane = pending.lane.unwrap_or_else(|| entry.lane.clone());
-        entry.class = stronger(entry.class, pending.class);
-        entry.reasons = entry.reasons.union(pending.reasons);
-        // … and into the new one. What is ready keeps its age.
         if was_ready {
-            self.put_ready(name, entry, place);
+            // Where nothing changes it must not lose its namespace's turn: what is woken often would never come.
+            if lane != entry.lane || class != entry.class {
+                self.lanes.take(&entry.lane, entry.class, place, name);
+                (entry.lane, entry.class) = (lane, class);
+                // What is ready keeps its age.
+                self.put_ready(name, entry, place);
+            }
         } else {
+            self.waiting.remove(&place);
+            (entry.lane, entry.class) = (lane, class);
             let due = place.0.min(pending.due);
             self.put_waiting(name, entry, entry.held_until.map_or(due, |end| due.max(end)));
         }
@@ -144,14 +145,14 @@ impl State {
     /// Begins the turn of whoever comes next.
     pub(super) fn pick(&mut self, now: Instant) -> Picked {
         self.ripen(now);
-        match self.begin(now) {
+        match self.begin() {
             Some(turn) => Picked::Turn(turn),
             None => Picked::Idle(self.waiting.keys().next().map(|(due, _)| *due)),
         }
     }
 
-    fn begin(&mut self, now: Instant) -> Option<Turn> {
-        let (lane, name) = self.lanes.begin(now)?;
+    fn begin(&mut self) -> Option<Turn> {
+        let (lane, name) = self.lanes.begin()?;
         let entry = self.entries.get_mut(&name)?;
         entry.phase = Phase::Running { lane, next: None };
         entry.held_until = None;
@@ -181,7 +182,7 @@ impl State {
                 return;
             }
         };
-        self.lanes.leave(&lane);
+        self.lanes.leave(&lane, &name);
         let rest_is_back_off = rest.is_back_off();
         let Rest { next, lane, seen } = rest;
         // `None < Some(_)`, so both must be there.

@@ -1,11 +1,14 @@
 //! What the queue promises: nothing lost, nothing twice at once, nobody starved, a back-off that holds.
 
+#![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
 use super::*;
-use crate::aws::Class;
+use crate::aws::{ApiFamily, CallRequest, Caller, Class, Connection, QuotaKeeper, Quotas, Scope, SingleReplica};
+use crate::controller::driver::{DEFAULT_CONCURRENCY, LANE_CONCURRENCY};
 use crate::controller::record::ResourceVersion;
 
 fn name(number: usize) -> ObjectName {
@@ -197,22 +200,162 @@ fn a_change_passes_a_sweep_of_thousands() {
 
 #[test]
 fn a_flood_of_changes_starves_nobody() {
-    let mut now = Instant::now();
+    let now = Instant::now();
     let mut state = State::new(8);
-    for (number, class) in Class::ALL.into_iter().enumerate() {
-        state.wake(name(number), wake(class, Reason::Listed, now));
-    }
-    let mut served = BTreeSet::new();
-    for flood in 0..1000 {
-        // Twice as many changes as there are turns.
-        state.wake(name(1000 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
-        state.wake(name(1001 + 2 * flood), wake(Class::Change, Reason::SpecChanged, now));
+    let mut served: BTreeMap<Class, usize> = BTreeMap::new();
+    for flood in 0..1600 {
+        // Of each class there are always some, and of changes ever more, the oldest of all among them.
+        for (number, class) in Class::ALL.into_iter().enumerate() {
+            state.wake(name(10 * flood + number), wake(class, Reason::SpecChanged, now));
+        }
         let turn = turn(&mut state, now).unwrap();
         state.done(&turn.name, Rest::until_woken(), now);
-        served.insert(turn.name);
-        now += Duration::from_millis(100);
+        *served.entry(turn.class).or_default() += 1;
     }
-    assert!((0..Class::ALL.len()).all(|number| served.contains(&name(number))), "{served:?}");
+    let least = |class| match class {
+        Class::Change => 800,
+        Class::Recovery | Class::Rollout | Class::Deletion => 195,
+        Class::Sweep => 95,
+        Class::History => 45,
+    };
+    assert!(Class::ALL.into_iter().all(|class| served[&class] >= least(class)), "{served:?}");
+}
+
+#[test]
+fn a_lower_class_of_one_lane_gets_its_share_although_other_lanes_are_full_of_changes() {
+    let now = Instant::now();
+    let mut state = State::new(8);
+    state.wake(name(0), wake(Class::Sweep, Reason::Listed, now).in_lane(Lane::named("busy")));
+    let waited = (1..200).position(|number| {
+        for lane in ["busy", "other"] {
+            let flood = ObjectName { namespace: "press".into(), name: format!("{lane}{number}") };
+            state.wake(flood, wake(Class::Change, Reason::SpecChanged, now).in_lane(Lane::named(lane)));
+        }
+        let turn = turn(&mut state, now).unwrap();
+        state.done(&turn.name, Rest::until_woken(), now);
+        turn.name == name(0)
+    });
+    // One of 16 turns of its lane, which has every other turn.
+    assert!(waited.unwrap() <= 34, "{waited:?}");
+}
+
+fn in_namespace(namespace: &str, number: usize) -> ObjectName {
+    ObjectName { namespace: namespace.into(), name: format!("o{number}") }
+}
+
+#[test]
+fn namespaces_take_turns_and_one_that_is_new_comes_after_those_that_wait() {
+    let now = Instant::now();
+    let mut state = State::new(1);
+    for number in 0..5000 {
+        state.wake(in_namespace("press", number), wake(Class::Change, Reason::SpecChanged, now));
+    }
+    for number in 0..3 {
+        state.wake(in_namespace("paint", number), wake(Class::Change, Reason::SpecChanged, now));
+    }
+    let mut order = Vec::new();
+    for _ in 0..8 {
+        let turn = turn(&mut state, now).unwrap();
+        state.done(&turn.name, Rest::until_woken(), now);
+        order.push(turn.name.to_string());
+    }
+    let expected = ["press/o0", "paint/o0", "press/o1", "paint/o1", "press/o2", "paint/o2", "press/o3", "press/o4"];
+    assert_eq!(order, expected);
+}
+
+#[test]
+fn one_namespace_leaves_places_for_others() {
+    let now = Instant::now();
+    let mut state = State::new(8);
+    for number in 0..20 {
+        state.wake(in_namespace("press", number), wake(Class::Change, Reason::SpecChanged, now));
+    }
+    let running = std::iter::from_fn(|| turn(&mut state, now)).count();
+    assert_eq!(running, 6);
+    for number in 0..20 {
+        state.wake(in_namespace("paint", number), wake(Class::Sweep, Reason::Listed, now));
+    }
+    let others = std::iter::from_fn(|| turn(&mut state, now)).map(|turn| turn.name.namespace).collect::<Vec<_>>();
+    assert_eq!(others, ["paint", "paint"]);
+    state.done(&in_namespace("press", 0), Rest::until_woken(), now);
+    assert_eq!(turn(&mut state, now).unwrap().name.namespace, "press");
+}
+
+#[test]
+fn what_is_woken_again_and_again_keeps_its_namespaces_turn() {
+    let now = Instant::now();
+    let mut state = State::new(1);
+    for number in 0..10 {
+        state.wake(in_namespace("press", number), wake(Class::Change, Reason::SpecChanged, now));
+    }
+    let restless = in_namespace("paint", 0);
+    let waited = (0..10).position(|_| {
+        state.wake(restless.clone(), wake(Class::Change, Reason::Status, now));
+        let turn = turn(&mut state, now).unwrap();
+        state.done(&turn.name, Rest::until_woken(), now);
+        turn.name == restless
+    });
+    assert!(waited.unwrap() <= 1, "{waited:?}");
+}
+
+/// Workers that make four calls a turn, of 60 ms each, as a change does: two lists, a create, a reading. When each namespace's
+/// creates went out is noted.
+fn work(queue: &Queue, creates: &Arc<Mutex<Vec<(String, Instant)>>>) -> tokio::task::JoinSet<()> {
+    let keeper = Arc::new(QuotaKeeper::new(Quotas::default()));
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..DEFAULT_CONCURRENCY {
+        let (queue, keeper, creates) = (queue.clone(), Arc::clone(&keeper), Arc::clone(creates));
+        workers.spawn(async move {
+            let scope = Scope { connection: Connection::own(), account: "1".into(), region: "eu-central-1".into() };
+            loop {
+                let lease = queue.next().await;
+                let turn = lease.turn().clone();
+                let caller = Caller::new(turn.class, &turn.name.namespace);
+                for call in 0..4 {
+                    let request = CallRequest {
+                        scope: &scope,
+                        family: ApiFamily::Greengrass,
+                        caller: &caller,
+                        is_deletion: false,
+                    };
+                    if keeper.permit(request, seconds(5), &SingleReplica).await.is_err() {
+                        break;
+                    }
+                    if call == 2 {
+                        creates.lock().unwrap().push((turn.name.namespace.clone(), Instant::now()));
+                    }
+                    tokio::time::sleep(Duration::from_millis(60)).await;
+                }
+                lease.done(Rest::until_woken());
+            }
+        });
+    }
+    workers
+}
+
+#[tokio::test(start_paused = true)]
+async fn five_thousand_changes_of_a_namespace_delay_anothers_single_one_by_less_than_a_second() {
+    let queue = Queue::new(LANE_CONCURRENCY);
+    let creates = Arc::default();
+    for number in 0..5000 {
+        queue.wake(in_namespace("press", number), Wake::now(Class::Change, Reason::SpecChanged));
+    }
+    let _workers = work(&queue, &creates);
+    let mut longest = Duration::ZERO;
+    for round in 0..50 {
+        tokio::time::sleep(Duration::from_millis(2130)).await;
+        let changed = Instant::now();
+        queue.wake(in_namespace("paint", round), Wake::now(Class::Change, Reason::SpecChanged));
+        tokio::time::sleep(seconds(5)).await;
+        let created = creates.lock().unwrap().iter().rev().find(|(namespace, _)| namespace == "paint").unwrap().1;
+        longest = longest.max(created - changed);
+    }
+    println!("its create went out after {longest:?} at most");
+    // By its quota: three calls at 20 a second, of which two have to be answered first.
+    let quota = Duration::from_millis(3 * 50 + 2 * 60);
+    assert!(longest <= quota + seconds(1), "{longest:?}");
+    let press = creates.lock().unwrap().iter().filter(|(namespace, _)| namespace == "press").count();
+    assert!(press >= 1600, "and the other one goes on with what is left: {press}");
 }
 
 #[test]

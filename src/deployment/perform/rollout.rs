@@ -29,7 +29,7 @@ impl Act<'_> {
             | RolloutQuery::BadDevices { .. }
             | RolloutQuery::BadDevice { .. } => ApiFamily::IotJobs,
         };
-        let permit = match self.permit_within(WAIT_FOR_DEVICES, key, family).await {
+        let permit = match self.permit_within(WAIT_FOR_DEVICES, key, family, self.caller, false).await {
             Ok(permit) => permit,
             Err(wait) => {
                 self.rollout_waits(&wait, knowledge);

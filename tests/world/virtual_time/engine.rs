@@ -13,8 +13,8 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use greengrass_emulator::Emulator;
-use greengrass_operator::aws::ClientSettings;
-use greengrass_operator::config::Config;
+use greengrass_operator::aws::{ClientSettings, Quotas};
+use greengrass_operator::config::{CallRate, Config};
 use greengrass_operator::controller::clock::Clock;
 use greengrass_operator::controller::objects::Namespaces;
 use greengrass_operator::operator::{Surroundings, run_in};
@@ -58,15 +58,15 @@ struct Sleep {
 
 impl Engine {
     /// Starts the operator at the emulator's time, with the rights of this kubeconfig, and waits until it has read everything.
-    pub(super) fn start(namespace: &str, kubeconfig: &Path, emulator: &Emulator, log: &Log) -> Self {
+    pub(super) fn start(namespaces: &[String], kubeconfig: &Path, emulator: &Emulator, log: &Log) -> Self {
         let (commands, received) = unbounded_channel();
         let (sleep, traffic) = (Arc::new(Sleep::default()), Traffic::default());
         let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let thread = {
-            let (namespace, emulator, log) = (namespace.to_owned(), emulator.clone(), log.clone());
+            let (namespaces, emulator, log) = (namespaces.to_vec(), emulator.clone(), log.clone());
             let (sleep, traffic) = (Arc::clone(&sleep), traffic.clone());
-            let name = format!("operator of {namespace}");
-            let run = move || run(&namespace, kubeconfig, &emulator, &log, &sleep, &traffic, received);
+            let name = format!("operator of {}", namespaces.join(" and "));
+            let run = move || run(&namespaces, kubeconfig, &emulator, &log, &sleep, &traffic, received);
             std::thread::Builder::new().name(name).spawn(run).unwrap()
         };
         let engine = Self { commands: Some(commands), thread: Some(thread), sleep, traffic, log: log.clone() };
@@ -129,7 +129,7 @@ impl Drop for Engine {
 }
 
 fn run(
-    namespace: &str,
+    namespaces: &[String],
     kubeconfig: Kubeconfig,
     emulator: &Emulator,
     log: &Log,
@@ -162,13 +162,13 @@ fn run(
     runtime.block_on(async move {
         // Paused time would run on by itself whenever all wait for an answer from a socket, were there no task in a thread.
         tokio::task::spawn_blocking(move || hold.recv());
-        obey(namespace, kubeconfig, emulator, traffic, commands).await;
+        obey(namespaces, kubeconfig, emulator, traffic, commands).await;
     });
     drop(held);
 }
 
 async fn obey(
-    namespace: &str,
+    namespaces: &[String],
     kubeconfig: Kubeconfig,
     emulator: &Emulator,
     traffic: &Traffic,
@@ -187,10 +187,12 @@ async fn obey(
     };
     let config = Config {
         cluster_name: Some("test".parse().unwrap()),
-        namespaces: Namespaces::Only([namespace.to_owned()].into()),
+        namespaces: Namespaces::Only(namespaces.iter().cloned().collect()),
         admin_address: SocketAddr::from(([127, 0, 0, 1], 0)),
         drift_interval: "5m".parse().unwrap(),
         concurrency: NonZeroUsize::new(32).unwrap(),
+        greengrass_rate: CallRate::per_second(Quotas::GREENGRASS),
+        iot_jobs_rate: CallRate::per_second(Quotas::IOT_JOBS),
         instance_name: "virtual".to_owned(),
         aws_region: None,
         allow_insecure_endpoints: true,

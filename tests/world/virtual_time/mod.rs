@@ -29,6 +29,8 @@ const SOON: Duration = Duration::from_secs(30);
 pub struct VirtualWorld {
     /// The test's own namespace.
     pub namespace: String,
+    /// Another one that the operator looks after.
+    neighbour: Option<String>,
     /// The test's own AWS.
     pub emulator: Emulator,
     kubeconfig: PathBuf,
@@ -49,21 +51,36 @@ impl VirtualWorld {
 
     /// A world with a running operator, and AWS with these switches.
     pub fn with_switches(prefix: &str, switches: Switches) -> Self {
+        Self::prepared(prefix, false, switches)
+    }
+
+    /// A world whose operator looks after another namespace too.
+    pub fn with_neighbour(prefix: &str) -> Self {
+        Self::prepared(prefix, true, super::switches())
+    }
+
+    fn prepared(prefix: &str, has_neighbour: bool, switches: Switches) -> Self {
         let cluster = Cluster::shared().unwrap();
         install_definitions(cluster);
         let namespace = cluster.namespace(prefix).unwrap();
         grant(cluster, &namespace, &namespace);
         install_identity(cluster, &namespace);
+        let neighbour = has_neighbour.then(|| cluster.namespace("neighbour").unwrap());
+        if let Some(neighbour) = &neighbour {
+            grant(cluster, &namespace, neighbour);
+            install_identity(cluster, neighbour);
+        }
         let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
         let clock = ManualClock::starting_at(Timestamp::now());
         let emulator = Emulator::builder().shared_clock(Arc::new(clock)).switches(switches).build();
-        let mut world = Self { namespace, emulator, kubeconfig, engine: None, log: Log::default() };
+        let mut world = Self { namespace, neighbour, emulator, kubeconfig, engine: None, log: Log::default() };
         world.start_operator();
         world
     }
 
     pub fn start_operator(&mut self) {
-        self.engine = Some(Engine::start(&self.namespace, &self.kubeconfig, &self.emulator, &self.log));
+        let namespaces: Vec<String> = [self.namespace.clone()].into_iter().chain(self.neighbour.clone()).collect();
+        self.engine = Some(Engine::start(&namespaces, &self.kubeconfig, &self.emulator, &self.log));
     }
 
     /// As SIGKILL.
@@ -140,6 +157,15 @@ impl VirtualWorld {
     pub fn cancel_as_somebody(&self, id: &str) {
         let request = json!({"deploymentId": id});
         self.emulator.perform(&Scope::new(ACCOUNT, REGION), Operation::CancelDeployment, &request).unwrap();
+    }
+
+    /// Applies an object to the other namespace.
+    pub fn apply_to_neighbour(&self, manifest: &Manifest) {
+        let neighbour = self.neighbour.as_deref().expect("this world has no other namespace");
+        let (object, params) = (manifest.to_json(), PatchParams::apply("test").force());
+        let name = object["metadata"]["name"].as_str().unwrap();
+        let applied = ask(neighbour, async |api| api.patch(name, &params, &Patch::Apply(&object)).await.unwrap());
+        self.expect(&applied);
     }
 
     pub fn apply(&self, manifest: &Manifest) {
