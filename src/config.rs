@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use thiserror::Error;
 
 use crate::controller::objects::Namespaces;
+use crate::leadership::LeaderElection;
 
 /// What the operator is told when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +27,8 @@ pub struct Config {
     pub concurrency: NonZeroUsize,
     /// Tells this process from others in events.
     pub instance_name: String,
+    /// The leader election; none: this process is the only one.
+    pub leader_election: Option<LeaderElection>,
 }
 
 /// What one cluster's deployments are told from another's by.

@@ -7,4 +7,5 @@ pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod deployment;
+pub mod leadership;
 pub mod operator;

@@ -1,7 +1,7 @@
 //! Puts the operator together and runs it. I/O.
 //!
-//! It ends in this order: no new turns, running turns end, the watch ends, and last the admin server, which answers probes
-//! all the while.
+//! It ends in this order: no new turns, running turns end, leadership is given up, the watch ends, and last the admin server,
+//! which answers probes all the while.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,8 +25,10 @@ use crate::controller::objects::Objects;
 use crate::controller::queue::Queue;
 use crate::controller::report::{report, report_leadership};
 use crate::controller::store::Store;
+use crate::controller::terms::TermRunner;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
+use crate::leadership::Election;
 use crate::telemetry::metrics::Metrics;
 
 /// The kubelet starts the process anew, with its own back-off, when the API server does not answer for so long.
@@ -78,14 +80,22 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 /// Runs the operator in these surroundings until told to stop.
 pub async fn run_in(surroundings: Surroundings, config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let Surroundings { kubernetes: client, aws, clock } = surroundings;
-    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name } = config;
+    let Config {
+        cluster_name,
+        namespaces,
+        admin_address,
+        drift_interval,
+        concurrency,
+        instance_name,
+        leader_election,
+    } = config;
     let metrics = Metrics::new();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
-    let heartbeat = Heartbeat::new();
+    let (heartbeat, heartbeat_of_election) = (Heartbeat::new(), Heartbeat::new());
     let admin = Admin {
         metrics: metrics.clone(),
-        heartbeats: vec![heartbeat.clone()],
+        heartbeats: vec![heartbeat.clone(), heartbeat_of_election.clone()],
         is_ready: {
             let store = Arc::clone(&store);
             Arc::new(move || store.is_synced())
@@ -101,8 +111,15 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     };
     info!(cluster, "operator starts");
     let resource = deployment::resource();
-    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
-    let leadership: Arc<dyn Leadership> = Arc::new(SingleReplica);
+    let election = leader_election.map(|settings| {
+        Election::new(client.clone(), &settings, &instance_name, clock, metrics.clone(), heartbeat_of_election)
+    });
+    let leadership: Arc<dyn Leadership> = match &election {
+        Some(election) => Arc::clone(&election.leadership),
+        None => Arc::new(SingleReplica),
+    };
+    let objects =
+        Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
     report_leadership(Arc::clone(&leadership), &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
@@ -111,7 +128,14 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         store: Arc::clone(&store),
         objects: objects.clone(),
         queue: queue.clone(),
-        events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
+        events: Events::new(
+            client.clone(),
+            &resource,
+            &instance_name,
+            clock,
+            metrics.clone(),
+            Arc::clone(&leadership),
+        ),
         aws: Aws::new(aws, Quotas::default(), Arc::new(metrics.clone())),
         metrics: metrics.clone(),
         leadership,
@@ -132,15 +156,33 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         config_maps.run(watching).await;
         "watch of ConfigMaps"
     });
-    let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
+    let driver = Driver::new(Arc::clone(&kind), queue.clone(), concurrency.get(), metrics, heartbeat.clone());
     let driving = stop.clone();
-    parts.spawn(async move {
-        // A turn before the first list is complete would not know its neighbours.
-        if driving.run_until_cancelled(store.synced()).await.is_some() {
-            driver.run(driving).await;
+    // A turn before the first list is complete would not know its neighbours, and who could not work must not lead.
+    match election {
+        None => {
+            parts.spawn(async move {
+                if driving.run_until_cancelled(store.synced()).await.is_some() {
+                    driver.run(&driving, &CancellationToken::new()).await;
+                }
+                "driver"
+            });
         }
-        "driver"
-    });
+        Some(Election { leadership: _, terms, elector }) => {
+            let turns = TermRunner::new(kind, Arc::clone(&store), queue, driver, heartbeat);
+            parts.spawn(async move {
+                turns.run(terms, driving).await;
+                "driver"
+            });
+            let electing = end_of_watch.clone();
+            parts.spawn(async move {
+                if electing.run_until_cancelled(store.synced()).await.is_some() {
+                    elector.run(electing).await;
+                }
+                "leader election"
+            });
+        }
+    }
 
     let ended = parts.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"));
     let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };

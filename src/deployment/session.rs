@@ -23,6 +23,8 @@ pub(super) struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     by_name: Mutex<BTreeMap<ObjectName, Session>>,
+    /// Until when what another process sent before may still arrive.
+    predecessor_until: Mutex<Option<Timestamp>>,
 }
 
 impl Sessions {
@@ -32,12 +34,19 @@ impl Sessions {
     /// just started, now, and not like one that has sent nothing since the operator did.
     pub(super) fn take(&self, name: &ObjectName, uid: &str, now: Timestamp) -> Session {
         let known = self.lock().remove(name).filter(|session| &*session.uid == uid);
+        let predecessor_until = *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner);
         known.unwrap_or_else(|| Session {
             uid: uid.into(),
-            knowledge: Knowledge::new(now),
+            knowledge: Knowledge { predecessor_until, ..Knowledge::new(now) },
             next_look_at: None,
             key: None,
         })
+    }
+
+    /// This process leads from now on. What was learnt before is void: another one may have led since.
+    pub(super) fn begin(&self, predecessor_until: Option<Timestamp>) {
+        self.lock().clear();
+        *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner) = predecessor_until;
     }
 
     /// Puts it back.
