@@ -284,11 +284,8 @@ impl ElectionArgs {
             leader_election_renew_deadline,
             leader_election_retry_period,
         } = self;
-        let timings = Timings::new(
-            leader_election_lease_duration,
-            leader_election_renew_deadline,
-            leader_election_retry_period,
-        )?;
+        let timings =
+            Timings::new(leader_election_lease_duration, leader_election_renew_deadline, leader_election_retry_period)?;
         Ok(leader_elect.then_some(LeaderElection { namespace, lease, timings }))
     }
 }

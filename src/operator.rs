@@ -80,15 +80,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError
 /// Runs the operator in these surroundings until told to stop.
 pub async fn run_in(surroundings: Surroundings, config: Config, stop: CancellationToken) -> Result<(), RunError> {
     let Surroundings { kubernetes: client, aws, clock } = surroundings;
-    let Config {
-        cluster_name,
-        namespaces,
-        admin_address,
-        drift_interval,
-        concurrency,
-        instance_name,
-        leader_election,
-    } = config;
+    let Config { cluster_name, namespaces, admin_address, drift_interval, concurrency, instance_name, leader_election } =
+        config;
     let metrics = Metrics::new();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
@@ -118,8 +111,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         Some(election) => Arc::clone(&election.leadership),
         None => Arc::new(SingleReplica),
     };
-    let objects =
-        Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
+    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
     report_leadership(Arc::clone(&leadership), &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
@@ -128,14 +120,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         store: Arc::clone(&store),
         objects: objects.clone(),
         queue: queue.clone(),
-        events: Events::new(
-            client.clone(),
-            &resource,
-            &instance_name,
-            clock,
-            metrics.clone(),
-            Arc::clone(&leadership),
-        ),
+        events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone(), Arc::clone(&leadership)),
         aws: Aws::new(aws, Quotas::default(), Arc::new(metrics.clone())),
         metrics: metrics.clone(),
         leadership,

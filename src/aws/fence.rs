@@ -110,17 +110,17 @@ impl Leadership for SingleReplica {
 }
 
 #[cfg(test)]
-pub(crate) mod tests {
+pub(super) mod tests {
     use std::sync::Mutex;
 
     use super::*;
 
     /// A clock that the test moves.
     #[derive(Default)]
-    pub(crate) struct FakeBootClock(Mutex<Duration>);
+    pub(in super::super) struct FakeBootClock(Mutex<Duration>);
 
     impl FakeBootClock {
-        pub(crate) fn advance(&self, by: Duration) {
+        pub(in super::super) fn advance(&self, by: Duration) {
             *self.0.lock().unwrap() += by;
         }
     }

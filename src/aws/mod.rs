@@ -31,8 +31,6 @@ use std::sync::Arc;
 
 use calls::Calls;
 pub use clients::{ClientSettings, Clients};
-#[cfg(test)]
-pub(crate) use fence::tests::FakeBootClock;
 pub use fence::{BootClock, BootTime, Fence, Leadership, SingleReplica, SystemBootClock};
 pub use greengrass::Greengrass;
 pub use iot::Iot;

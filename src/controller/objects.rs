@@ -231,9 +231,11 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::mock::{Answer, objects_answering, objects_by, stored};
+    use super::super::mock::{Answer, client_answering, objects, objects_answering, objects_by, stored};
+    use super::super::record::Json;
     use super::super::record::tests::record;
     use super::*;
+    use crate::aws::{BootTime, Fence, SystemBootClock};
 
     #[tokio::test]
     async fn a_live_read_asks_for_no_cached_version() {
@@ -245,6 +247,23 @@ mod tests {
             (request.method.as_str(), request.uri.as_str()),
             ("GET", "/apis/greengrass-operator.dev/v1alpha1/namespaces/press/greengrassdeployments/a")
         );
+    }
+
+    #[tokio::test]
+    async fn who_does_not_lead_reads_and_writes_nothing() {
+        struct Nobody;
+        impl Leadership for Nobody {
+            fn fence(&self) -> Fence {
+                Fence::until(BootTime::since_boot(Duration::ZERO), Arc::new(SystemBootClock))
+            }
+        }
+        let (client, requests) = client_answering([Answer::ok(&stored("a", 7))]);
+        let objects = Objects { leadership: Arc::new(Nobody), ..objects(client, Namespaces::All) };
+        let record = objects.get_live(&record("a", 7).name).await.unwrap().unwrap();
+        assert_eq!(objects.add_finalizer(&record, "example.com/x").await, Err(ApiError::Fenced));
+        let status = Json::of(&json!({"ordinal": 1})).unwrap();
+        assert_eq!(objects.publish(&record, &status, &[]).await, Err(ApiError::Fenced));
+        assert_eq!(requests.one().method, "GET");
     }
 
     #[tokio::test]

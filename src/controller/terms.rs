@@ -60,3 +60,89 @@ impl<K: Kind> TermRunner<K> {
         self.heartbeat.rest();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+    use std::time::Duration;
+
+    use greengrass_operator_core::names::ObjectName;
+
+    use super::super::driver::LANE_CONCURRENCY;
+    use super::super::queue::{Lane, Reason, Rest, Turn, Wake};
+    use super::super::record::Record;
+    use super::super::record::tests::record;
+    use super::*;
+    use crate::aws::{BootTime, Class, SystemBootClock};
+    use crate::leadership::{Predecessor, Standing};
+    use crate::telemetry::metrics::Metrics;
+
+    /// A kind that notes what happens.
+    #[derive(Default)]
+    struct Diary(Mutex<Vec<String>>);
+
+    impl Kind for Diary {
+        const NAME: &'static str = "Diary";
+
+        async fn run(&self, turn: Turn) -> Rest {
+            self.0.lock().unwrap().push(format!("begins {}", turn.name.name));
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            self.0.lock().unwrap().push(format!("ends {}", turn.name.name));
+            Rest::until_woken()
+        }
+
+        fn lane(&self, _record: &Record) -> Lane {
+            Lane::unresolved()
+        }
+
+        fn look_interval(&self) -> Duration {
+            Duration::from_mins(5)
+        }
+
+        fn begin(&self, predecessor: Predecessor) {
+            self.0.lock().unwrap().push(format!("term after {predecessor:?}"));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn turns_run_in_terms_only_and_each_begins_as_after_a_start() {
+        let (kind, store, queue) = (Arc::new(Diary::default()), Store::new(), Queue::new(LANE_CONCURRENCY));
+        let heartbeat = Heartbeat::new();
+        let driver = Driver::new(Arc::clone(&kind), queue.clone(), 8, Metrics::new(), heartbeat.clone());
+        let runner = TermRunner::new(Arc::clone(&kind), Arc::clone(&store), queue.clone(), driver, heartbeat.clone());
+        let (mut standing, terms) = Standing::new(Arc::new(SystemBootClock));
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(runner.run(terms, stop.clone()));
+        let diary = || std::mem::take(&mut *kind.0.lock().unwrap());
+        store.apply(record("a", 1));
+        let wake = |name: &str| {
+            let name = ObjectName { namespace: "press".into(), name: name.into() };
+            queue.wake(name, Wake::now(Class::Change, Reason::SpecChanged));
+        };
+
+        wake("a");
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert!(diary().is_empty(), "it stands by");
+        assert!(queue.ready().is_empty(), "and nothing piles up");
+
+        let later = BootTime::since_boot(Duration::MAX);
+        standing.set(Some(later), Predecessor::Unknown);
+        tokio::time::sleep(Duration::from_millis(1_500)).await;
+        assert_eq!(diary(), ["term after Unknown", "begins a", "ends a"]);
+
+        wake("a");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        standing.set(None, Predecessor::Unknown);
+        standing.ended().await;
+        wake("a");
+        tokio::time::sleep(Duration::from_mins(5)).await;
+        assert_eq!(diary(), ["begins a"], "it was broken off");
+        assert_eq!(heartbeat.age(), Duration::ZERO, "who stands by is not dead");
+
+        standing.set(Some(later), Predecessor::Released);
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        stop.cancel();
+        running.await.unwrap();
+        assert_eq!(diary(), ["term after Released", "begins a", "ends a"], "what has begun may end");
+    }
+}

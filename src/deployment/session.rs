@@ -63,3 +63,25 @@ impl Sessions {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_leads_anew_knows_nothing_but_how_long_another_ones_requests_may_arrive() {
+        let sessions = Sessions::default();
+        let name = ObjectName { namespace: "press".into(), name: "a".into() };
+        let now = Timestamp::UNIX_EPOCH;
+        let mut session = sessions.take(&name, "1", now);
+        assert_eq!(session.knowledge.predecessor_until, None);
+        session.knowledge.intent_recorded(7);
+        sessions.put(name.clone(), session);
+        sessions.begin(Some(Timestamp::MAX));
+        let session = sessions.take(&name, "1", now);
+        assert!(session.knowledge.sends.is_none());
+        assert_eq!(session.knowledge.predecessor_until, Some(Timestamp::MAX));
+        sessions.begin(None);
+        assert_eq!(sessions.take(&name, "1", now).knowledge.predecessor_until, None);
+    }
+}

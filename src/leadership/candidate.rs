@@ -3,7 +3,8 @@
 //!
 //! Two things are stricter than in client-go. What nobody holds is taken at once only if it says what a leader writes that has
 //! ended: a Lease that was deleted or edited may be that of a leader that goes on, so it is watched for a whole lease duration
-//! like any other. And a Lease that names this process counts as its own only if this process wrote what it says.
+//! like any other. (Absence can't be watched, because two absences look alike: so one that nobody holds is made first.) And a
+//! Lease that names this process counts as its own only if this process wrote what it says.
 
 use std::time::Duration;
 
@@ -25,7 +26,7 @@ pub(super) struct Candidate {
     timings: Timings,
     seen: Option<Seen>,
     /// What this process wrote last, whether it was answered or not.
-    written: Option<LeaseSpec>,
+    written: Option<Written>,
     leads: Option<Leads>,
     phase: Phase,
     /// A write of this round was refused already.
@@ -39,6 +40,14 @@ struct Seen {
     lease: Option<Lease>,
     /// Right after it was first seen like this.
     since: BootTime,
+}
+
+#[derive(Debug)]
+struct Written {
+    spec: LeaseSpec,
+    /// It replaced a version, and so was carried out before anybody else's write or never. A Lease that was to be created may
+    /// appear at any time when there is none.
+    is_replacement: bool,
 }
 
 #[derive(Debug)]
@@ -133,8 +142,9 @@ impl Candidate {
         match self.phase {
             Phase::Look => Step::Look,
             Phase::Write => {
-                let lease = self.claim(time);
-                self.written.clone_from(&lease.spec);
+                let lease = if self.leads.is_none() && self.is_absent() { self.vacant(time) } else { self.claim(time) };
+                let is_replacement = lease.metadata.resource_version.is_some();
+                self.written = lease.spec.clone().map(|spec| Written { spec, is_replacement });
                 Step::Write(Box::new(lease))
             }
             Phase::Done => Step::Done,
@@ -147,7 +157,7 @@ impl Candidate {
         if !is_known {
             self.seen = Some(Seen { lease, since: now });
             // Somebody else wrote, so what this process wrote is over: it must not count again if it is put back.
-            if self.leads.is_none() && self.seen_spec() != self.written.as_ref() {
+            if self.leads.is_none() && !self.is_own() {
                 self.written = None;
             }
         }
@@ -159,7 +169,7 @@ impl Candidate {
                 // Its own, with something beside it changed; or nobody's, and then no other leads before it would have waited.
                 Phase::Write
             }
-        } else if self.free_at().is_some_and(|free| free <= now) {
+        } else if self.is_absent() || self.free_at().is_some_and(|free| free <= now) {
             Phase::Write
         } else {
             Phase::Done
@@ -176,7 +186,11 @@ impl Candidate {
                     None if self.is_released() => Predecessor::Released,
                     None => Predecessor::Unknown,
                 };
+                let is_claim = lease.spec.as_ref().and_then(holder) == Some(&self.identity);
                 self.seen = Some(Seen { lease: Some(*lease), since: now });
+                if !is_claim {
+                    return;
+                }
                 // What took too long, perhaps because the machine slept, prolongs nothing.
                 let until = asked.plus(self.timings.renew_deadline());
                 self.leads = (now < until).then_some(Leads { until, predecessor });
@@ -229,6 +243,16 @@ impl Candidate {
         self.seen.as_ref()?.lease.as_ref()?.spec.as_ref()
     }
 
+    fn is_absent(&self) -> bool {
+        self.seen.as_ref().is_some_and(|seen| seen.lease.is_none())
+    }
+
+    /// What this process wrote, nobody has followed: its answer was lost, or this process slept.
+    fn is_own(&self) -> bool {
+        let own = self.written.as_ref().filter(|written| written.is_replacement).map(|written| &written.spec);
+        own.is_some() && own == self.seen_spec()
+    }
+
     /// A leader has ended, and nobody has followed yet.
     fn is_released(&self) -> bool {
         self.seen_spec()
@@ -238,12 +262,12 @@ impl Candidate {
     /// From when on the Lease may be taken, if it stays as it is.
     fn free_at(&self) -> Option<BootTime> {
         let seen = self.seen.as_ref()?;
-        let spec = self.seen_spec();
-        // What this process wrote, nobody has followed. Its answer was lost, or this process slept.
-        if self.is_released() || (spec.is_some() && spec == self.written.as_ref()) {
+        if self.is_released() || self.is_own() {
             return Some(seen.since);
         }
-        let promised = spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
+        let spec = self.seen_spec();
+        let promised =
+            spec.and_then(|spec| spec.lease_duration_seconds).and_then(|seconds| u64::try_from(seconds).ok());
         let promised = promised.map_or(Duration::ZERO, Duration::from_secs);
         Some(seen.since.plus(promised.max(self.timings.lease_duration())))
     }
@@ -255,7 +279,7 @@ impl Candidate {
         // A leader whose Lease somebody deleted or emptied goes on as what it was.
         let own = before
             .filter(|spec| holder(spec) == Some(&self.identity))
-            .or_else(|| self.written.as_ref().filter(|_| self.leads.is_some()));
+            .or_else(|| self.written.as_ref().filter(|_| self.leads.is_some()).map(|written| &written.spec));
         let (acquire_time, transitions) = match own {
             Some(own) => (own.acquire_time.clone(), own.lease_transitions.unwrap_or_default()),
             None => {
@@ -263,18 +287,35 @@ impl Candidate {
                 (time.clone(), transitions)
             }
         };
-        let seconds = self.timings.lease_duration().as_secs();
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
-            lease_duration_seconds: Some(i32::try_from(seconds).unwrap_or(i32::MAX)),
+            lease_duration_seconds: Some(self.seconds()),
             acquire_time,
             renew_time: time,
             lease_transitions: Some(transitions),
             preferred_holder: before.and_then(|spec| spec.preferred_holder.clone()),
             strategy: before.and_then(|spec| spec.strategy.clone()),
         };
-        let new = || ObjectMeta { name: Some(self.name.to_string()), ..ObjectMeta::default() };
-        Lease { metadata: seen.map_or_else(new, metadata_of), spec: Some(spec) }
+        Lease { metadata: seen.map_or_else(|| self.new_metadata(), metadata_of), spec: Some(spec) }
+    }
+
+    /// A Lease that nobody holds and no leader left.
+    fn vacant(&self, time: Timestamp) -> Lease {
+        let spec = LeaseSpec {
+            lease_duration_seconds: Some(self.seconds()),
+            renew_time: in_microseconds(time),
+            lease_transitions: Some(0),
+            ..LeaseSpec::default()
+        };
+        Lease { metadata: self.new_metadata(), spec: Some(spec) }
+    }
+
+    fn new_metadata(&self) -> ObjectMeta {
+        ObjectMeta { name: Some(self.name.to_string()), ..ObjectMeta::default() }
+    }
+
+    fn seconds(&self) -> i32 {
+        i32::try_from(self.timings.lease_duration().as_secs()).unwrap_or(i32::MAX)
     }
 }
 

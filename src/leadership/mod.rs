@@ -27,8 +27,10 @@ use crate::telemetry::metrics::Metrics;
 use candidate::Candidate;
 pub use candidate::Predecessor;
 pub use elector::Elector;
-pub use settings::{ElectionDuration, InvalidDuration, InvalidLeaseName, InvalidTimings, LeaderElection, LeaseName, Timings};
-use standing::Standing;
+pub use settings::{
+    ElectionDuration, InvalidDuration, InvalidLeaseName, InvalidTimings, LeaderElection, LeaseName, Timings,
+};
+pub(crate) use standing::Standing;
 pub use standing::{Term, Terms};
 
 /// An election that this process takes part in.

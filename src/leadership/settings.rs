@@ -27,7 +27,9 @@ pub struct LeaseName(String);
 
 /// The text is no name for a Lease.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("a Lease's name is 1 to 200 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit")]
+#[error(
+    "a Lease's name is 1 to 200 lower-case letters, digits, dots and hyphens, and begins and ends with a letter or digit"
+)]
 pub struct InvalidLeaseName;
 
 impl LeaseName {

@@ -42,7 +42,7 @@ impl Terms {
 }
 
 /// What the elector holds: it alone says who leads.
-pub(super) struct Standing {
+pub(crate) struct Standing {
     seat: Arc<Seat>,
     terms: UnboundedSender<Term>,
     term: Option<Running>,
@@ -61,7 +61,7 @@ struct Seat {
 
 /// How this process's standing has changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Turn {
+pub(crate) enum Turn {
     /// It leads from now on.
     Gained,
     /// It does not lead any more.
@@ -72,7 +72,7 @@ pub(super) enum Turn {
 
 impl Standing {
     /// Does not lead.
-    pub(super) fn new(clock: Arc<dyn BootClock>) -> (Self, Terms) {
+    pub(crate) fn new(clock: Arc<dyn BootClock>) -> (Self, Terms) {
         let (sender, receiver) = unbounded_channel();
         let seat = Arc::new(Seat { clock, until: Mutex::new(BootTime::since_boot(std::time::Duration::ZERO)) });
         (Self { seat, terms: sender, term: None }, Terms(receiver))
@@ -87,7 +87,7 @@ impl Standing {
     }
 
     /// This process may act until then, or may not. What is cut off is told after the right to act has ended.
-    pub(super) fn set(&mut self, until: Option<BootTime>, predecessor: Predecessor) -> Turn {
+    pub(crate) fn set(&mut self, until: Option<BootTime>, predecessor: Predecessor) -> Turn {
         let never = BootTime::since_boot(std::time::Duration::ZERO);
         *self.seat.until.lock().unwrap_or_else(PoisonError::into_inner) = until.unwrap_or(never);
         match (until, &self.term) {
@@ -108,7 +108,7 @@ impl Standing {
     }
 
     /// Waits until all that was done in a term that was lost has ended: what it knew must not be acted on in the next one.
-    pub(super) async fn ended(&mut self) {
+    pub(crate) async fn ended(&mut self) {
         if let Some(running) = &self.term {
             running.ended.cancelled().await;
         }

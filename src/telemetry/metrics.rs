@@ -18,7 +18,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition::{Format, to_text};
-pub use super::labels::{DeviceState, KubernetesOutcome, LeadershipChange, Readiness, ReadyReason, ReconcileOutcome, Verb};
+pub use super::labels::{
+    DeviceState, KubernetesOutcome, LeadershipChange, Readiness, ReadyReason, ReconcileOutcome, Verb,
+};
 use crate::aws::{ApiFamily, CallObserver, CallOutcome, Scope, WaitReason};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).

@@ -192,6 +192,7 @@ async fn obey(
         drift_interval: "5m".parse().unwrap(),
         concurrency: NonZeroUsize::new(32).unwrap(),
         instance_name: "virtual".to_owned(),
+        leader_election: None,
     };
     let stop = CancellationToken::new();
     let operator = tokio::spawn(run_in(surroundings, config, stop.clone()));
