@@ -113,6 +113,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     };
     let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
     report_leadership(Arc::clone(&leadership), &metrics);
+    report(Deployments::NAME, &store, &queue, Arc::clone(&leadership), &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
         clock,
@@ -125,7 +126,6 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         metrics: metrics.clone(),
         leadership,
     }));
-    report(Deployments::NAME, &store, &queue, &metrics);
 
     let end_of_watch = CancellationToken::new();
     let mut parts = JoinSet::new();
