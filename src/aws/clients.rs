@@ -23,6 +23,7 @@ use tokio::sync::OnceCell;
 
 use super::body::SortedBody;
 use super::scope::{IdentityName, Scope};
+use super::transmit::LastQuestion;
 
 /// The product in the user agent: AWS's audit log tells the operator's calls from others.
 const PRODUCT: &str = "greengrass-operator";
@@ -127,9 +128,15 @@ impl Clients {
         }
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
         let region = Region::new(scope.region.clone());
-        let greengrass = Config::from(base).to_builder().region(region.clone()).interceptor(SortedBody).build();
-        let iot = aws_sdk_iot::Config::from(base).to_builder().region(region.clone()).build();
-        let iot_data = aws_sdk_iotdataplane::Config::from(base).to_builder().region(region).build();
+        let greengrass = Config::from(base)
+            .to_builder()
+            .region(region.clone())
+            .interceptor(SortedBody)
+            .interceptor(LastQuestion)
+            .build();
+        let iot = aws_sdk_iot::Config::from(base).to_builder().region(region.clone()).interceptor(LastQuestion).build();
+        let iot_data =
+            aws_sdk_iotdataplane::Config::from(base).to_builder().region(region).interceptor(LastQuestion).build();
         let clients = ServiceClients {
             greengrass: aws_sdk_greengrassv2::Client::from_conf(greengrass),
             iot: aws_sdk_iot::Client::from_conf(iot),

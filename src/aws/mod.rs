@@ -26,6 +26,7 @@ mod request;
 mod scope;
 #[cfg(test)]
 mod tests;
+mod transmit;
 
 use std::sync::Arc;
 
