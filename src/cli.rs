@@ -100,6 +100,7 @@ struct RunArgs {
 
 #[derive(Debug, Args)]
 #[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
+#[allow(clippy::struct_field_names, reason = "they are the names of the flags")]
 struct ElectionArgs {
     /// Takes part in a leader election, so that several processes can run of which one works. Without it this process must be
     /// the only one for its resources.

@@ -280,13 +280,11 @@ impl Candidate {
         let own = before
             .filter(|spec| holder(spec) == Some(&self.identity))
             .or_else(|| self.written.as_ref().filter(|_| self.leads.is_some()).map(|written| &written.spec));
-        let (acquire_time, transitions) = match own {
-            Some(own) => (own.acquire_time.clone(), own.lease_transitions.unwrap_or_default()),
-            None => {
-                let transitions = before.map_or(0, |spec| spec.lease_transitions.unwrap_or_default().saturating_add(1));
-                (time.clone(), transitions)
-            }
-        };
+        let next = before.map_or(0, |spec| spec.lease_transitions.unwrap_or_default().saturating_add(1));
+        let (acquire_time, transitions) = own.map_or_else(
+            || (time.clone(), next),
+            |own| (own.acquire_time.clone(), own.lease_transitions.unwrap_or_default()),
+        );
         let spec = LeaseSpec {
             holder_identity: Some(self.identity.clone()),
             lease_duration_seconds: Some(self.seconds()),

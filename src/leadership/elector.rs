@@ -90,7 +90,8 @@ impl Elector {
         self.rounds += 1;
         let period = self.candidate.timings().retry_period();
         // Jittered, so that candidates that began together drift apart.
-        let rest = period - spread(&format!("{}{}", self.candidate.identity(), self.rounds), period / 4);
+        let earlier = spread(&format!("{}{}", self.candidate.identity(), self.rounds), period / 4);
+        let rest = period.saturating_sub(earlier);
         let due = self.candidate.due().map(|due| self.standing.now().until(due));
         // What is due but did not work is not tried again without a pause.
         due.filter(|due| !due.is_zero()).map_or(rest, |due| rest.min(due))

@@ -167,7 +167,7 @@ async fn a_leader_renews_its_lease_at_a_jittered_pace_and_never_is_without_its_r
     }
     let writes = cluster.writes();
     assert!((30..=41).contains(&(writes.len() - before)), "{}", writes.len() - before);
-    let pauses: BTreeSet<_> = writes.windows(2).map(|two| two[1].0 - two[0].0).collect();
+    let pauses: BTreeSet<_> = writes.windows(2).map(|two| two[1].0.abs_diff(two[0].0)).collect();
     assert!(pauses.len() > 5, "jittered: {pauses:?}");
     assert!(!term.lost().is_cancelled());
     assert_eq!((process.counted("gained"), process.counted("lost")), ("1".into(), "0".into()));

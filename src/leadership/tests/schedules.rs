@@ -78,7 +78,7 @@ struct Call {
 }
 
 enum Served {
-    Looked(Option<Lease>),
+    Looked(Box<Option<Lease>>),
     Wrote(Answer),
 }
 
@@ -193,7 +193,7 @@ impl World {
     fn serve(&mut self, node: usize) {
         if let Some(call) = self.nodes[node].call.as_mut().filter(|call| call.served.is_none()) {
             call.served = Some(match &call.write {
-                None => Served::Looked(self.server.lease.clone()),
+                None => Served::Looked(Box::new(self.server.lease.clone())),
                 Some(lease) => Served::Wrote(self.server.put(lease)),
             });
         }
@@ -202,12 +202,12 @@ impl World {
     fn answer(&mut self, node: usize) {
         let now = self.now(node);
         let running = &mut self.nodes[node];
-        if running.is_stopped || !running.call.as_ref().is_some_and(|call| call.served.is_some()) {
+        if running.is_stopped || running.call.as_ref().is_none_or(|call| call.served.is_none()) {
             return;
         }
         if let Some(Call { asked, served: Some(served), .. }) = running.call.take() {
             match served {
-                Served::Looked(lease) => running.candidate.looked(lease, now),
+                Served::Looked(lease) => running.candidate.looked(*lease, now),
                 Served::Wrote(answer) => running.candidate.wrote(asked, answer, now),
             }
         }
