@@ -114,7 +114,7 @@ fn a_leader_that_is_killed_is_followed_within_a_lease_duration() {
     println!("SIGKILL to another leader: {} ms", begun.elapsed().as_millis());
     let took = change(&world, &manifest, "1.0.1", begun);
     println!("SIGKILL to the next change in AWS: {} ms", took.as_millis());
-    assert!(took < Duration::from_secs(60), "{took:?}");
+    assert!(took < Duration::from_mins(1), "{took:?}");
     assert!(standby.leads());
     assert_eq!(world.deployments().len(), 2);
     assert_eq!(lease(&world)["spec"]["leaseTransitions"], 2, "first taken, then taken over");
