@@ -18,6 +18,7 @@ use crate::aws::Quotas;
 use crate::config::{CallRate, ClusterName, Config, DriftInterval, NamespaceName};
 use crate::controller::driver::DEFAULT_CONCURRENCY;
 use crate::controller::objects::Namespaces;
+use crate::leadership::{ElectionDuration, InvalidTimings, LeaderElection, LeaseName, Timings};
 use crate::operator::{self, RunError};
 use crate::telemetry::log::{self, LogError, LogFormat};
 use crate::telemetry::traces::{Endpoint, Traces, TracesError};
@@ -113,6 +114,8 @@ struct RunArgs {
     /// Lets AwsIdentities name endpoints that begin with http://. Calls carry session tokens: for tests and emulators only.
     #[arg(long, env = "GREENGRASS_OPERATOR_ALLOW_INSECURE_ENDPOINTS")]
     allow_insecure_endpoints: bool,
+    #[command(flatten)]
+    election: ElectionArgs,
 
     /// How log lines look.
     #[arg(long, env = "GREENGRASS_OPERATOR_LOG_FORMAT", value_name = "FORMAT", default_value_t = LogFormat::Text)]
@@ -125,6 +128,56 @@ struct RunArgs {
     /// Collector that takes traces by OTLP over HTTP, for example http://localhost:4318. Default: none are made.
     #[arg(long, env = "GREENGRASS_OPERATOR_OTLP_ENDPOINT", value_name = "URL")]
     otlp_endpoint: Option<Endpoint>,
+}
+
+#[derive(Debug, Args)]
+#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
+#[allow(clippy::struct_field_names, reason = "they are the names of the flags")]
+struct ElectionArgs {
+    /// Takes part in a leader election, so that several processes can run of which one works. Without it this process must be
+    /// the only one for its resources.
+    #[arg(long, env = "GREENGRASS_OPERATOR_LEADER_ELECT")]
+    leader_elect: bool,
+
+    /// Namespace of the Lease. Default: that of the Pod, or of the kubeconfig's context.
+    #[arg(long, env = "GREENGRASS_OPERATOR_LEADER_ELECTION_NAMESPACE", value_name = "NAMESPACE")]
+    leader_election_namespace: Option<NamespaceName>,
+
+    /// Name of the Lease. Processes that work on the same resources need the same one, others different ones.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_LEADER_ELECTION_NAME",
+        value_name = "NAME",
+        default_value = "greengrass-operator"
+    )]
+    leader_election_name: LeaseName,
+
+    /// How long the Lease must not have changed before another process takes it, in whole seconds up to 2m.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_LEADER_ELECTION_LEASE_DURATION",
+        value_name = "DURATION",
+        default_value = "15s"
+    )]
+    leader_election_lease_duration: ElectionDuration,
+
+    /// How long a leader goes on when it can't renew its Lease: at most four fifths of the lease duration.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_LEADER_ELECTION_RENEW_DEADLINE",
+        value_name = "DURATION",
+        default_value = "10s"
+    )]
+    leader_election_renew_deadline: ElectionDuration,
+
+    /// How often a leader renews its Lease and others look at it: at most a third of the renew deadline.
+    #[arg(
+        long,
+        env = "GREENGRASS_OPERATOR_LEADER_ELECTION_RETRY_PERIOD",
+        value_name = "DURATION",
+        default_value = "2s"
+    )]
+    leader_election_retry_period: ElectionDuration,
 }
 
 /// Why a command failed.
@@ -142,6 +195,8 @@ enum CommandError {
     Print(#[source] std::io::Error),
     #[error("{0} can't be written")]
     Write(PathBuf, #[source] std::io::Error),
+    #[error(transparent)]
+    Election(#[from] InvalidTimings),
     #[error(transparent)]
     Run(#[from] RunError),
 }
@@ -195,7 +250,7 @@ fn chain(error: &dyn Error) -> String {
 
 fn run(args: RunArgs) -> Result<(), CommandError> {
     let (filter, format, otlp) = (args.log.clone(), args.log_format, args.otlp_endpoint.clone());
-    let config = args.into_config();
+    let config = args.into_config()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(threads)
@@ -234,7 +289,7 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
 }
 
 impl RunArgs {
-    fn into_config(self) -> Config {
+    fn into_config(self) -> Result<Config, InvalidTimings> {
         let Self {
             cluster_name,
             watch_namespaces,
@@ -246,6 +301,7 @@ impl RunArgs {
             instance_name,
             aws_region,
             allow_insecure_endpoints,
+            election,
             log_format: _,
             log: _,
             otlp_endpoint: _,
@@ -256,7 +312,8 @@ impl RunArgs {
             Namespaces::Only(watch_namespaces.into_iter().map(|NamespaceName(name)| name).collect())
         };
         let concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
-        Config {
+        let leader_election = election.into_election()?;
+        Ok(Config {
             cluster_name,
             namespaces,
             admin_address,
@@ -267,7 +324,25 @@ impl RunArgs {
             instance_name,
             aws_region,
             allow_insecure_endpoints,
-        }
+            leader_election,
+        })
+    }
+}
+
+impl ElectionArgs {
+    /// Durations that don't fit together are refused also where there is no election: they were meant for something.
+    fn into_election(self) -> Result<Option<LeaderElection>, InvalidTimings> {
+        let Self {
+            leader_elect,
+            leader_election_namespace: namespace,
+            leader_election_name: lease,
+            leader_election_lease_duration,
+            leader_election_renew_deadline,
+            leader_election_retry_period,
+        } = self;
+        let timings =
+            Timings::new(leader_election_lease_duration, leader_election_renew_deadline, leader_election_retry_period)?;
+        Ok(leader_elect.then_some(LeaderElection { namespace, lease, timings }))
     }
 }
 
@@ -287,7 +362,7 @@ mod tests {
     fn config(arguments: &[&str]) -> Result<Config, String> {
         let arguments = ["greengrass-operator", "run"].iter().chain(arguments);
         match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
-            Command::Run(args) => Ok(args.into_config()),
+            Command::Run(args) => args.into_config().map_err(|error| error.to_string()),
             Command::Crd { .. } | Command::Version => panic!("not asked for"),
         }
     }
@@ -318,6 +393,25 @@ mod tests {
         assert_eq!(config.admin_address.to_string(), "0.0.0.0:8080");
         assert_eq!(config.cluster_name, None);
         assert_eq!((config.greengrass_rate.get(), config.iot_jobs_rate.get()), (20, 6));
+        assert_eq!(config.leader_election, None);
+    }
+
+    #[test]
+    fn who_takes_part_in_an_election_does_so_at_client_gos_pace_unless_told_otherwise() {
+        let election = config(&["--leader-elect"]).unwrap().leader_election.unwrap();
+        assert_eq!(election.timings, Timings::default());
+        assert_eq!((election.namespace, election.lease.to_string()), (None, "greengrass-operator".to_owned()));
+        let hasty = config(&[
+            "--leader-elect",
+            "--leader-election-namespace=operators",
+            "--leader-election-name=press",
+            "--leader-election-lease-duration=5s",
+            "--leader-election-renew-deadline=3s",
+            "--leader-election-retry-period=500ms",
+        ]);
+        let election = hasty.unwrap().leader_election.unwrap();
+        assert_eq!(election.timings.lease_duration().as_secs(), 5);
+        assert_eq!(election.lease.to_string(), "press");
     }
 
     #[test]
@@ -335,6 +429,11 @@ mod tests {
             ("--drift-interval=5", "for example 90s, 5m or 1h30m"),
             ("--watch-namespaces=Press", "lower-case letters"),
             ("--cluster-name=plant 7", "letters, digits, dots"),
+            ("--leader-election-name=Press", "lower-case letters"),
+            ("--leader-election-retry-period=2", "for example 2s"),
+            ("--leader-election-lease-duration=11s", "--leader-election-renew-deadline must be at most four fifths"),
+            ("--leader-election-renew-deadline=5s", "--leader-election-retry-period must be at most a third"),
+            ("--leader-election-lease-duration=15500ms", "whole seconds"),
         ] {
             let error = config(&[argument]).unwrap_err();
             assert!(error.contains(words), "{error}");

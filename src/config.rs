@@ -10,6 +10,7 @@ use jiff::SignedDuration;
 use thiserror::Error;
 
 use crate::controller::objects::Namespaces;
+use crate::leadership::LeaderElection;
 
 /// What the operator is told when it starts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Config {
     pub aws_region: Option<String>,
     /// Whether identities may name endpoints without TLS.
     pub allow_insecure_endpoints: bool,
+    /// The leader election; none: this process is the only one.
+    pub leader_election: Option<LeaderElection>,
 }
 
 /// What one cluster's deployments are told from another's by.

@@ -8,4 +8,5 @@ pub mod cli;
 pub mod config;
 pub mod deployment;
 pub mod identity;
+pub mod leadership;
 pub mod operator;

@@ -1,12 +1,13 @@
 //! Puts the operator together and runs it. I/O.
 //!
-//! It ends in this order: no new turns, running turns end, the watch ends, and last the admin server, which answers probes
-//! all the while.
+//! It ends in this order: no new turns, running turns end, leadership is given up, the watch ends, and last the admin server,
+//! which answers probes all the while.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
+use kube::api::ApiResource;
 use kube::{Api, Client};
 use thiserror::Error;
 use tokio::task::JoinSet;
@@ -25,9 +26,11 @@ use crate::controller::objects::{Namespaces, Objects};
 use crate::controller::queue::Queue;
 use crate::controller::report::{report, report_leadership, report_quotas};
 use crate::controller::store::Store;
+use crate::controller::terms::TermRunner;
 use crate::controller::watch::Watch;
 use crate::deployment::{self, Deployments, Parts};
 use crate::identity::{self, Dependants, Identities, NamespaceLabels, Registry};
+use crate::leadership::Election;
 use crate::telemetry::metrics::Metrics;
 
 /// Identities are few, and each has a lane of its own: one whose call hangs keeps none of the others waiting until so many do.
@@ -92,6 +95,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         instance_name,
         aws_region,
         allow_insecure_endpoints,
+        leader_election,
     } = config;
     let quotas = Quotas {
         greengrass: Rate::per_second(greengrass_rate.get().into()),
@@ -101,10 +105,10 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let metrics = Metrics::new();
     let store = Store::new();
     let queue = Queue::new(LANE_CONCURRENCY);
-    let (heartbeat, identity_heartbeat) = (Heartbeat::new(), Heartbeat::new());
+    let (heartbeat, identity_heartbeat, heartbeat_of_election) = (Heartbeat::new(), Heartbeat::new(), Heartbeat::new());
     let admin = Admin {
         metrics: metrics.clone(),
-        heartbeats: vec![heartbeat.clone(), identity_heartbeat.clone()],
+        heartbeats: vec![heartbeat.clone(), identity_heartbeat.clone(), heartbeat_of_election.clone()],
         is_ready: {
             let store = Arc::clone(&store);
             Arc::new(move || store.is_synced())
@@ -120,8 +124,14 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     };
     info!(cluster, "operator starts");
     let resource = deployment::resource();
-    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone());
-    let leadership: Arc<dyn Leadership> = Arc::new(SingleReplica);
+    let election = leader_election.map(|settings| {
+        Election::new(client.clone(), &settings, &instance_name, clock, metrics.clone(), heartbeat_of_election)
+    });
+    let leadership: Arc<dyn Leadership> = match &election {
+        Some(election) => Arc::clone(&election.leadership),
+        None => Arc::new(SingleReplica),
+    };
+    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
     report_leadership(Arc::clone(&leadership), &metrics);
     let aws = Aws::new(aws, quotas, Arc::new(metrics.clone()));
     report_quotas(Arc::clone(aws.quota()), &metrics);
@@ -134,8 +144,16 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let dependants = Dependants { store: Arc::clone(&store), queue: queue.clone() };
     let (identity_store, identity_queue) = (Store::new(), Queue::new(IDENTITY_CONCURRENCY));
     let identity_resource = identity::resource();
-    let identity_objects =
-        Objects::new(client.clone(), identity_resource.clone(), Namespaces::All, metrics.clone());
+    let identity_objects = Objects::new(
+        client.clone(),
+        identity_resource.clone(),
+        Namespaces::All,
+        metrics.clone(),
+        Arc::clone(&leadership),
+    );
+    let events_of = |resource: &ApiResource| {
+        Events::new(client.clone(), resource, &instance_name, clock, metrics.clone(), Arc::clone(&leadership))
+    };
     let identities = Arc::new(Identities::new(identity::Parts {
         registry: Arc::clone(&registry),
         dependants: dependants.clone(),
@@ -143,11 +161,12 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         check_interval: drift_interval.get(),
         store: Arc::clone(&identity_store),
         objects: identity_objects.clone(),
-        events: Events::new(client.clone(), &identity_resource, &instance_name, clock, metrics.clone()),
+        events: events_of(&identity_resource),
         aws: aws.clone(),
         leadership: Arc::clone(&leadership),
     }));
-    report(Identities::NAME, &identity_store, &identity_queue, &metrics);
+    report(Identities::NAME, &identity_store, &identity_queue, Arc::clone(&leadership), &metrics);
+    report(Deployments::NAME, &store, &queue, Arc::clone(&leadership), &metrics);
     let kind = Arc::new(Deployments::new(Parts {
         cluster,
         clock,
@@ -157,12 +176,11 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         identity_queue: identity_queue.clone(),
         objects: objects.clone(),
         queue: queue.clone(),
-        events: Events::new(client.clone(), &resource, &instance_name, clock, metrics.clone()),
+        events: events_of(&resource),
         aws,
         metrics: metrics.clone(),
         leadership,
     }));
-    report(Deployments::NAME, &store, &queue, &metrics);
 
     let end_of_watch = CancellationToken::new();
     let mut parts = JoinSet::new();
@@ -193,11 +211,12 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         metrics.clone(),
         identity_heartbeat,
     );
+    // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it has.
     let driving = stop.clone();
     let synced = Arc::clone(&identity_store);
     parts.spawn(async move {
         if driving.run_until_cancelled(synced.synced()).await.is_some() {
-            driver.run(driving).await;
+            driver.run(&driving, &CancellationToken::new()).await;
         }
         "driver of identities"
     });
@@ -207,21 +226,43 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         config_maps.run(watching).await;
         "watch of ConfigMaps"
     });
-    let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
+    let driver = Driver::new(Arc::clone(&kind), queue.clone(), concurrency.get(), metrics, heartbeat.clone());
     let driving = stop.clone();
-    parts.spawn(async move {
-        // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS.
-        let known = async {
+    // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS; and who could not
+    // work must not lead.
+    let known = {
+        let store = Arc::clone(&store);
+        async move {
             store.synced().await;
             identity_store.synced().await;
             // It fails only where the watch has ended, and with it the operator.
             let _ = labels_asked.wait_for(|asked| *asked).await;
-        };
-        if driving.run_until_cancelled(known).await.is_some() {
-            driver.run(driving).await;
         }
-        "driver"
-    });
+    };
+    match election {
+        None => {
+            parts.spawn(async move {
+                if driving.run_until_cancelled(known).await.is_some() {
+                    driver.run(&driving, &CancellationToken::new()).await;
+                }
+                "driver"
+            });
+        }
+        Some(Election { leadership: _, terms, elector }) => {
+            let turns = TermRunner::new(kind, Arc::clone(&store), queue, driver, heartbeat);
+            parts.spawn(async move {
+                turns.run(terms, driving).await;
+                "driver"
+            });
+            let electing = end_of_watch.clone();
+            parts.spawn(async move {
+                if electing.run_until_cancelled(known).await.is_some() {
+                    elector.run(electing).await;
+                }
+                "leader election"
+            });
+        }
+    }
 
     let ended = parts.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"));
     let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };

@@ -83,7 +83,9 @@ fn the_definitions_in_the_chart_are_those_that_were_generated() {
 #[test]
 fn values_that_would_not_work_are_refused_with_their_name() {
     let refused = [
-        ("replicas=2", "replicas"),
+        ("replicas=2,leaderElection.enabled=false", "replicas"),
+        ("leaderElection.leaseDuration=1500ms", "leaseDuration"),
+        ("leaderElection.retryPeriod=2", "retryPeriod"),
         ("replica=1", "replica"),
         ("image.digest=latest", "digest"),
         ("log.format=xml", "format"),
@@ -112,14 +114,22 @@ fn values_arrive_where_they_belong() {
     assert!(pinned.contains(&format!(r#"image: "x@{digest}""#)), "{pinned}");
 
     let plain = rendered(&[]);
-    assert!(plain.contains("type: Recreate") && plain.contains("resourceNames: [kube-system]"), "{plain}");
-    assert!(plain.contains("kind: ClusterRoleBinding") && !plain.contains("kind: RoleBinding"), "{plain}");
+    assert!(plain.contains("type: RollingUpdate") && plain.contains("resourceNames: [kube-system]"), "{plain}");
+    assert!(plain.contains("replicas: 2") && plain.contains("topologySpreadConstraints"), "{plain}");
+    assert!(plain.contains("--leader-elect\n") && plain.contains("--leader-election-lease-duration=15s"), "{plain}");
+    assert!(plain.contains("kind: ClusterRoleBinding"), "{plain}");
+    assert_eq!(plain.matches("kind: RoleBinding\n").count(), 1, "for the Lease");
+    let alone = rendered(&["replicas=1", "leaderElection.enabled=false"]);
+    assert!(
+        alone.contains("type: Recreate") && !alone.contains("leader-elect") && !alone.contains("leases"),
+        "{alone}"
+    );
     assert!(!plain.contains("AWS_"), "nothing about AWS unless asked: {plain}");
 
     let narrow = rendered(&["clusterName=factory", "watchNamespaces={team-a,team-b}", "aws.endpointUrl=http://e:4566"]);
     assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
     assert!(narrow.contains("--watch-namespaces=team-a,team-b"), "{narrow}");
-    assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 2);
+    assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 3, "one for each namespace and one for the Lease");
     // The definition belongs to no namespace.
     assert_eq!(narrow.matches("kind: ClusterRoleBinding\n").count(), 1);
     assert!(narrow.contains("-definition") && !narrow.contains("kube-system"), "{narrow}");
@@ -164,6 +174,7 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
         &[],
         &["clusterName=factory", &watch],
         &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"],
+        &["replicas=1", "leaderElection.enabled=false"],
         every_list,
     ];
     for values in matrix {
@@ -224,7 +235,12 @@ fn the_operator_may_do_what_it_needs_and_nothing_else() {
 
     // One namespace first: what this step binds stays bound in the next, because apply deletes nothing.
     apply(&["crds.enabled=false", "clusterName=factory", &format!("watchNamespaces={{{namespace}}}")]);
-    has_exactly(cluster, &account, &namespace, &deployments);
+    let mut at_home = deployments.to_vec();
+    at_home.extend([
+        "leases.coordination.k8s.io [] [operator-greengrass-operator] [get watch update]",
+        "leases.coordination.k8s.io [] [] [create]",
+    ]);
+    has_exactly(cluster, &account, &namespace, &at_home);
     has_exactly(cluster, &account, &elsewhere, &[DEFINITION]);
 
     apply(&["crds.enabled=false"]);

@@ -17,6 +17,7 @@ use super::clients::{Clients, ServiceClients};
 use super::observe::{CallObserver, CallOutcome};
 use super::quota::{Permit, QuotaKeeper};
 use super::reply::Missing;
+use super::transmit::{was_stopped, while_valid};
 
 /// Sends calls. Clones share everything.
 #[derive(Clone)]
@@ -58,11 +59,11 @@ impl Calls {
         async {
             let started = Instant::now();
             let clients = self.clients.of(scope).await;
-            // Last, right before the bytes go out: making clients the first time reads files.
+            // After the making of clients, which the first time reads files; and once more before the bytes go out.
             let result = if permit.valid() {
-                outcome(operation, send(clients).await, read)
+                outcome(operation, while_valid(permit.fence(), send(clients)).await, read)
             } else {
-                Err(Failure::new(operation, FailureKind::Fenced, "this replica does not lead any more"))
+                Err(fenced(operation))
             };
             if let Err(failure) = &result
                 && failure.kind == FailureKind::Credentials
@@ -120,6 +121,10 @@ impl Calls {
     }
 }
 
+fn fenced(operation: Operation) -> Failure {
+    Failure::new(operation, FailureKind::Fenced, "this replica does not lead any more")
+}
+
 /// What came of a call.
 fn outcome<O, E, T>(
     operation: Operation,
@@ -130,7 +135,8 @@ where
     O: RequestId,
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let output = result.map_err(|error| classify(operation, &error))?;
+    let output =
+        result.map_err(|error| if was_stopped(&error) { fenced(operation) } else { classify(operation, &error) })?;
     let request_id = output.request_id().map(str::to_owned);
     if let Some(id) = &request_id {
         Span::current().record("request_id", id);

@@ -27,6 +27,7 @@ use super::connection::Connection;
 use super::credentials::{Shared, Source};
 use super::kept::Kept;
 use super::scope::Scope;
+use super::transmit::LastQuestion;
 
 /// The product in the user agent: AWS's audit log tells the operator's calls from others.
 const PRODUCT: &str = "greengrass-operator";
@@ -144,12 +145,16 @@ impl Clients {
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
         let credentials = self.credentials(base, &scope.connection).await;
         let config = at(base, &scope.connection, Region::new(scope.region.clone()), credentials);
-        let greengrass = Config::from(&config).to_builder().interceptor(SortedBody).build();
+        let greengrass =
+            Config::from(&config).to_builder().interceptor(SortedBody).interceptor(LastQuestion).build();
+        let iot = aws_sdk_iot::Config::from(&config).to_builder().interceptor(LastQuestion).build();
+        let iot_data = aws_sdk_iotdataplane::Config::from(&config).to_builder().interceptor(LastQuestion).build();
+        let sts = aws_sdk_sts::Config::from(&config).to_builder().interceptor(LastQuestion).build();
         let clients = ServiceClients {
             greengrass: aws_sdk_greengrassv2::Client::from_conf(greengrass),
-            iot: aws_sdk_iot::Client::new(&config),
-            iot_data: aws_sdk_iotdataplane::Client::new(&config),
-            sts: aws_sdk_sts::Client::new(&config),
+            iot: aws_sdk_iot::Client::from_conf(iot),
+            iot_data: aws_sdk_iotdataplane::Client::from_conf(iot_data),
+            sts: aws_sdk_sts::Client::from_conf(sts),
         };
         self.made.put(key, clients)
     }

@@ -23,6 +23,12 @@ impl BootTime {
     pub const fn plus(self, by: Duration) -> Self {
         Self(self.0.saturating_add(by))
     }
+
+    /// How long it is from this moment to a later one; nothing where that is past.
+    #[must_use]
+    pub const fn until(self, later: Self) -> Duration {
+        later.0.saturating_sub(self.0)
+    }
 }
 
 /// Reads the time since boot.
@@ -56,7 +62,7 @@ enum Kind {
 }
 
 impl Fence {
-    /// Never ends: for a single replica that is replaced only after its end (strategy Recreate).
+    /// Never ends: for a process that runs without leader election and is replaced only after its end.
     #[must_use]
     pub const fn always() -> Self {
         Self(Kind::Always)

@@ -36,6 +36,7 @@ mod speed;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod transmit;
 
 use std::sync::Arc;
 use std::time::Duration;

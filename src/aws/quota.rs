@@ -117,6 +117,11 @@ impl Permit {
     pub(super) fn valid(&self) -> bool {
         self.fence.valid()
     }
+
+    /// What has to hold when the call goes out.
+    pub(super) fn fence(&self) -> Fence {
+        self.fence.clone()
+    }
 }
 
 /// No permit now.

@@ -16,6 +16,7 @@ use super::heartbeat::Heartbeat;
 use super::queue::{Lane, Lease, Queue, Rest, Turn, Wake};
 use super::record::Record;
 use super::wakes::{Change, default_wake};
+use crate::leadership::Predecessor;
 use crate::telemetry::metrics::{Metrics, ReconcileOutcome};
 
 /// How many turns run at once unless told otherwise: four lanes that are full, each with the quota of one account and
@@ -54,6 +55,9 @@ pub trait Kind: Send + Sync + 'static {
     /// How often an object is looked at when nothing happens.
     fn look_interval(&self) -> Duration;
 
+    /// This process leads from now on: nothing that it learnt before may be acted on. No turn is running.
+    fn begin(&self, predecessor: Predecessor);
+
     /// Whether and how a change of an object wakes it.
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {
         default_wake(change, self.look_interval())
@@ -76,16 +80,24 @@ impl<K: Kind> Driver<K> {
         Self { kind, queue, concurrency: concurrency.max(1), metrics, heartbeat }
     }
 
-    /// Runs turns until told to stop; then lets those that have begun end, for [`DRAIN_LIMIT`].
-    pub async fn run(self, stop: CancellationToken) {
+    /// Runs turns until told to stop; then lets those that have begun end, for [`DRAIN_LIMIT`]. When leadership is lost they are
+    /// broken off: nothing that they could still write would be taken.
+    pub async fn run(&self, stop: &CancellationToken, lost: &CancellationToken) {
         let mut turns = Turns::default();
+        if lost.run_until_cancelled(self.turns(&mut turns, stop)).await.is_none() {
+            warn!(kind = K::NAME, turns = turns.set.len(), "turns are broken off");
+            turns.set.shutdown().await;
+        }
+    }
+
+    async fn turns(&self, turns: &mut Turns, stop: &CancellationToken) {
         loop {
             self.heartbeat.beat();
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                Some(ended) = turns.set.join_next_with_id() => self.ended(&mut turns, ended),
-                lease = self.queue.next(), if turns.set.len() < self.concurrency => self.start(&mut turns, lease),
+                Some(ended) = turns.set.join_next_with_id() => self.ended(turns, ended),
+                lease = self.queue.next(), if turns.set.len() < self.concurrency => self.start(turns, lease),
                 () = tokio::time::sleep(BEAT) => {}
             }
         }
@@ -149,12 +161,12 @@ impl<K: Kind> Driver<K> {
         self.metrics.reconciled(K::NAME, outcome, begun.elapsed().as_secs_f64());
     }
 
-    async fn drain(&self, mut turns: Turns) {
+    async fn drain(&self, turns: &mut Turns) {
         let end = Instant::now() + DRAIN_LIMIT;
         while !turns.set.is_empty() {
             self.heartbeat.beat();
             tokio::select! {
-                Some(ended) = turns.set.join_next_with_id() => self.ended(&mut turns, ended),
+                Some(ended) = turns.set.join_next_with_id() => self.ended(turns, ended),
                 () = tokio::time::sleep_until(end) => {
                     warn!(kind = K::NAME, turns = turns.set.len(), "turns have not ended in time and are broken off");
                     turns.set.shutdown().await;
@@ -233,6 +245,8 @@ mod tests {
             Lane::unresolved()
         }
 
+        fn begin(&self, _predecessor: Predecessor) {}
+
         fn look_interval(&self) -> Duration {
             Duration::from_mins(5)
         }
@@ -242,6 +256,7 @@ mod tests {
         actor: Arc<Actor>,
         queue: Queue,
         stop: CancellationToken,
+        lost: CancellationToken,
         metrics: Metrics,
         heartbeat: Heartbeat,
         driver: tokio::task::JoinHandle<()>,
@@ -249,10 +264,11 @@ mod tests {
 
     fn start(concurrency: usize) -> Running {
         let (actor, queue, metrics) = (Arc::new(Actor::default()), Queue::new(LANE_CONCURRENCY), Metrics::new());
-        let (stop, heartbeat) = (CancellationToken::new(), Heartbeat::new());
+        let (stop, lost, heartbeat) = (CancellationToken::new(), CancellationToken::new(), Heartbeat::new());
         let driver = Driver::new(Arc::clone(&actor), queue.clone(), concurrency, metrics.clone(), heartbeat.clone());
-        let driver = tokio::spawn(driver.run(stop.clone()));
-        Running { actor, queue, stop, metrics, heartbeat, driver }
+        let (stopped, cut_off) = (stop.clone(), lost.clone());
+        let driver = tokio::spawn(async move { driver.run(&stopped, &cut_off).await });
+        Running { actor, queue, stop, lost, metrics, heartbeat, driver }
     }
 
     impl Running {
@@ -326,6 +342,25 @@ mod tests {
         running.stop.cancel();
         running.driver.await.unwrap();
         assert_eq!(begun.elapsed(), DRAIN_LIMIT);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_loses_leadership_breaks_off_its_turns_at_once_also_while_it_waits_for_their_end() {
+        for is_stopping in [false, true] {
+            let running = start(1);
+            running.wake("takes-long");
+            running.wake("works");
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            let begun = Instant::now();
+            if is_stopping {
+                running.stop.cancel();
+                tokio::time::sleep(Duration::from_secs(2)).await;
+            }
+            running.lost.cancel();
+            running.driver.await.unwrap();
+            assert!(begun.elapsed() <= Duration::from_secs(2));
+            assert!(running.actor.ended.lock().unwrap().is_empty());
+        }
     }
 
     #[tokio::test(start_paused = true)]

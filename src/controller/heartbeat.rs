@@ -26,6 +26,11 @@ impl Heartbeat {
         *self.lock() = Some(Instant::now());
     }
 
+    /// The loop has ended, and may begin again: until then it is not dead.
+    pub fn rest(&self) {
+        *self.lock() = None;
+    }
+
     /// How long ago it last did; nothing before the first time.
     #[must_use]
     pub fn age(&self) -> Duration {

@@ -10,6 +10,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 
 use super::objects::{Namespaces, Objects};
+use crate::aws::SingleReplica;
 use crate::telemetry::metrics::Metrics;
 
 /// What the operator sent.
@@ -116,7 +117,7 @@ pub(crate) fn client_answering(answers: impl IntoIterator<Item = Answer>) -> (Cl
 /// Objects behind that client.
 pub(crate) fn objects(client: Client, namespaces: Namespaces) -> Objects {
     let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
-    Objects::new(client, ApiResource::from_gvk(&kind), namespaces, Metrics::new())
+    Objects::new(client, ApiResource::from_gvk(&kind), namespaces, Metrics::new(), Arc::new(SingleReplica))
 }
 
 /// Like [`client_by`].

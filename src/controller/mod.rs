@@ -17,5 +17,6 @@ pub mod record;
 pub mod report;
 pub mod store;
 pub mod tally;
+pub mod terms;
 pub mod wakes;
 pub mod watch;

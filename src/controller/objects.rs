@@ -1,9 +1,11 @@
 //! Calls to the API server about the objects of a kind: live reads, and what all writes share. I/O.
 //!
-//! Every call has a time limit, and none is repeated here: kube's own retries are off, the queue brings the object back.
+//! Every call has a time limit, and none is repeated here: kube's own retries are off, the queue brings the object back. Writes
+//! go out only while this process leads; reads may go on.
 
 use std::collections::BTreeSet;
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use greengrass_operator_core::names::ObjectName;
@@ -14,6 +16,7 @@ use thiserror::Error;
 
 use super::object::RawObject;
 use super::record::Record;
+use crate::aws::Leadership;
 use crate::telemetry::metrics::{KubernetesOutcome, Metrics, Verb};
 
 /// A healthy API server answers within a second, one under load within a few; kube itself would wait for ever.
@@ -53,6 +56,9 @@ pub enum ApiError {
     /// The object does not exist any more, or is another one with the same name.
     #[error("the object is gone")]
     Gone,
+    /// This process does not lead any more: nothing was sent.
+    #[error("this replica does not lead any more")]
+    Fenced,
     /// The operator may not do this.
     #[error("denied by the API server: {0}")]
     Denied(String),
@@ -68,13 +74,20 @@ pub struct Objects {
     resource: ApiResource,
     pub(super) namespaces: Namespaces,
     metrics: Metrics,
+    leadership: Arc<dyn Leadership>,
 }
 
 impl Objects {
     /// The objects of a kind in the namespaces that the operator looks at.
     #[must_use]
-    pub fn new(client: Client, resource: ApiResource, namespaces: Namespaces, metrics: Metrics) -> Self {
-        Self { client, resource, namespaces, metrics }
+    pub fn new(
+        client: Client,
+        resource: ApiResource,
+        namespaces: Namespaces,
+        metrics: Metrics,
+        leadership: Arc<dyn Leadership>,
+    ) -> Self {
+        Self { client, resource, namespaces, metrics, leadership }
     }
 
     /// The kind.
@@ -140,6 +153,10 @@ impl Objects {
         verb: Verb,
         call: impl Future<Output = Result<T, kube::Error>>,
     ) -> Result<T, ApiError> {
+        // Right before the request goes out: a process that slept must not write over what another one has done since.
+        if verb.is_write() && !self.leadership.fence().valid() {
+            return Err(ApiError::Fenced);
+        }
         let result = match tokio::time::timeout(CALL_LIMIT, call).await {
             Ok(result) => result.map_err(|error| classify(&error)),
             Err(_) => Err(ApiError::Other(format!("no answer from the API server within {} s", CALL_LIMIT.as_secs()))),
@@ -149,7 +166,7 @@ impl Objects {
             Err(ApiError::Conflict) => KubernetesOutcome::Conflict,
             Err(ApiError::Gone) => KubernetesOutcome::NotFound,
             Err(ApiError::Denied(_)) => KubernetesOutcome::Denied,
-            Err(ApiError::Other(_)) => KubernetesOutcome::Failed,
+            Err(ApiError::Other(_) | ApiError::Fenced) => KubernetesOutcome::Failed,
         };
         self.count(verb, outcome);
         result
@@ -214,9 +231,11 @@ mod tests {
 
     use serde_json::json;
 
-    use super::super::mock::{Answer, objects_answering, objects_by, stored};
+    use super::super::mock::{Answer, client_answering, objects, objects_answering, objects_by, stored};
+    use super::super::record::Json;
     use super::super::record::tests::record;
     use super::*;
+    use crate::aws::{BootTime, Fence, SystemBootClock};
 
     #[tokio::test]
     async fn a_live_read_asks_for_no_cached_version() {
@@ -228,6 +247,23 @@ mod tests {
             (request.method.as_str(), request.uri.as_str()),
             ("GET", "/apis/greengrass-operator.dev/v1alpha1/namespaces/press/greengrassdeployments/a")
         );
+    }
+
+    #[tokio::test]
+    async fn who_does_not_lead_reads_and_writes_nothing() {
+        struct Nobody;
+        impl Leadership for Nobody {
+            fn fence(&self) -> Fence {
+                Fence::until(BootTime::since_boot(Duration::ZERO), Arc::new(SystemBootClock))
+            }
+        }
+        let (client, requests) = client_answering([Answer::ok(&stored("a", 7))]);
+        let objects = Objects { leadership: Arc::new(Nobody), ..objects(client, Namespaces::All) };
+        let record = objects.get_live(&record("a", 7).name).await.unwrap().unwrap();
+        assert_eq!(objects.add_finalizer(&record, "example.com/x").await, Err(ApiError::Fenced));
+        let status = Json::of(&json!({"ordinal": 1})).unwrap();
+        assert_eq!(objects.publish(&record, &status, &[]).await, Err(ApiError::Fenced));
+        assert_eq!(requests.one().method, "GET");
     }
 
     #[tokio::test]

@@ -29,18 +29,26 @@ pub fn report_quotas(keeper: Arc<QuotaKeeper>, metrics: &Metrics) {
 }
 
 /// From now on the metrics show how many resources of a kind there are, what their devices do and how its queue stands.
-pub fn report(kind: &'static str, store: &Arc<Store>, queue: &Queue, metrics: &Metrics) {
+///
+/// A process that stands by knows the same resources, and shows none: the sum over all processes is what there is.
+pub fn report(
+    kind: &'static str,
+    store: &Arc<Store>,
+    queue: &Queue,
+    leadership: Arc<dyn Leadership>,
+    metrics: &Metrics,
+) {
     let (store, queue) = (Arc::clone(store), queue.clone());
     metrics.knows_kind(kind);
     metrics.before_scrape(move |metrics| {
-        let tally = store.tally();
+        let (tally, leads) = (store.tally(), leadership.fence().valid());
         for (readiness, reason, count) in tally.ready() {
-            metrics.resources(kind, readiness, reason, count);
+            metrics.resources(kind, readiness, reason, if leads { count } else { 0 });
         }
         for (place, states) in tally.places() {
             let place = (place.account.as_str(), place.region.as_str());
             metrics.knows_place(place);
-            states.for_each(|(state, count)| metrics.devices(state, place, count));
+            states.for_each(|(state, count)| metrics.devices(state, place, if leads { count } else { 0 }));
         }
         let now = Instant::now();
         let ready = queue.ready();
@@ -56,6 +64,7 @@ pub fn report(kind: &'static str, store: &Arc<Store>, queue: &Queue, metrics: &M
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
     use std::time::Duration;
 
     use super::super::queue::{Reason, Wake};
@@ -64,13 +73,14 @@ mod tests {
     use super::super::record::tests::record;
     use super::super::record::{Json, Record};
     use super::*;
-    use crate::aws::SingleReplica;
+    use crate::aws::{BootTime, Fence, SingleReplica, SystemBootClock};
     use crate::telemetry::exposition::Format;
 
     #[tokio::test(start_paused = true)]
     async fn a_scrape_shows_what_waits_and_what_is_not_ready() {
         let (metrics, store, queue) = (Metrics::new(), Store::new(), Queue::new(8));
-        report("GreengrassDeployment", &store, &queue, &metrics);
+        let leads = Arc::new(AtomicBool::new(true));
+        report("GreengrassDeployment", &store, &queue, Arc::new(Switch(Arc::clone(&leads))), &metrics);
         report_leadership(Arc::new(SingleReplica), &metrics);
         store.apply(record("a", 1));
         let status = Json::of(&json!({
@@ -95,6 +105,27 @@ mod tests {
             r#"greengrass_operator_queue_ready{kind="GreengrassDeployment",class="sweep"} 0"#,
         ] {
             assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+        leads.store(false, Ordering::SeqCst);
+        let text = metrics.encode(Format::Text).unwrap();
+        for line in [
+            r#"greengrass_operator_resources{kind="GreengrassDeployment",ready="false",reason="RolloutFailed"} 0"#,
+            r#"greengrass_operator_devices{state="failed",account="123456789012",region="eu-central-1"} 0"#,
+        ] {
+            assert!(text.contains(line), "{line} is not in\n{text}");
+        }
+    }
+
+    /// Leads or does not.
+    struct Switch(Arc<AtomicBool>);
+
+    impl Leadership for Switch {
+        fn fence(&self) -> Fence {
+            if self.0.load(Ordering::SeqCst) {
+                Fence::always()
+            } else {
+                Fence::until(BootTime::since_boot(Duration::ZERO), Arc::new(SystemBootClock))
+            }
         }
     }
 }

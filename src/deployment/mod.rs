@@ -12,6 +12,7 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
+use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::names::Key;
 use kube::api::ApiResource;
@@ -25,6 +26,7 @@ use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::Store;
 use crate::controller::wakes::{Change, default_wake};
+use crate::leadership::Predecessor;
 use crate::telemetry::metrics::Metrics;
 use crate::identity::Registry;
 use resolve::World;
@@ -134,6 +136,17 @@ impl Kind for Deployments {
 
     fn look_interval(&self) -> Duration {
         self.look_interval
+    }
+
+    fn begin(&self, predecessor: Predecessor) {
+        let until = match predecessor {
+            // All its turns had ended when it gave the Lease up.
+            Predecessor::Released => None,
+            // Its right to send ended before its Lease could be taken, and a call takes 30 s at most. The 40 s of the protocol
+            // hold that, and are what was model-checked.
+            Predecessor::Unknown => self.clock.now().checked_add(PREDECESSOR_MAY_SEND_FOR).ok(),
+        };
+        self.sessions.begin(until);
     }
 
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {

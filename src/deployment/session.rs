@@ -28,6 +28,8 @@ pub(super) struct Session {
 #[derive(Default)]
 pub(super) struct Sessions {
     by_name: Mutex<BTreeMap<ObjectName, Session>>,
+    /// Until when what another process sent before may still arrive.
+    predecessor_until: Mutex<Option<Timestamp>>,
 }
 
 impl Sessions {
@@ -37,14 +39,21 @@ impl Sessions {
     /// just started, now, and not like one that has sent nothing since the operator did.
     pub(super) fn take(&self, name: &ObjectName, uid: &str, now: Timestamp) -> Session {
         let known = self.lock().remove(name).filter(|session| &*session.uid == uid);
+        let predecessor_until = *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner);
         known.unwrap_or_else(|| Session {
             uid: uid.into(),
-            knowledge: Knowledge::new(now),
+            knowledge: Knowledge { predecessor_until, ..Knowledge::new(now) },
             next_look_at: None,
             key: None,
             identity: String::new(),
             look_interval: None,
         })
+    }
+
+    /// This process leads from now on. What was learnt before is void: another one may have led since.
+    pub(super) fn begin(&self, predecessor_until: Option<Timestamp>) {
+        self.lock().clear();
+        *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner) = predecessor_until;
     }
 
     /// Puts it back.
@@ -59,5 +68,27 @@ impl Sessions {
 
     fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<ObjectName, Session>> {
         self.by_name.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_process_that_leads_anew_knows_nothing_but_how_long_another_ones_requests_may_arrive() {
+        let sessions = Sessions::default();
+        let name = ObjectName { namespace: "press".into(), name: "a".into() };
+        let now = Timestamp::UNIX_EPOCH;
+        let mut session = sessions.take(&name, "1", now);
+        assert_eq!(session.knowledge.predecessor_until, None);
+        session.knowledge.intent_recorded(7);
+        sessions.put(name.clone(), session);
+        sessions.begin(Some(Timestamp::MAX));
+        let session = sessions.take(&name, "1", now);
+        assert!(session.knowledge.sends.is_none());
+        assert_eq!(session.knowledge.predecessor_until, Some(Timestamp::MAX));
+        sessions.begin(None);
+        assert_eq!(sessions.take(&name, "1", now).knowledge.predecessor_until, None);
     }
 }

@@ -372,6 +372,8 @@ async fn refused(all: &Deployments, turn: &Turn, record: &Record, error: ApiErro
     match error {
         ApiError::Gone => gone(all, record),
         ApiError::Conflict => Rest::back_off(growing(CONTINUES_AFTER, turn), turn.class),
+        // The driver breaks off all turns in a moment.
+        ApiError::Fenced => Rest::back_off(growing(KUBERNETES_RETRY, turn), turn.class),
         ApiError::Denied(message) | ApiError::Other(message) => {
             warn!(message, "the API server refused or did not answer");
             all.events.warning(record, "ApiServerRefused", &message).await;

@@ -21,6 +21,7 @@ use crate::controller::queue::{Lane, Queue, Reason, Rest, Turn, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::{Reference, Store};
 use crate::controller::wakes::{Change, default_wake};
+use crate::leadership::Predecessor;
 
 /// The kind as the API server knows it.
 #[must_use]
@@ -137,6 +138,9 @@ impl Kind for Identities {
     fn look_interval(&self) -> Duration {
         self.check_interval
     }
+
+    /// What AWS said of an identity is true whoever leads.
+    fn begin(&self, _predecessor: Predecessor) {}
 
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {
         match change {

@@ -50,7 +50,7 @@ pub(super) async fn run(all: &Identities, turn: Turn) -> Rest {
     match publish(all, &record).await {
         Ok(()) => next,
         Err(ApiError::Gone) => Rest::until_woken(),
-        Err(ApiError::Conflict) => Rest::back_off(KUBERNETES_RETRY, turn.class),
+        Err(ApiError::Conflict | ApiError::Fenced) => Rest::back_off(KUBERNETES_RETRY, turn.class),
         Err(ApiError::Denied(message) | ApiError::Other(message)) => {
             warn!(message, "the API server refused or did not answer");
             let wait = KUBERNETES_RETRY.saturating_mul(2_u32.saturating_pow(turn.failures.min(10)));

@@ -79,6 +79,31 @@ label! {
         Patch => "patch",
         /// An event.
         Event => "event",
+        /// The Lease of the leader election, read or written.
+        Lease => "lease",
+    }
+}
+
+impl Verb {
+    /// Whether such a call changes an object.
+    #[must_use]
+    pub const fn is_write(self) -> bool {
+        match self {
+            Self::Get | Self::List | Self::Watch => false,
+            Self::UpdateStatus | Self::Patch | Self::Event | Self::Lease => true,
+        }
+    }
+}
+
+label! {
+    /// What happened to a process's leadership.
+    LeadershipChange {
+        /// It leads from then on.
+        Gained => "gained",
+        /// It could not renew its Lease in time, or somebody else had it.
+        Lost => "lost",
+        /// It gave its Lease up because it was told to end.
+        Released => "released",
     }
 }
 

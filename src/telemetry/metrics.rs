@@ -18,7 +18,9 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition::{Format, to_text};
-pub use super::labels::{DeviceState, KubernetesOutcome, Readiness, ReadyReason, ReconcileOutcome, Verb};
+pub use super::labels::{
+    DeviceState, KubernetesOutcome, LeadershipChange, Readiness, ReadyReason, ReconcileOutcome, Verb,
+};
 use crate::aws::{ApiFamily, CallObserver, CallOutcome, Scope, WaitReason};
 
 /// From an answer out of memory to a run that waits for AWS's slowest reply (30 s).
@@ -107,6 +109,11 @@ struct KubernetesLabels {
     outcome: KubernetesOutcome,
 }
 
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct LeadershipLabels {
+    change: LeadershipChange,
+}
+
 type Histograms<L> = Family<L, Histogram, fn() -> Histogram>;
 type Fraction = Gauge<f64, AtomicU64>;
 type BeforeScrape = Box<dyn Fn(&Metrics) + Send + Sync>;
@@ -136,6 +143,7 @@ struct Inner {
     rollouts: Family<RolloutLabels, Counter>,
     drift_corrections: Family<ScopeLabels, Counter>,
     leading: Gauge,
+    leadership_changes: Family<LeadershipLabels, Counter>,
     kubernetes_calls: Family<KubernetesLabels, Counter>,
 }
 
@@ -182,9 +190,13 @@ impl Metrics {
             rollouts: Family::default(),
             drift_corrections: Family::default(),
             leading: Gauge::default(),
+            leadership_changes: Family::default(),
             kubernetes_calls: Family::default(),
         };
         inner.register();
+        for &change in LeadershipChange::ALL {
+            let _ = inner.leadership_changes.get_or_create(&LeadershipLabels { change });
+        }
         Self { inner: Arc::new(inner) }
     }
 
@@ -298,6 +310,11 @@ impl Metrics {
         self.inner.leading.set(i64::from(leads));
     }
 
+    /// This process's leadership has changed.
+    pub fn leadership_changed(&self, change: LeadershipChange) {
+        self.inner.leadership_changes.get_or_create(&LeadershipLabels { change }).inc();
+    }
+
     /// How many devices are in that state.
     pub fn devices(&self, state: DeviceState, (account, region): (&str, &str), count: i64) {
         let labels = DeviceLabels { state, account: account.to_owned(), region: region.to_owned() };
@@ -401,6 +418,11 @@ impl Inner {
             self.drift_corrections.clone(),
         );
         registry.register("leading", "Whether this process may write: 1 or 0", self.leading.clone());
+        registry.register(
+            "leadership_changes",
+            "Times that this process gained, lost and gave up its leadership",
+            self.leadership_changes.clone(),
+        );
         registry.register(
             "kubernetes_calls",
             "Calls to the API server, by how they ended",

@@ -1,10 +1,12 @@
-//! Attacks on the promise of one revision for each change: crashes at every write, lost answers and refusals, two replicas,
+//! Attacks on the promise of one revision for each change: crashes at every write, lost answers and refusals, replicas that fail,
 //! stale and missed news.
 
 #![allow(clippy::print_stdout, reason = "what was covered is shown with --nocapture")]
 
 mod everywhere;
+mod failover;
 mod proxy;
+mod relay;
 mod replicas;
 mod scenarios;
 mod stale;

@@ -76,6 +76,11 @@ impl World {
         world
     }
 
+    /// A world whose operator is not started yet, on a cluster that has definitions of its own.
+    pub fn without_operator_on(cluster: &'static Cluster, prefix: &str) -> Self {
+        Self::prepared(cluster, prefix)
+    }
+
     /// A world whose operator is installed in another namespace than the one that it looks at.
     pub fn managed_from_elsewhere(prefix: &str) -> Self {
         let cluster = Cluster::shared().unwrap();

@@ -4,11 +4,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use crate::audit::{self, AuditEvent};
 use crate::kubeconfig::{self, Login};
 use crate::kubectl::{Kubectl, Output};
-use crate::start::{Options, Parts, start};
+use crate::start::{API_SERVER, Options, PATIENCE, Parts, start};
+use crate::wait::Deadline;
 use crate::{Error, tools, wait};
 
 /// Names a kubeconfig of a cluster that runs already, which [`Cluster::shared`] then uses.
@@ -129,6 +131,32 @@ impl Cluster {
     #[must_use]
     pub fn process_ids(&self) -> Vec<u32> {
         self.parts().map(|parts| parts.process_ids()).unwrap_or_default()
+    }
+
+    /// Kills the API server, as a node's end does. Nothing of what is stored is lost.
+    pub fn stop_api_server(&self) -> Result<(), Error> {
+        let mut parts = self.parts().ok_or(Error::Attached("API server to stop"))?;
+        for server in parts.servers.iter_mut().filter(|server| server.name == API_SERVER) {
+            server.let_go();
+            server.wait();
+        }
+        Ok(())
+    }
+
+    /// Starts the API server that [`Cluster::stop_api_server`] has ended, and waits until it is ready.
+    pub fn start_api_server(&self) -> Result<(), Error> {
+        let logs = {
+            let mut parts = self.parts().ok_or(Error::Attached("API server to start"))?;
+            for server in parts.servers.iter_mut().filter(|server| server.name == API_SERVER) {
+                server.start_again()?;
+            }
+            parts.logs.clone()
+        };
+        let ready =
+            || self.kubectl(&["get", "--raw=/readyz"]).is_ok_and(|answer| answer.status.success()).then_some(());
+        let what = "the API server's new start";
+        let timed_out = || Error::TimedOut { what, seconds: PATIENCE.as_secs(), logs };
+        Deadline::after(PATIENCE).until(Duration::from_millis(100), ready).ok_or_else(timed_out)
     }
 
     /// The name of the first server that has ended, if one has.

@@ -21,6 +21,8 @@ use crate::wait::Deadline;
 pub(crate) struct Server {
     pub(crate) name: &'static str,
     pub(crate) log: PathBuf,
+    program: PathBuf,
+    arguments: Vec<String>,
     pid_file: PathBuf,
     shell: Child,
 }
@@ -39,13 +41,14 @@ impl Server {
         let Start { name, program, arguments, logs } = start;
         let log = logs.join(format!("{name}.log"));
         let pid_file = logs.join(format!("{name}.pid"));
-        let shell = shell(include_str!("supervise.sh"), &log)?
-            .arg(&pid_file)
-            .arg(&program)
-            .args(arguments)
-            .spawn()
-            .map_err(spawn_error("sh"))?;
-        Ok(Self { name, log, pid_file, shell })
+        let shell = supervise(&log, &pid_file, &program, &arguments)?;
+        Ok(Self { name, log, program, arguments, pid_file, shell })
+    }
+
+    /// Starts it again after [`Server::wait`], with the same arguments.
+    pub(crate) fn start_again(&mut self) -> Result<(), Error> {
+        self.shell = supervise(&self.log, &self.pid_file, &self.program, &self.arguments)?;
+        Ok(())
     }
 
     /// The server's own process id, once its shell has started it.
@@ -82,6 +85,11 @@ impl Server {
             let _ = self.shell.wait();
         }
     }
+}
+
+fn supervise(log: &Path, pid_file: &Path, program: &Path, arguments: &[String]) -> Result<Child, Error> {
+    let mut shell = shell(include_str!("supervise.sh"), log)?;
+    shell.arg(pid_file).arg(program).args(arguments).spawn().map_err(spawn_error("sh"))
 }
 
 /// Removes a cluster's folder when its owner is gone.
@@ -152,6 +160,24 @@ mod tests {
         server.let_go();
         server.wait();
         assert!(!is_alive(pid));
+    }
+
+    #[test]
+    fn a_server_can_be_started_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut server = sleeper(folder.path());
+        let first = pid_of(&server);
+        server.let_go();
+        server.wait();
+        server.start_again().unwrap();
+        let deadline = Deadline::after(Duration::from_secs(10));
+        let second = deadline
+            .until(Duration::from_millis(5), || server.pid().filter(|pid| *pid != first && is_alive(*pid)))
+            .unwrap();
+        assert!(!is_alive(first) && !server.has_ended());
+        server.let_go();
+        server.wait();
+        assert!(!is_alive(second));
     }
 
     #[test]

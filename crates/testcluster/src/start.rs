@@ -15,7 +15,10 @@ use crate::wait::{Deadline, free_ports};
 use crate::{Error, tools};
 
 /// A loaded machine with two cores has needed 25 s for what takes 10 s alone.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
+
+/// The API server among a cluster's servers.
+pub(crate) const API_SERVER: &str = "kube-apiserver";
 
 /// How a cluster differs from the usual one.
 #[derive(Debug, Clone, Default)]
@@ -32,7 +35,7 @@ pub(crate) struct Parts {
     pub(crate) servers: Vec<Server>,
     /// Nothing when the caller named the folder.
     janitor: Option<Janitor>,
-    logs: PathBuf,
+    pub(crate) logs: PathBuf,
     kept: bool,
 }
 
@@ -110,7 +113,7 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     let mut starting =
         Starting { programs: &programs, parts: Parts { servers: Vec::new(), janitor, logs, kept: false }, done: false };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
-    starting.server("kube-apiserver", servers::api_server(&folder, ports))?;
+    starting.server(API_SERVER, servers::api_server(&folder, ports))?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
     starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {

@@ -111,6 +111,40 @@ async fn a_permit_whose_leadership_ended_sends_nothing() {
     assert!(bench.wire.seen().is_empty());
 }
 
+/// Credentials that come when the machine has slept for a minute.
+#[derive(Clone)]
+struct AfterSleep(Arc<FakeBootClock>);
+
+impl std::fmt::Debug for AfterSleep {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AfterSleep")
+    }
+}
+
+impl ProvideCredentials for AfterSleep {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        self.0.advance(Duration::from_mins(1));
+        future::ProvideCredentials::ready(Ok(Credentials::new("AKIA", "secret", None, None, "test")))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_slept_while_it_fetched_credentials_is_not_sent() {
+    let clock = Arc::new(FakeBootClock::default());
+    let wire = Canned::new(Answer::json(201, r#"{"deploymentId": "d-1"}"#));
+    let settings = settings(&wire).with_credentials(AfterSleep(Arc::clone(&clock)));
+    let bench = Bench::with(wire, settings);
+    let fence = Fence::until(BootTime::since_boot(Duration::from_secs(10)), Arc::<FakeBootClock>::clone(&clock));
+    let scope = bench.permit().scope().clone();
+    let permit = bench.aws.try_permit(&scope, Class::Change, ApiFamily::Greengrass, &fence).unwrap();
+    let failure = bench.aws.greengrass().create_deployment(permit, &small_request(), "TOKEN").await.unwrap_err();
+    assert_eq!(failure.kind, FailureKind::Fenced, "{}", failure.message);
+    assert!(bench.wire.seen().is_empty());
+}
+
 #[tokio::test]
 async fn calls_can_be_spawned() {
     let bench = Bench::answering(Answer::json(200, r#"{"deployments": []}"#));

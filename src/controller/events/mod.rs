@@ -22,6 +22,7 @@ use serde_json::json;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use crate::aws::Leadership;
 use crate::controller::clock::Clock;
 use crate::controller::objects::FIELD_MANAGER;
 use crate::controller::record::Record;
@@ -56,6 +57,7 @@ struct Inner {
     instance: String,
     clock: Clock,
     metrics: Metrics,
+    leadership: Arc<dyn Leadership>,
     /// By the hash of all that makes an event the same.
     known: Mutex<BTreeMap<u64, Known>>,
     published: AtomicI32,
@@ -95,7 +97,14 @@ enum Step {
 impl Events {
     /// A publisher for a kind. `instance` tells this process from others, for example the Pod's name.
     #[must_use]
-    pub fn new(client: Client, resource: &ApiResource, instance: &str, clock: Clock, metrics: Metrics) -> Self {
+    pub fn new(
+        client: Client,
+        resource: &ApiResource,
+        instance: &str,
+        clock: Clock,
+        metrics: Metrics,
+        leadership: Arc<dyn Leadership>,
+    ) -> Self {
         Self {
             inner: Arc::new(Inner {
                 client,
@@ -104,6 +113,7 @@ impl Events {
                 instance: cut(instance, WORD_LIMIT).to_owned(),
                 clock,
                 metrics,
+                leadership,
                 known: Mutex::default(),
                 published: AtomicI32::new(0),
             }),
@@ -122,6 +132,10 @@ impl Events {
     }
 
     async fn publish(&self, record: &Record, severity: Severity, reason: &str, note: &str) {
+        // What another process leads, it also tells.
+        if !self.inner.leadership.fence().valid() {
+            return;
+        }
         let (reason, note) = (cut(reason, WORD_LIMIT), cut(note, NOTE_LIMIT));
         let mut hasher = DefaultHasher::new();
         (&record.uid, severity, reason, note).hash(&mut hasher);

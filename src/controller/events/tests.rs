@@ -4,13 +4,14 @@ use kube::core::GroupVersionKind;
 use serde_json::Value;
 
 use super::*;
+use crate::aws::SingleReplica;
 use crate::controller::mock::{Answer, Requests, client_answering, client_by};
 use crate::controller::record::tests::record;
 
 fn events_on(client: Client) -> Events {
     let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
     let clock = Clock::at("2026-11-23T10:00:00Z".parse().unwrap());
-    Events::new(client, &ApiResource::from_gvk(&kind), "pod-1", clock, Metrics::new())
+    Events::new(client, &ApiResource::from_gvk(&kind), "pod-1", clock, Metrics::new(), Arc::new(SingleReplica))
 }
 
 fn events(answers: impl IntoIterator<Item = Answer>) -> (Events, Requests) {

@@ -10,6 +10,7 @@ mod state;
 mod tests;
 mod wake;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -35,6 +36,9 @@ pub struct Queue {
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
+    lane_limit: usize,
+    /// Changed and read while the state is locked.
+    is_closed: AtomicBool,
 }
 
 /// An object's turn, which lasts as long as this lives. Dropped without [`Lease::done`], the turn counts as broken off and
@@ -51,12 +55,32 @@ impl Queue {
     /// A queue in which at most `lane_limit` objects of one lane run at a time.
     #[must_use]
     pub fn new(lane_limit: usize) -> Self {
-        Self { shared: Arc::new(Shared { state: Mutex::new(State::new(lane_limit)), changed: Notify::new() }) }
+        let (state, is_closed) = (Mutex::new(State::new(lane_limit)), AtomicBool::new(false));
+        Self { shared: Arc::new(Shared { state, changed: Notify::new(), lane_limit, is_closed }) }
+    }
+
+    /// Forgets everything, back-offs too, and takes no wake-ups until it is opened: what happens while another process leads is
+    /// that one's work. No turn may be running.
+    pub fn close(&self) {
+        let mut state = self.lock();
+        self.shared.is_closed.store(true, Ordering::Relaxed);
+        *state = State::new(self.shared.lane_limit);
+    }
+
+    /// Takes wake-ups from now on.
+    pub fn open(&self) {
+        let _state = self.lock();
+        self.shared.is_closed.store(false, Ordering::Relaxed);
     }
 
     /// Puts a wake-up in.
     pub fn wake(&self, name: ObjectName, wake: Wake) {
-        self.lock().wake(name, wake);
+        let mut state = self.lock();
+        if self.shared.is_closed.load(Ordering::Relaxed) {
+            return;
+        }
+        state.wake(name, wake);
+        drop(state);
         self.shared.changed.notify_waiters();
     }
 

@@ -11,6 +11,7 @@ use crate::controller::mock::{Answer, Requests, client_by, objects, stored};
 use crate::controller::objects::Namespaces;
 use crate::controller::queue::{Lane, Reason, Rest, Turn};
 use crate::controller::record::tests::record;
+use crate::leadership::Predecessor;
 
 struct Idle;
 
@@ -24,6 +25,8 @@ impl Kind for Idle {
     fn lane(&self, _record: &Record) -> Lane {
         Lane::named("lane")
     }
+
+    fn begin(&self, _predecessor: Predecessor) {}
 
     fn look_interval(&self) -> Duration {
         Duration::from_mins(5)

@@ -196,6 +196,7 @@ async fn obey(
         instance_name: "virtual".to_owned(),
         aws_region: None,
         allow_insecure_endpoints: true,
+        leader_election: None,
     };
     let stop = CancellationToken::new();
     let operator = tokio::spawn(run_in(surroundings, config, stop.clone()));
