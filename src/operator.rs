@@ -26,7 +26,7 @@ use crate::controller::queue::Queue;
 use crate::controller::report::{report, report_leadership};
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
-use crate::deployment::{self, Deployments, Parts};
+use crate::deployment::{self, Deployments, Parts, account_view};
 use crate::telemetry::metrics::Metrics;
 
 /// The kubelet starts the process anew, with its own back-off, when the API server does not answer for so long.
@@ -117,6 +117,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         leadership,
     }));
     report(Deployments::NAME, &store, &queue, &metrics);
+    account_view::report(&kind);
 
     let end_of_watch = CancellationToken::new();
     let mut parts = JoinSet::new();
@@ -131,6 +132,14 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     parts.spawn(async move {
         config_maps.run(watching).await;
         "watch of ConfigMaps"
+    });
+    let (walked, walking, listed) = (Arc::clone(&kind), stop.clone(), Arc::clone(&store));
+    parts.spawn(async move {
+        // A walk before the first list is complete would wake nobody for what it shows.
+        if walking.run_until_cancelled(listed.synced()).await.is_some() {
+            walking.run_until_cancelled(account_view::run(walked)).await;
+        }
+        "account view"
     });
     let driver = Driver::new(kind, queue, concurrency.get(), metrics, heartbeat);
     let driving = stop.clone();

@@ -152,7 +152,12 @@ fn parent_peer(record: &Record) -> ParentPeer {
 }
 
 fn key_text(key: &Key) -> String {
-    format!("{}|{}", key.target, key.parent.as_ref().map_or("", TargetArn::as_str))
+    key_words(key.target.as_str(), key.parent.as_ref().map(TargetArn::as_str))
+}
+
+/// The same from a target and a parent as AWS writes them.
+pub(super) fn key_words(target: &str, parent: Option<&str>) -> String {
+    format!("{target}|{}", parent.unwrap_or_default())
 }
 
 fn target_text(target: &TargetArn) -> String {

@@ -49,6 +49,22 @@ label! {
 }
 
 label! {
+    /// How a walk over an account's deployments ended, or what kept it up.
+    WalkOutcome {
+        /// All resources were seen, or are looking because they were not.
+        Complete => "complete",
+        /// There are more pages of other people's deployments than resources, so that these look themselves.
+        OwnLooks => "own-looks",
+        /// A page did not come; the walk goes on with it later.
+        Interrupted => "interrupted",
+        /// AWS did not know a page's token any more; the list began anew.
+        BegunAnew => "begun-anew",
+        /// This process does not lead any more.
+        Abandoned => "abandoned",
+    }
+}
+
+label! {
     /// How a call to the API server ended.
     KubernetesOutcome {
         /// As it should.
