@@ -16,9 +16,9 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use super::account_view::{First, jittered};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
-use super::account_view::{First, jittered};
 use super::session::{Newest, Session};
 use super::trace::Shown;
 use super::{Deployments, jobs_lane, lane, place, resolve};
@@ -157,7 +157,13 @@ async fn one_step(
     let outcome = match &next {
         Step::Rest(until) => {
             return Ok(Stepped::Ended(match publisher.publish(&memory, &assessment, &mut session.knowledge).await? {
-                Said::Stands(seen) => rest(all, session, &Stand { subject: &subject, memory: &memory, assessment: &assessment }, *until, seen),
+                Said::Stands(seen) => rest(
+                    all,
+                    session,
+                    &Stand { subject: &subject, memory: &memory, assessment: &assessment },
+                    *until,
+                    seen,
+                ),
                 Said::Gone => gone(all, record),
             }));
         }

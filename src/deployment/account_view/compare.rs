@@ -94,11 +94,7 @@ mod tests {
     }
 
     fn remembered() -> Remembered {
-        Remembered {
-            deployment_id: Some("own".into()),
-            deployment_status: Some("ACTIVE".into()),
-            resolved: None,
-        }
+        Remembered { deployment_id: Some("own".into()), deployment_status: Some("ACTIVE".into()), resolved: None }
     }
 
     fn other((id, status): (&str, RowStatus)) -> Newest {

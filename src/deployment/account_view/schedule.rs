@@ -273,7 +273,10 @@ mod tests {
         let mut schedule = Schedule::new(INTERVAL, First::Soon, "a", start());
         schedule.failed(&failure(FailureKind::AccessDenied), start(), 0.5);
         let at = |seconds| start() + Duration::from_secs(seconds);
-        assert_eq!([119, 120, 121, 419, 420].map(|second| schedule.hands_over(at(second))), [false, true, false, false, true]);
+        assert_eq!(
+            [119, 120, 121, 419, 420].map(|second| schedule.hands_over(at(second))),
+            [false, true, false, false, true]
+        );
         schedule.page_came();
         assert!(!schedule.hands_over(at(1000)));
     }
