@@ -155,10 +155,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_start_what_was_done_is_looked_at_within_the_interval() {
+    async fn after_a_start_what_was_done_gets_a_turn_within_the_interval_and_no_look() {
         let record = with_status(&done());
+        assert!(is_done(&record));
         let wake = default_wake(&Change::Listed(&record), INTERVAL).unwrap();
-        assert_eq!(wake.class, Class::Sweep);
+        assert_eq!((wake.class, wake.reason), (Class::Sweep, Reason::Resumed));
         assert!(wake.due <= tokio::time::Instant::now() + INTERVAL);
     }
 
@@ -171,6 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_start_what_is_not_done_comes_at_once(#[case] status: Value, #[case] class: Class) {
         let record = with_status(&status);
+        assert!(!is_done(&record));
         let wake = default_wake(&Change::Listed(&record), INTERVAL).unwrap();
         assert_eq!((wake.class, wake.due), (class, tokio::time::Instant::now()));
     }

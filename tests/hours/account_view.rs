@@ -291,3 +291,24 @@ fn few_resources_among_many_deployments_of_others_look_themselves() {
     );
     world.wait_for_within("presses", "False", "RolloutCanceled", 2 * WITHIN);
 }
+
+#[test]
+fn a_region_that_is_denied_holds_up_no_other() {
+    const OTHER: &str = "us-east-1";
+    let world = VirtualWorld::new("tworegions");
+    let here = world.group("Presses");
+    let there = world.emulator.create_thing_group(ACCOUNT, OTHER, "Presses").unwrap();
+    world.apply(&Manifest::new("here", &here));
+    world.apply(&Manifest::new("there", &there));
+    world.pass_in(SETTLED, STEP);
+    let mut rule = FaultRule::on(Operation::ListDeployments, FaultAction::AccessDenied).always();
+    rule.matching.region = Some(OTHER.into());
+    let denied = world.emulator.faults().add(rule);
+    world.pass_in(16 * MINUTE, STEP);
+    world.wait_for("there", "False", "AccessDenied");
+    world.wait_ready("here");
+    world.deploy_as_somebody(&here);
+    world.wait_for_within("here", "False", "Drifted", WITHIN);
+    assert!(world.emulator.faults().remove(denied));
+    world.wait_ready_within("there", 13 * MINUTE);
+}

@@ -94,8 +94,9 @@ impl Schedule {
         walks
     }
 
-    /// All of its resources are turning just now: it is walked over a little later.
+    /// None of its resources rests, so that each sees to itself: whether one does is asked a little later.
     pub(super) fn postpone(&mut self, now: Timestamp) {
+        self.seen_at = now;
         self.due = later(now, FIRST_WITHIN.min(self.interval / 10));
     }
 

@@ -1,5 +1,7 @@
 //! Walks over a cloud that changes between and during pages: nobody is woken who agrees, and everybody who does not.
 
+mod leading;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 

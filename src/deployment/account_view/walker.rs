@@ -37,7 +37,7 @@ pub(super) async fn attend(all: &Deployments, place: &Place, mut first: First) {
             tokio::time::sleep(STANDBY).await;
         }
         let schedule = Schedule::new(all.look_interval, first, &seed(place), all.clock.now());
-        let mut walker = Walker { all, place, schedule, walk: None, scopes: Vec::new() };
+        let mut walker = Walker { all, place, schedule, walk: None, scopes: Vec::new(), allowed: None };
         match walker.lead().await {
             Ended::NotLeading => {}
             Ended::NoResources => return,
@@ -61,6 +61,8 @@ struct Walker<'a> {
     walk: Option<Walk>,
     /// On whose behalf the walk goes on, the next one first.
     scopes: Vec<Scope>,
+    /// On whose behalf the last page came: who was denied before is not asked first again.
+    allowed: Option<Scope>,
 }
 
 impl Walker<'_> {
@@ -105,7 +107,7 @@ impl Walker<'_> {
         if !members.any {
             return !self.all.places.forget(self.place, noted);
         }
-        self.scopes = members.scopes.into_iter().collect();
+        self.ask_for(members.scopes);
         if members.keys.is_empty() {
             self.schedule.postpone(now);
         } else if self.schedule.begin(now) {
@@ -116,6 +118,11 @@ impl Walker<'_> {
             self.count(WalkOutcome::OwnLooks);
         }
         true
+    }
+
+    fn ask_for(&mut self, scopes: BTreeSet<Scope>) {
+        self.scopes = scopes.into_iter().collect();
+        self.scopes.sort_by_key(|scope| Some(scope) != self.allowed.as_ref());
     }
 
     /// Waits until its class has quota; what is more urgent goes first. None: this replica does not lead any more.
@@ -144,6 +151,7 @@ impl Walker<'_> {
             Ok(page) => {
                 self.all.metrics.account_view_page((&self.place.account, &self.place.region));
                 self.schedule.page_came();
+                self.allowed = self.scopes.first().cloned();
                 self.compare(&page, asked_at);
                 if let Some(walk) = &mut self.walk {
                     walk.took(&page, size);
@@ -178,7 +186,7 @@ impl Walker<'_> {
             "the walk over the account's deployments goes on later: {failure}"
         );
         self.schedule.failed(failure, now, jitter);
-        self.scopes = members(self.all, self.place).scopes.into_iter().collect();
+        self.ask_for(members(self.all, self.place).scopes);
         self.count(WalkOutcome::Interrupted);
     }
 
