@@ -47,7 +47,7 @@ pub(super) enum Newest {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Known {
     /// A page that was asked for before this tells nothing new.
-    pub(super) known_at: Option<Timestamp>,
+    pub(super) as_of: Option<Timestamp>,
     /// When this process last took down a deployment of its own.
     pub(super) settled_at: Option<Timestamp>,
     /// The newest deployment.
@@ -120,7 +120,7 @@ impl Sessions {
         match self.lock().get(name) {
             None => Standing::Untouched,
             Some(Slot::Resting(session)) if &*session.uid == uid && session.is_watched => Standing::Watched(Known {
-                known_at: session.known_at,
+                as_of: session.known_at,
                 settled_at: session.knowledge.settled_at,
                 newest: session.newest.clone(),
             }),

@@ -65,13 +65,12 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
     if session.has_acted {
         session.known_at = Some(all.clock.now());
     }
-    match all.store.get(&turn.name) {
-        Some(_) => all.sessions.put(turn.name.clone(), session),
+    if all.store.get(&turn.name).is_some() {
+        all.sessions.put(turn.name.clone(), session);
+    } else {
         // A live read has said so, and the watch will not say it again.
-        None => {
-            all.sessions.end(&turn.name);
-            wake_dependants(all, &turn.name, session.key.as_ref());
-        }
+        all.sessions.end(&turn.name);
+        wake_dependants(all, &turn.name, session.key.as_ref());
     }
     rest
 }

@@ -38,7 +38,7 @@ pub(super) enum Judgement {
 /// Compares the newest deployment of a key, as a page shows it that was asked for at a time, with what is known. No row: a
 /// whole walk that began then did not show one.
 pub(super) fn judge(known: &Known, remembered: &Remembered, shown: Option<&Row>, asked_at: Timestamp) -> Judgement {
-    if known.known_at.is_some_and(|at| asked_at <= at) {
+    if known.as_of.is_some_and(|at| asked_at <= at) {
         return Judgement::Nothing;
     }
     let agrees = match (&known.newest, shown) {
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_page_from_before_the_last_write_says_nothing_not_even_that_all_is_well() {
-        let known = Known { known_at: Some(start()), ..Known::default() };
+        let known = Known { as_of: Some(start()), ..Known::default() };
         assert_eq!(judge(&known, &remembered(), Some(&row(OWN)), start()), Judgement::Nothing);
         assert_eq!(judge(&known, &remembered(), None, start()), Judgement::Nothing);
         let later = start() + Duration::from_millis(1);

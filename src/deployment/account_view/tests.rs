@@ -129,7 +129,7 @@ impl World {
         let resource = &mut self.resources[number];
         resource.remembered.deployment_id = Some(row.deployment_id.clone());
         resource.remembered.deployment_status = Some(row.status.as_str().to_owned());
-        resource.known = Known { known_at: Some(now), settled_at: Some(now), newest: Newest::AsRemembered };
+        resource.known = Known { as_of: Some(now), settled_at: Some(now), newest: Newest::AsRemembered };
     }
 
     fn look(&mut self, number: usize) {
@@ -139,7 +139,7 @@ impl World {
         }
         let row = self.rows[number].last();
         let own = resource.remembered.deployment_id.as_ref();
-        resource.known.known_at = Some(self.now);
+        resource.known.as_of = Some(self.now);
         resource.known.newest = match row {
             None => Newest::Missing,
             Some(row) if Some(&row.deployment_id) == own => {
@@ -176,7 +176,7 @@ impl World {
 
     fn disagrees(&self, number: usize) -> bool {
         let Resource { known, remembered, .. } = &self.resources[number];
-        let fresh = Known { known_at: None, settled_at: None, newest: known.newest.clone() };
+        let fresh = Known { as_of: None, settled_at: None, newest: known.newest.clone() };
         judge(&fresh, remembered, self.rows[number].last(), self.now) == Judgement::Differs
     }
 
@@ -216,7 +216,7 @@ impl World {
         }
         for number in 0..RESOURCES {
             let resource = &self.resources[number];
-            let is_untouched = resource.known.known_at.is_none_or(|at| at < began_at);
+            let is_untouched = resource.known.as_of.is_none_or(|at| at < began_at);
             let has_disagreed = resource.disagrees_since.is_some_and(|since| since < began_at);
             prop_assert!(resource.is_woken || !is_untouched || !has_disagreed, "{number} was overlooked: {resource:?}");
         }

@@ -80,13 +80,13 @@ impl Walker<'_> {
             match walk.next() {
                 Next::Complete => self.complete(),
                 Next::TooLong => self.too_long(),
-                Next::Page { filter, token } => match self.permit().await {
-                    Some(permit) => self.read(permit, &filter, token.as_deref()).await,
-                    None => {
+                Next::Page { filter, token } => {
+                    let Some(permit) = self.permit().await else {
                         self.count(WalkOutcome::Abandoned);
                         return Ended::NotLeading;
-                    }
-                },
+                    };
+                    self.read(permit, &filter, token.as_deref()).await;
+                }
             }
             if self.schedule.hands_over(self.all.clock.now()) {
                 warn!(
