@@ -54,6 +54,8 @@ fn event() -> impl Strategy<Value = Event> {
 struct Resource {
     known: Known,
     remembered: Remembered,
+    /// The newest deployment and its state, as its last turn has left or found it.
+    expects: Option<(String, RowStatus)>,
     /// When it last disagreed, and since when it has without a pause.
     disagreed_at: Option<Timestamp>,
     disagrees_since: Option<Timestamp>,
@@ -98,6 +100,7 @@ impl World {
             world.resources.push(Resource {
                 known: Known::default(),
                 remembered: Remembered::default(),
+                expects: None,
                 disagreed_at: None,
                 disagrees_since: None,
                 is_woken: false,
@@ -125,18 +128,21 @@ impl World {
 
     /// The resource has taken down its own newest revision.
     fn note(&mut self, number: usize) {
-        let (row, now) = (self.rows[number].last().unwrap(), self.now);
+        let (row, now, expects) = (self.rows[number].last().unwrap(), self.now, self.newest(number));
         let resource = &mut self.resources[number];
+        resource.expects = expects;
         resource.remembered.deployment_id = Some(row.deployment_id.clone());
         resource.remembered.deployment_status = Some(row.status.as_str().to_owned());
         resource.known = Known { as_of: Some(now), settled_at: Some(now), newest: Newest::AsRemembered };
     }
 
     fn look(&mut self, number: usize) {
+        let expects = self.newest(number);
         let resource = &mut self.resources[number];
         if !std::mem::take(&mut resource.is_woken) {
             return;
         }
+        resource.expects = expects;
         let row = self.rows[number].last();
         let own = resource.remembered.deployment_id.as_ref();
         resource.known.as_of = Some(self.now);
@@ -174,10 +180,12 @@ impl World {
         RowPage { rows: page, next_token }
     }
 
+    fn newest(&self, target: usize) -> Option<(String, RowStatus)> {
+        self.rows[target].last().map(|row| (row.deployment_id.clone(), row.status))
+    }
+
     fn disagrees(&self, number: usize) -> bool {
-        let Resource { known, remembered, .. } = &self.resources[number];
-        let fresh = Known { as_of: None, settled_at: None, newest: known.newest.clone() };
-        judge(&fresh, remembered, self.rows[number].last(), self.now) == Judgement::Differs
+        self.resources[number].expects != self.newest(number)
     }
 
     fn ask(&mut self) {
@@ -228,11 +236,11 @@ impl World {
         let Some(number) = (0..RESOURCES).find(|number| key(*number) == *of) else { return Ok(()) };
         let resource = &mut self.resources[number];
         if judge(&resource.known, &resource.remembered, shown, asked_at) == Judgement::Differs {
-            let since = self.walk.as_ref().map_or(asked_at, |(_, began_at)| *began_at);
-            prop_assert!(
-                resource.disagreed_at.is_some_and(|at| at >= since),
-                "{number} was woken for nothing by {shown:?}: {resource:?}"
-            );
+            // Since the walk began and since its own last turn.
+            let began_at = self.walk.as_ref().map_or(asked_at, |(_, began_at)| *began_at);
+            let has_disagreed =
+                resource.disagreed_at.is_some_and(|at| at >= began_at && Some(at) > resource.known.as_of);
+            prop_assert!(has_disagreed, "{number} was woken for nothing by {shown:?}: {resource:?}");
             resource.is_woken = true;
         }
         Ok(())
