@@ -136,7 +136,7 @@ mod tests {
     fn for_two_minutes_after_a_create_a_list_may_show_what_was_there_before() {
         let settled_at = start() + Duration::from_secs(1);
         let known = Known { settled_at: Some(settled_at), ..Known::default() };
-        let (soon, later) = (start() + Duration::from_secs(60), start() + Duration::from_secs(122));
+        let (soon, later) = (start() + Duration::from_mins(1), start() + Duration::from_secs(122));
         let before = row(("before", RowStatus::Active));
         for (asked_at, expected) in [(soon, Judgement::Nothing), (later, Judgement::Differs)] {
             assert_eq!(judge(&known, &remembered(), Some(&before), asked_at), expected);
