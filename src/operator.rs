@@ -28,7 +28,7 @@ use crate::controller::report::{report, report_leadership, report_quotas};
 use crate::controller::store::Store;
 use crate::controller::terms::TermRunner;
 use crate::controller::watch::Watch;
-use crate::deployment::{self, Deployments, Parts};
+use crate::deployment::{self, Deployments, Parts, account_view};
 use crate::identity::{self, Dependants, Identities, NamespaceLabels, Registry};
 use crate::leadership::Election;
 use crate::telemetry::metrics::Metrics;
@@ -181,6 +181,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         metrics: metrics.clone(),
         leadership,
     }));
+    account_view::report(&kind);
 
     let end_of_watch = CancellationToken::new();
     let mut parts = JoinSet::new();
@@ -204,13 +205,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         labels.run(watching).await;
         "watch of namespaces"
     });
-    let driver = Driver::new(
-        identities,
-        identity_queue,
-        IDENTITY_CONCURRENCY,
-        metrics.clone(),
-        identity_heartbeat,
-    );
+    let driver = Driver::new(identities, identity_queue, IDENTITY_CONCURRENCY, metrics.clone(), identity_heartbeat);
     // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it has.
     let driving = stop.clone();
     let synced = Arc::clone(&identity_store);
@@ -225,6 +220,14 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     parts.spawn(async move {
         config_maps.run(watching).await;
         "watch of ConfigMaps"
+    });
+    let (walked, walking, listed) = (Arc::clone(&kind), stop.clone(), Arc::clone(&store));
+    parts.spawn(async move {
+        // A walk before the first list is complete would wake nobody for what it shows.
+        if walking.run_until_cancelled(listed.synced()).await.is_some() {
+            walking.run_until_cancelled(account_view::run(walked)).await;
+        }
+        "account view"
     });
     let driver = Driver::new(Arc::clone(&kind), queue.clone(), concurrency.get(), metrics, heartbeat.clone());
     let driving = stop.clone();

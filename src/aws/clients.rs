@@ -6,8 +6,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use aws_config::identity::IdentityCache;
 use aws_config::environment::EnvironmentVariableRegionProvider;
+use aws_config::identity::IdentityCache;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -145,8 +145,7 @@ impl Clients {
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
         let credentials = self.credentials(base, &scope.connection).await;
         let config = at(base, &scope.connection, Region::new(scope.region.clone()), credentials);
-        let greengrass =
-            Config::from(&config).to_builder().interceptor(SortedBody).interceptor(LastQuestion).build();
+        let greengrass = Config::from(&config).to_builder().interceptor(SortedBody).interceptor(LastQuestion).build();
         let iot = aws_sdk_iot::Config::from(&config).to_builder().interceptor(LastQuestion).build();
         let iot_data = aws_sdk_iotdataplane::Config::from(&config).to_builder().interceptor(LastQuestion).build();
         let sts = aws_sdk_sts::Config::from(&config).to_builder().interceptor(LastQuestion).build();
@@ -181,7 +180,8 @@ impl Clients {
         }
         // The region of the security token service: the identity's own, else where the environment says, because not each can be
         // reached from everywhere.
-        let region = connection.region().map(|region| Region::new(region.to_owned())).or_else(|| base.region().cloned());
+        let region =
+            connection.region().map(|region| Region::new(region.to_owned())).or_else(|| base.region().cloned());
         let region = region.unwrap_or_else(|| Region::from_static("us-east-1"));
         let config = at(base, connection, region, ByReference(Arc::clone(own)));
         let sts = Box::new(aws_sdk_sts::Client::new(&config));

@@ -123,22 +123,19 @@ impl Shared {
 
     async fn ask(&self) -> Result<Credentials, Refusal> {
         match &self.source {
-            Source::Own(None) => Err(Refusal { failure: None, words: "there is no provider of credentials".to_owned() }),
-            Source::Own(Some(provider)) => {
-                match tokio::time::timeout(ANSWER, provider.provide_credentials()).await {
-                    Ok(answer) => answer.map_err(|error| Refusal { failure: None, words: words(&error) }),
-                    Err(_) => Err(Refusal {
-                        failure: None,
-                        words: format!("the provider of credentials timed out after {} s", ANSWER.as_secs()),
-                    }),
-                }
+            Source::Own(None) => {
+                Err(Refusal { failure: None, words: "there is no provider of credentials".to_owned() })
             }
-            Source::Role { sts, connection } => {
-                assume(sts, connection).await.map_err(|failure| Refusal {
-                    words: failure.message.clone(),
-                    failure: Some(failure),
-                })
-            }
+            Source::Own(Some(provider)) => match tokio::time::timeout(ANSWER, provider.provide_credentials()).await {
+                Ok(answer) => answer.map_err(|error| Refusal { failure: None, words: words(&error) }),
+                Err(_) => Err(Refusal {
+                    failure: None,
+                    words: format!("the provider of credentials timed out after {} s", ANSWER.as_secs()),
+                }),
+            },
+            Source::Role { sts, connection } => assume(sts, connection)
+                .await
+                .map_err(|failure| Refusal { words: failure.message.clone(), failure: Some(failure) }),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::quota::Permit;
 use super::{reply, request};
 
 /// Rows of a page: the most that the service gives.
-const PAGE: i32 = 100;
+const PAGE: u8 = 100;
 
 /// Calls Greengrass. Clones share everything.
 #[derive(Clone)]
@@ -69,6 +69,18 @@ impl Greengrass {
         filter: &RowFilter,
         page: Option<&str>,
     ) -> Result<RowPage, Failure> {
+        self.list_some_deployments(permit, filter, page, PAGE).await
+    }
+
+    /// Reads one page of deployments, so many at most, 1 to 100. Where an account has very many the service throttles large
+    /// pages (Developer Guide, "Troubleshooting").
+    pub async fn list_some_deployments(
+        &self,
+        permit: Permit,
+        filter: &RowFilter,
+        page: Option<&str>,
+        size: u8,
+    ) -> Result<RowPage, Failure> {
         let RowFilter { target_arn, parent_target_arn, latest_only } = filter;
         // Always said, because the service's default hides superseded rows.
         let history = if *latest_only { DeploymentHistoryFilter::LatestOnly } else { DeploymentHistoryFilter::All };
@@ -83,7 +95,7 @@ impl Greengrass {
                         .set_target_arn(target_arn.clone())
                         .set_parent_target_arn(parent_target_arn.clone())
                         .history_filter(history)
-                        .max_results(PAGE)
+                        .max_results(i32::from(size))
                         .set_next_token(page.map(str::to_owned))
                         .send()
                         .await

@@ -34,7 +34,13 @@ impl Caller {
     /// Somebody who begins now. What has no namespace of its own says so with an empty one.
     #[must_use]
     pub fn new(class: Class, namespace: &str) -> Self {
-        Self { class, namespace: namespace.into(), greengrass: OnceLock::new(), iot_jobs: OnceLock::new(), sts: OnceLock::new() }
+        Self {
+            class,
+            namespace: namespace.into(),
+            greengrass: OnceLock::new(),
+            iot_jobs: OnceLock::new(),
+            sts: OnceLock::new(),
+        }
     }
 
     /// How urgent its calls are.

@@ -87,6 +87,12 @@ impl Store {
         self.lock().records.keys().cloned().collect()
     }
 
+    /// The newest known versions of all objects, by name.
+    #[must_use]
+    pub fn records(&self) -> Vec<Arc<Record>> {
+        self.lock().records.values().map(Arc::clone).collect()
+    }
+
     /// How many objects there are.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -45,8 +45,8 @@ struct ConditionStatus {
 
 /// What wakes an object unless its kind says otherwise.
 ///
-/// After a start, objects that were done when the last process ended are looked at spread over `look_interval`, behind
-/// everything else: a restart must not look like ten thousand changes.
+/// After a start, objects that were done when the last process ended get their turn spread over `look_interval`, behind
+/// everything else, and it is none for a look: a restart must not look like ten thousand changes.
 #[must_use]
 pub fn default_wake(change: &Change<'_>, look_interval: Duration) -> Option<Wake> {
     match change {
@@ -61,6 +61,32 @@ fn listed(record: &Record, look_interval: Duration) -> Wake {
     if record.is_deleting() {
         return wake(Class::Deletion);
     }
+    match standing(record) {
+        Standing::Changed => wake(Class::Change),
+        Standing::Unfinished => wake(Class::Recovery),
+        Standing::Done => Wake::now(Class::Sweep, Reason::Resumed)
+            .of_version(record.resource_version)
+            .after(spread(&record.uid, look_interval)),
+    }
+}
+
+/// What a status says of its object to who knows nothing else of it.
+enum Standing {
+    /// The status has not seen the newest generation or request.
+    Changed,
+    /// It has, and the object is not ready, or a change of it is open.
+    Unfinished,
+    /// Nothing is to be done.
+    Done,
+}
+
+/// Whether the status says that nothing is to be done for the object as it is.
+#[must_use]
+pub fn is_done(record: &Record) -> bool {
+    !record.is_deleting() && matches!(standing(record), Standing::Done)
+}
+
+fn standing(record: &Record) -> Standing {
     let progress: Progress = record.decode_status().ok().flatten().unwrap_or_default();
     let annotations = &record.annotations;
     // `redeploy-at` on a resource that is new is handled by its first revision, so a missing "last handled" is a request.
@@ -71,13 +97,10 @@ fn listed(record: &Record, look_interval: Duration) -> Wake {
         || is_new(&annotations.cancel_at, &progress.last_handled_cancel_at)
         || annotations.requested().is_some_and(|asked| progress.last_handled_reconcile_at != Some(asked));
     if progress.observed_generation != Some(record.generation) || requested {
-        return wake(Class::Change);
+        return Standing::Changed;
     }
     let ready = progress.conditions.iter().any(|condition| condition.kind == "Ready" && condition.status == "True");
-    if !ready || progress.intent.is_some() {
-        return wake(Class::Recovery);
-    }
-    wake(Class::Sweep).after(spread(&record.uid, look_interval))
+    if ready && progress.intent.is_none() { Standing::Done } else { Standing::Unfinished }
 }
 
 fn changed(before: &Record, after: &Record) -> Option<Wake> {
@@ -132,10 +155,11 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn after_a_start_what_was_done_is_looked_at_within_the_interval() {
+    async fn after_a_start_what_was_done_gets_a_turn_within_the_interval_and_no_look() {
         let record = with_status(&done());
+        assert!(is_done(&record));
         let wake = default_wake(&Change::Listed(&record), INTERVAL).unwrap();
-        assert_eq!(wake.class, Class::Sweep);
+        assert_eq!((wake.class, wake.reason), (Class::Sweep, Reason::Resumed));
         assert!(wake.due <= tokio::time::Instant::now() + INTERVAL);
     }
 
@@ -148,6 +172,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn after_a_start_what_is_not_done_comes_at_once(#[case] status: Value, #[case] class: Class) {
         let record = with_status(&status);
+        assert!(!is_done(&record));
         let wake = default_wake(&Change::Listed(&record), INTERVAL).unwrap();
         assert_eq!((wake.class, wake.due), (class, tokio::time::Instant::now()));
     }

@@ -2,6 +2,7 @@
 //!
 //! What is to be done is decided in the core; here it is read (`resolve`), done (`perform`) and driven (`turn`).
 
+pub mod account_view;
 mod perform;
 mod publisher;
 mod resolve;
@@ -25,10 +26,12 @@ use crate::controller::objects::Objects;
 use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::Store;
-use crate::controller::wakes::{Change, default_wake};
+use crate::controller::tally::Place;
+use crate::controller::wakes::{Change, default_wake, is_done};
+use crate::identity::Registry;
 use crate::leadership::Predecessor;
 use crate::telemetry::metrics::Metrics;
-use crate::identity::Registry;
+use account_view::{First, Places};
 use resolve::World;
 use session::Sessions;
 
@@ -53,6 +56,7 @@ pub struct Deployments {
     metrics: Metrics,
     leadership: Arc<dyn Leadership>,
     sessions: Sessions,
+    places: Places,
 }
 
 /// What the turns are given.
@@ -116,6 +120,7 @@ impl Deployments {
             metrics,
             leadership,
             sessions: Sessions::default(),
+            places: Places::default(),
         }
     }
 }
@@ -154,6 +159,11 @@ impl Kind for Deployments {
         match change {
             Change::Listed(record) => {
                 self.note(record);
+                if is_done(record)
+                    && let Some(key) = Memory::recall(&resolve::status(record)).key
+                {
+                    self.places.know(&place(&key), First::Soon);
+                }
                 // Those that name it as their parent have waited for it; the first list wakes everybody anyway.
                 if self.store.is_synced() {
                     turn::wake_dependants(self, &record.name, None);
@@ -183,6 +193,10 @@ impl Deployments {
     fn note(&self, record: &Record) {
         self.store.set_references(&record.name, resolve::references(record, &self.world));
     }
+}
+
+fn place(key: &Key) -> Place {
+    Place { account: key.target.account().to_owned(), region: key.target.region().to_owned() }
 }
 
 /// Where what devices did is read: those turns wait for the quota of the jobs API, and must not keep the places of others.

@@ -338,7 +338,7 @@ pub(super) async fn reread(
 }
 
 /// A number from 0 to 1 that differs between resources and between times: enough to keep retries apart.
-fn jitter(uid: &str, second: i64) -> f64 {
+pub(super) fn jitter(uid: &str, second: i64) -> f64 {
     let digits = short_hash(&format!("{uid}/{second}"));
     let share = digits.get(..8).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();
     f64::from(share) / f64::from(u32::MAX)

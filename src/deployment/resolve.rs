@@ -155,11 +155,9 @@ pub(super) fn peers(record: &Record, wanted: &Wanted, world: &World) -> Peers {
     let desired = match wanted {
         Wanted::Present(desired, _) => desired,
         Wanted::Absent { removal: Some(removal), .. } => &removal.desired,
-        Wanted::Absent { .. }
-        | Wanted::Invalid(_)
-        | Wanted::Unread
-        | Wanted::Missing(..)
-        | Wanted::NotAllowed(_) => return Peers::default(),
+        Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => {
+            return Peers::default();
+        }
     };
     let store = &world.store;
     let others = |reference: Reference| {
@@ -213,7 +211,12 @@ fn parent_peer(record: &Record) -> ParentPeer {
 }
 
 fn key_text(key: &Key) -> String {
-    format!("{}|{}", key.target, key.parent.as_ref().map_or("", TargetArn::as_str))
+    key_words(key.target.as_str(), key.parent.as_ref().map(TargetArn::as_str))
+}
+
+/// The same from a target and a parent as AWS writes them.
+pub(super) fn key_words(target: &str, parent: Option<&str>) -> String {
+    format!("{target}|{}", parent.unwrap_or_default())
 }
 
 fn target_text(target: &TargetArn) -> String {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
 use greengrass_operator_core::deployment::assess::{
-    Assessment, Blocked, NextReading, Old, Phase, RolloutQuery, assess,
+    Assessment, Blocked, NextReading, Old, Phase, RolloutQuery, assess, history,
 };
 use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Knowledge, later};
@@ -15,16 +15,16 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, warn};
 
+use super::account_view::{First, jittered};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
-use super::session::Session;
+use super::session::{Newest, Session};
 use super::trace::Shown;
-use super::{Deployments, deletions_lane, jobs_lane, lane, resolve};
+use super::{Deployments, deletions_lane, jobs_lane, lane, place, resolve};
 use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
 use crate::controller::record::{Record, ResourceVersion};
-use crate::controller::wakes::spread;
 
 /// Steps of one turn. The longest turn there is, taking up a target with fifty foreign revisions, takes 60; a turn that runs
 /// out of steps goes on in the next one.
@@ -43,6 +43,10 @@ const CONTINUES_AFTER: Duration = Duration::from_millis(500);
 /// How soon an object that the API server called gone, and the watch did not, is asked for again.
 const GONE_ASKED_AGAIN: Duration = Duration::from_secs(30);
 
+/// A resource that the account's walks look after keeps its place in the queue, and with it its lane, by a turn in so long a
+/// time; it reads nothing then. Those of thing groups have one within an hour anyway, for their devices.
+const KEEPS_ITS_PLACE: Duration = Duration::from_hours(24);
+
 /// So long a resource rests at first when the API server refuses or does not answer, and at most.
 const KUBERNETES_RETRY: Duration = Duration::from_secs(2);
 const RETRY_LONGEST: Duration = Duration::from_mins(2);
@@ -56,11 +60,18 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
         return Rest::until_woken();
     };
     let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
+    session.has_acted = false;
+    session.is_watched = false;
     let rest = Box::pin(drive(all, &turn, Record::clone(&record), &mut session)).await;
-    match all.store.get(&turn.name) {
-        Some(_) => all.sessions.put(turn.name.clone(), session),
+    if session.has_acted {
+        session.known_at = Some(all.clock.now());
+    }
+    if all.store.get(&turn.name).is_some() {
+        all.sessions.put(turn.name.clone(), session);
+    } else {
         // A live read has said so, and the watch will not say it again.
-        None => wake_dependants(all, &turn.name, session.key.as_ref()),
+        all.sessions.end(&turn.name);
+        wake_dependants(all, &turn.name, session.key.as_ref());
     }
     rest
 }
@@ -149,12 +160,19 @@ async fn one_step(
     }
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
+    session.has_acted |= is_of_deployments(&next);
     let act = Act { all, record, subject: &subject, memory: &memory, caller };
     let publisher = Publisher { act: &act, status: &status };
     let outcome = match &next {
         Step::Rest(until) => {
             return Ok(Stepped::Ended(match publisher.publish(&memory, &assessment, &mut session.knowledge).await? {
-                Said::Stands(seen) => rest(all, session, &assessment, *until, seen),
+                Said::Stands(seen) => rest(
+                    all,
+                    session,
+                    &Stand { subject: &subject, memory: &memory, assessment: &assessment },
+                    *until,
+                    seen,
+                ),
                 Said::Gone => gone(all, record),
             }));
         }
@@ -306,25 +324,23 @@ fn subject<'a>(
     }
 }
 
+/// Where a turn ends.
+struct Stand<'a> {
+    subject: &'a Subject<'a>,
+    memory: &'a Memory,
+    assessment: &'a Assessment,
+}
+
 /// When the next turn is, and what is kept until then.
 fn rest(
     all: &Deployments,
     session: &mut Session,
-    assessment: &Assessment,
+    stand: &Stand<'_>,
     until: Option<Timestamp>,
     seen: ResourceVersion,
 ) -> Rest {
+    let assessment = stand.assessment;
     let now = assessment.now;
-    let next_look = match session.next_look_at {
-        Some(at) if at > now => at,
-        // Jittered, so that resources that were looked at together drift apart.
-        Some(_) | None => {
-            let interval = session.look_interval.unwrap_or(all.look_interval);
-            let jitter = spread(&format!("{}{now}", session.uid), interval) / 5;
-            later(now, interval.mul_f64(0.9).saturating_add(jitter))
-        }
-    };
-    session.next_look_at = Some(next_look);
     let (class, is_done) = match &assessment.phase {
         Phase::Deleting(_) => (Class::Deletion, false),
         Phase::Changing | Phase::Refused(_) | Phase::WaitingForParent => (Class::Recovery, false),
@@ -343,13 +359,31 @@ fn rest(
         | Phase::CorrectionsExhausted { .. } => (Class::Sweep, false),
     };
     let is_certain = assessment.ownership.doubted_until().is_none() && assessment.blocked.is_none();
-    let is_settled = is_done && is_certain;
-    if is_settled {
+    note_newest(session, stand);
+    session.is_watched = is_certain && may_be_watched(session, stand);
+    if is_done && is_certain {
         let own = assessment.ownership.own().map(|own| own.deployment_id.as_str());
         let is_subdeployment = session.key.as_ref().is_some_and(|key| key.parent.is_some());
         session.knowledge.rest(own.filter(|_| is_subdeployment));
     }
-    let due = until.map_or(next_look, |until| until.min(next_look));
+    let next_turn = match (session.is_watched, session.next_look_at) {
+        (true, _) => {
+            session.next_look_at = None;
+            if let Some(key) = &session.key {
+                all.places.know(&place(key), First::AnIntervalLater);
+            }
+            later(now, KEEPS_ITS_PLACE)
+        }
+        (false, Some(at)) if at > now => at,
+        // Jittered, so that resources that were looked at together drift apart.
+        (false, Some(_) | None) => {
+            let interval = session.look_interval.unwrap_or(all.look_interval);
+            let at = later(now, jittered(interval, &format!("{}{now}", session.uid)));
+            session.next_look_at = Some(at);
+            at
+        }
+    };
+    let due = until.map_or(next_turn, |until| until.min(next_turn));
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
     let delay = Duration::try_from(due.duration_since(now)).unwrap_or_default();
     let rest = if waits { Rest::back_off(delay, class) } else { Rest::after(delay, class) };
@@ -364,6 +398,93 @@ fn rest(
         None => rest,
     }
     .having_seen(seen)
+}
+
+/// Whether nothing but a change in AWS, in the cluster, or of devices gives it anything to do: then the account's walks tell
+/// of the first, wake-ups of the second, and the time until which it rests is the third's.
+fn may_be_watched(session: &Session, stand: &Stand<'_>) -> bool {
+    let Stand { memory, assessment, .. } = *stand;
+    let rests = match &assessment.phase {
+        Phase::Suspended
+        | Phase::Drifted(_)
+        | Phase::CorrectionsExhausted { .. }
+        | Phase::RolloutCanceled
+        | Phase::RolloutFailed
+        | Phase::RollingOut
+        | Phase::Done => true,
+        // Whose deployment another one is can change without a change in AWS: its owner's resource may go.
+        Phase::Foreign(_) | Phase::TargetConflict(_)
+        // What they wait for has its own times, or is found by trying again.
+        | Phase::Deleting(_)
+        | Phase::Invalid(_)
+        | Phase::Unresolved
+        | Phase::ReferenceMissing { .. }
+        | Phase::NotAllowed(_)
+        | Phase::KeyChanged { .. }
+        | Phase::Refused(_)
+        | Phase::WaitingForParent
+        | Phase::Changing => false,
+    };
+    rests
+        && !assessment.look_wanted
+        && !session.owes_look
+        && memory.intent.is_none()
+        && memory.deployment.is_some()
+        && memory.key.is_some()
+        && memory.key == session.key
+}
+
+/// What a look of this turn has shown, and whether old revisions want another one.
+fn note_newest(session: &mut Session, stand: &Stand<'_>) {
+    let Stand { subject, memory, assessment } = *stand;
+    let judged_by = (subject.generation, session.knowledge.settled_at);
+    match &session.knowledge.look {
+        Some(look) => {
+            session.owes_look = session.knowledge.history.is_unfinished();
+            session.newest = match (look.rows.first(), assessment.ownership.own()) {
+                (Some(row), Some(own)) if own.remembered && own.deployment_id == row.deployment_id => {
+                    Newest::AsRemembered
+                }
+                (Some(row), _) => Newest::Other(Box::new((row.deployment_id.clone(), row.status))),
+                (None, _) => Newest::Missing,
+            };
+        }
+        None if session.judged_by.unwrap_or((subject.generation, None)) != judged_by => {
+            session.owes_look |= history::may_exceed(subject, memory);
+            // Its own revision was taken down after the last look.
+            session.newest = Newest::AsRemembered;
+        }
+        None => {}
+    }
+    session.judged_by = Some(judged_by);
+}
+
+/// Whether a step reads or writes deployments, or what the status remembers of them.
+fn is_of_deployments(step: &Step) -> bool {
+    match step {
+        Step::Write(_)
+        | Step::Ask(
+            Query::Look
+            | Query::Deployment(_)
+            | Query::Subdeployments
+            | Query::Parent
+            | Query::Rollout(RolloutQuery::ThingDeployment(_)),
+        ) => true,
+        Step::Rest(_)
+        | Step::Ask(
+            Query::Object
+            | Query::Claimants
+            | Query::Owner(_)
+            | Query::Definition
+            | Query::References
+            | Query::Rollout(
+                RolloutQuery::Job(_)
+                | RolloutQuery::Shadow(_)
+                | RolloutQuery::BadDevices { .. }
+                | RolloutQuery::BadDevice { .. },
+            ),
+        ) => false,
+    }
 }
 
 /// The API server refuses or does not answer. Where it refuses the status itself nothing can be said on the resource, so the

@@ -131,9 +131,8 @@ impl Registry {
     /// The identities that look at labels of namespaces.
     #[must_use]
     pub fn names_that_select(&self) -> Vec<String> {
-        let needs_labels = |parsed: &Parsed| {
-            parsed.identity.as_ref().is_ok_and(|identity| identity.allowed_namespaces.needs_labels())
-        };
+        let needs_labels =
+            |parsed: &Parsed| parsed.identity.as_ref().is_ok_and(|identity| identity.allowed_namespaces.needs_labels());
         self.lock().parsed.iter().filter(|(_, parsed)| needs_labels(parsed)).map(|(name, _)| name.clone()).collect()
     }
 
@@ -258,11 +257,9 @@ impl Registry {
             .map(|role| role.arn.partition().to_owned())
             .or_else(|| caller.and_then(|caller| caller.arn.split(':').nth(1).map(str::to_owned)))
             .unwrap_or_else(|| "aws".to_owned());
-        let cant_be_asked =
-            checked.trouble.as_ref().is_none_or(|trouble| trouble.failure.rule().who == Who::Service);
-        let version = known.map_or_else(String::new, |known| {
-            format!("{}/{}/{}", known.uid, known.generation, known.recoveries)
-        });
+        let cant_be_asked = checked.trouble.as_ref().is_none_or(|trouble| trouble.failure.rule().who == Who::Service);
+        let version =
+            known.map_or_else(String::new, |known| format!("{}/{}/{}", known.uid, known.generation, known.recoveries));
         Given {
             is_pending: account.is_none() && cant_be_asked,
             connection: Some(Connection::through(identity, self.session(Some(namespace)))),

@@ -97,14 +97,12 @@ async fn publish(all: &Identities, record: &Record) -> Result<(), ApiError> {
     let Some((parsed, checked)) = all.registry.state_of(&record.name.name) else { return Ok(()) };
     let before: AwsIdentityStatus = record.decode_status().ok().flatten().unwrap_or_default();
     let region = all.registry.region_of(parsed.identity.as_ref().ok());
-    let status =
-        summarise(record.generation, &parsed.identity, region.as_deref(), &checked, &before, all.clock.now());
+    let status = summarise(record.generation, &parsed.identity, region.as_deref(), &checked, &before, all.clock.now());
     let json = Json::of(&status).map_err(|error| ApiError::Other(error.to_string()))?;
     if let Published::Written(written) = all.objects.publish(record, &json, &TYPES).await? {
         all.store.observe_own_write(*written);
-        let ready = |status: &AwsIdentityStatus| {
-            status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned()
-        };
+        let ready =
+            |status: &AwsIdentityStatus| status.conditions.iter().find(|condition| condition.type_ == "Ready").cloned();
         let (then, now) = (ready(&before), ready(&status));
         if let Some(now) = now
             && then.is_none_or(|then| (then.status, then.reason) != (now.status.clone(), now.reason.clone()))

@@ -49,6 +49,22 @@ label! {
 }
 
 label! {
+    /// How a walk over an account's deployments ended, or what kept it up.
+    WalkOutcome {
+        /// All resources were seen, or are looking because they were not.
+        Complete => "complete",
+        /// There are more pages of other people's deployments than resources, so that these look themselves.
+        OwnLooks => "own-looks",
+        /// A page did not come; the walk goes on with it later.
+        Interrupted => "interrupted",
+        /// AWS did not know a page's token any more; the list began anew.
+        BegunAnew => "begun-anew",
+        /// This process does not lead any more.
+        Abandoned => "abandoned",
+    }
+}
+
+label! {
     /// How a call to the API server ended.
     KubernetesOutcome {
         /// As it should.
@@ -318,7 +334,11 @@ mod tests {
             assert!(is_of_ready(reason));
             assert_eq!(ReadyReason::of(reason.as_str()).as_str(), reason.as_str());
         }
-        assert_eq!(ReadyReason::ALL.len(), reasons.len() + 3, "and that of identities, and the two that are no reasons");
+        assert_eq!(
+            ReadyReason::ALL.len(),
+            reasons.len() + 3,
+            "and that of identities, and the two that are no reasons"
+        );
     }
 
     #[test]

@@ -19,7 +19,7 @@ use prometheus_client::registry::{Registry, Unit};
 
 use super::exposition::{Format, to_text};
 pub use super::labels::{
-    DeviceState, KubernetesOutcome, LeadershipChange, Readiness, ReadyReason, ReconcileOutcome, Verb,
+    DeviceState, KubernetesOutcome, LeadershipChange, Readiness, ReadyReason, ReconcileOutcome, Verb, WalkOutcome,
 };
 use crate::aws::{ApiFamily, CallObserver, CallOutcome, Scope, WaitReason};
 
@@ -91,6 +91,13 @@ struct RolloutLabels {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WalkLabels {
+    outcome: WalkOutcome,
+    account: String,
+    region: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ClassLabels {
     kind: &'static str,
     class: &'static str,
@@ -142,6 +149,10 @@ struct Inner {
     devices: Family<DeviceLabels, Gauge>,
     rollouts: Family<RolloutLabels, Counter>,
     drift_corrections: Family<ScopeLabels, Counter>,
+    account_view_walks: Family<WalkLabels, Counter>,
+    account_view_pages: Family<ScopeLabels, Counter>,
+    account_view_age: Family<ScopeLabels, Fraction>,
+    drift_interval: Fraction,
     leading: Gauge,
     leadership_changes: Family<LeadershipLabels, Counter>,
     kubernetes_calls: Family<KubernetesLabels, Counter>,
@@ -189,6 +200,10 @@ impl Metrics {
             devices: Family::default(),
             rollouts: Family::default(),
             drift_corrections: Family::default(),
+            account_view_walks: Family::default(),
+            account_view_pages: Family::default(),
+            account_view_age: Family::default(),
+            drift_interval: Gauge::default(),
             leading: Gauge::default(),
             leadership_changes: Family::default(),
             kubernetes_calls: Family::default(),
@@ -239,7 +254,12 @@ impl Metrics {
             let labels = PostponedLabels { reason, account: account.clone(), region: region.clone() };
             let _ = self.inner.limiter_postponed.get_or_create(&labels);
         }
+        for &outcome in WalkOutcome::ALL {
+            let labels = WalkLabels { outcome, account: account.clone(), region: region.clone() };
+            let _ = self.inner.account_view_walks.get_or_create(&labels);
+        }
         let labels = ScopeLabels { account, region };
+        let _ = self.inner.account_view_pages.get_or_create(&labels);
         let _ = self.inner.drift_corrections.get_or_create(&labels);
         let _ = self.inner.aws_throttles.get_or_create(&labels);
     }
@@ -303,6 +323,29 @@ impl Metrics {
     pub fn drift_corrected(&self, (account, region): (&str, &str)) {
         let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
         self.inner.drift_corrections.get_or_create(&labels).inc();
+    }
+
+    /// A walk over an account's deployments has ended, or was kept up.
+    pub fn account_view_walk(&self, outcome: WalkOutcome, (account, region): (&str, &str)) {
+        let labels = WalkLabels { outcome, account: account.to_owned(), region: region.to_owned() };
+        self.inner.account_view_walks.get_or_create(&labels).inc();
+    }
+
+    /// A page of it has come.
+    pub fn account_view_page(&self, (account, region): (&str, &str)) {
+        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+        self.inner.account_view_pages.get_or_create(&labels).inc();
+    }
+
+    /// How long ago all resources of an account and region were compared with AWS.
+    pub fn account_view_age(&self, (account, region): (&str, &str), seconds: f64) {
+        let labels = ScopeLabels { account: account.to_owned(), region: region.to_owned() };
+        self.inner.account_view_age.get_or_create(&labels).set(seconds);
+    }
+
+    /// How often they should be.
+    pub fn drift_interval(&self, seconds: f64) {
+        self.inner.drift_interval.set(seconds);
     }
 
     /// Whether this process may write.
@@ -416,6 +459,24 @@ impl Inner {
             "drift_corrections",
             "Revisions made because somebody changed AWS",
             self.drift_corrections.clone(),
+        );
+        registry.register(
+            "account_view_walks",
+            "Walks over the deployments of an account and region, by how they ended or what kept them up",
+            self.account_view_walks.clone(),
+        );
+        registry.register("account_view_pages", "Pages of these walks", self.account_view_pages.clone());
+        registry.register_with_unit(
+            "account_view_age",
+            "How long ago all resources of an account and region were compared with AWS",
+            seconds(),
+            self.account_view_age.clone(),
+        );
+        registry.register_with_unit(
+            "drift_interval",
+            "How often they are to be compared",
+            seconds(),
+            self.drift_interval.clone(),
         );
         registry.register("leading", "Whether this process may write: 1 or 0", self.leading.clone());
         registry.register(

@@ -2,6 +2,7 @@
 
 #![allow(clippy::print_stdout, reason = "what was measured is shown with --nocapture")]
 
+mod account_view;
 mod adoption;
 mod chains;
 mod configuration;

@@ -72,7 +72,9 @@ fn wait_identity(world: &World, name: &str, status: &str, reason: &str) -> Value
         let text = world.cluster.kubectl(&["get", "awsidentity", name, "--output=json"]).unwrap().stdout;
         last = serde_json::from_str(&text).unwrap_or_default();
         let is_new = last["metadata"]["generation"] == last["status"]["observedGeneration"];
-        is_new && crate::world::condition(&last, "Ready").is_some_and(|it| it["status"] == status && it["reason"] == reason)
+        is_new
+            && crate::world::condition(&last, "Ready")
+                .is_some_and(|it| it["status"] == status && it["reason"] == reason)
     });
     last
 }

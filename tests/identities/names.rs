@@ -62,9 +62,8 @@ fn a_restart_is_no_news_for_who_names_no_account() {
     world.kill_operator();
     world.start_operator();
     world.annotate("presses", "reconcile-at", "after the restart");
-    let after = world.wait_until("presses", "looked at", |object| {
-        object["status"]["lastHandledReconcileAt"] == "after the restart"
-    });
+    let after = world
+        .wait_until("presses", "looked at", |object| object["status"]["lastHandledReconcileAt"] == "after the restart");
     let since = |object: &serde_json::Value| object["status"]["conditions"][0]["lastTransitionTime"].clone();
     assert_eq!((since(&after), world.deployments().len()), (since(&before), 1));
 }

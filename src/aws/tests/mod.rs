@@ -89,7 +89,9 @@ impl Bench {
             Operation::DescribeJobExecution => {
                 self.aws.iot().describe_job_execution(permit, "job-1", "Press1", BadEnd::Failed).await.map(drop)
             }
-            Operation::AssumeRole | Operation::GetCallerIdentity => self.aws.sts().get_caller_identity(permit).await.map(drop),
+            Operation::AssumeRole | Operation::GetCallerIdentity => {
+                self.aws.sts().get_caller_identity(permit).await.map(drop)
+            }
             Operation::GetThingShadow => self.aws.iot().get_deployment_shadow(permit, "Press1", "1").await.map(drop),
         }
     }

@@ -15,6 +15,8 @@ use crate::controller::record::ResourceVersion;
 pub enum Reason {
     /// It is new to this process: created, or there when the operator started.
     Listed,
+    /// It was there when the operator started, and done: what it does by itself goes on, and nothing calls for a look.
+    Resumed,
     /// Its spec changed.
     SpecChanged,
     /// Somebody asked for a look or a redeploy by annotation.
@@ -41,8 +43,9 @@ pub enum Reason {
 
 impl Reason {
     /// Every reason.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Listed,
+        Self::Resumed,
         Self::SpecChanged,
         Self::Requested,
         Self::Deletion,
@@ -62,7 +65,13 @@ impl Reason {
     pub fn overrides_back_off(self) -> bool {
         match self {
             Self::Listed | Self::SpecChanged | Self::Requested | Self::Deletion | Self::Gone | Self::Reference => true,
-            Self::Metadata | Self::Status | Self::AccountView | Self::Timer | Self::Retry | Self::Broken => false,
+            Self::Resumed
+            | Self::Metadata
+            | Self::Status
+            | Self::AccountView
+            | Self::Timer
+            | Self::Retry
+            | Self::Broken => false,
         }
     }
 
@@ -80,6 +89,7 @@ impl Reason {
             Self::Timer => 1 << 9,
             Self::Retry => 1 << 10,
             Self::Broken => 1 << 11,
+            Self::Resumed => 1 << 12,
         }
     }
 }

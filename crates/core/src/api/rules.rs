@@ -135,12 +135,12 @@ pub const WITHOUT_ROLE: &str = "externalId and sessionDuration are possible only
 /// The region is none.
 pub const REGION_WORDS: &str = "region must be the name of an AWS region: write for example eu-central-1";
 /// The endpoint is none.
-pub const ENDPOINT_URL_WORDS: &str =
-    "endpointUrl must be an address without user, query and fragment: write for example https://HOST or https://HOST:PORT";
+pub const ENDPOINT_URL_WORDS: &str = "endpointUrl must be an address without user, query and fragment: write for example https://HOST or https://HOST:PORT";
 /// No target.
 pub const TARGET_ONE: &str = "exactly one of targetArn and target must be set: name the thing or thing group by its ARN, or write target: {thingGroup: NAME} or target: {thing: NAME}";
 /// A short target that is none or two.
-pub const TARGET: &str = "target must have exactly one of thing and thingGroup: keep the one that the deployment is for";
+pub const TARGET: &str =
+    "target must have exactly one of thing and thingGroup: keep the one that the deployment is for";
 /// A short parent that is none or two.
 pub const PARENT: &str = "parent must have exactly one of name and thingGroup: name the parent's GreengrassDeployment, or the thing group that it targets";
 /// A bad name of a thing.

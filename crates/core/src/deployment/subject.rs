@@ -65,10 +65,8 @@ impl Access {
     /// Through the default identity, in the only version that it has: for those who have no cluster.
     #[must_use]
     pub fn unrestricted() -> &'static Self {
-        static ACCESS: LazyLock<Access> = LazyLock::new(|| Access::Granted {
-            identity: crate::identity::DEFAULT.to_owned(),
-            version: String::new(),
-        });
+        static ACCESS: LazyLock<Access> =
+            LazyLock::new(|| Access::Granted { identity: crate::identity::DEFAULT.to_owned(), version: String::new() });
         &ACCESS
     }
 }
@@ -213,11 +211,9 @@ impl Subject<'_> {
     pub fn removal(&self) -> Option<&Removal> {
         match self.wanted {
             Wanted::Absent { removal, .. } => removal.as_deref(),
-            Wanted::Present(..)
-            | Wanted::Invalid(_)
-            | Wanted::Unread
-            | Wanted::Missing(..)
-            | Wanted::NotAllowed(_) => None,
+            Wanted::Present(..) | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => {
+                None
+            }
         }
     }
 

@@ -153,7 +153,9 @@ const fn permission(operation: Operation) -> &'static str {
         Operation::AssumeRole => {
             "let the role's trust policy allow sts:AssumeRole and sts:TagSession to the operator's own credentials, with the externalId of the AwsIdentity, and allow both on the role to those"
         }
-        Operation::GetCallerIdentity => "AWS allows this to all valid credentials: check whether a proxy answers in AWS's place",
+        Operation::GetCallerIdentity => {
+            "AWS allows this to all valid credentials: check whether a proxy answers in AWS's place"
+        }
     }
 }
 

@@ -82,11 +82,7 @@ impl RoleArn {
             && name.chars().all(is_name)
             && !name.is_empty()
             && !name.ends_with('/');
-        is_fine.then(|| Self {
-            text: text.to_owned(),
-            partition: partition.to_owned(),
-            account: account.to_owned(),
-        })
+        is_fine.then(|| Self { text: text.to_owned(), partition: partition.to_owned(), account: account.to_owned() })
     }
 
     /// The whole ARN.

@@ -73,7 +73,8 @@ pub fn parse(name: &str, spec: &AwsIdentitySpec, allow_insecure: bool) -> Parsed
     let drift_interval = drift_interval.as_deref().and_then(|text| {
         let interval = parse_duration(text).filter(|it| (SHORTEST_INTERVAL..=LONGEST_INTERVAL).contains(it));
         if interval.is_none() {
-            problems.push("spec.driftInterval: driftInterval must be from 10s to 24h: write for example 15m".to_owned());
+            problems
+                .push("spec.driftInterval: driftInterval must be from 10s to 24h: write for example 15m".to_owned());
         }
         interval
     });

@@ -69,10 +69,7 @@ pub fn pick<'a>(
 }
 
 /// The name of the one that is the default for the namespace.
-fn default_of<'a>(
-    namespace: Namespace<'_>,
-    identities: &BTreeMap<String, Parsed>,
-) -> Result<String, Picked<'a>> {
+fn default_of<'a>(namespace: Namespace<'_>, identities: &BTreeMap<String, Parsed>) -> Result<String, Picked<'a>> {
     let mut names = Vec::new();
     for (name, identity) in identities {
         match identity.default_for.as_ref().map_or(Match::No, |selector| selects(selector, namespace)) {

@@ -142,11 +142,8 @@ fn failing(generation: i64, trouble: &Trouble, previous: &[Condition], now: Time
     });
     match trouble.failure.rule().blocking {
         Some(blocking) if was_stalled || grace_over(trouble.first_at, now) => stalled(blocking.reason(), message),
-        Some(_) | None => Said {
-            truth: Truth::False,
-            reason: "ProgressingWithRetry",
-            message,
-            companion: Some("Reconciling"),
-        },
+        Some(_) | None => {
+            Said { truth: Truth::False, reason: "ProgressingWithRetry", message, companion: Some("Reconciling") }
+        }
     }
 }

@@ -194,11 +194,7 @@ impl Spec {
 fn digest(wanted: &Wanted) -> String {
     match wanted {
         Wanted::Present(_, digest) => digest.to_string(),
-        Wanted::Invalid(_)
-            | Wanted::Unread
-            | Wanted::Missing(..)
-            | Wanted::NotAllowed(_)
-            | Wanted::Absent { .. } => {
+        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) | Wanted::Absent { .. } => {
             panic!("a spec of the model is valid")
         }
     }

@@ -65,6 +65,8 @@ pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<
         Ok(desired) => Ok(desired),
         Err(Refused::Invalid(invalid)) => Err(invalid),
         // What it refers to is no matter of the schema.
-        Err(Refused::Unread | Refused::Missing(_) | Refused::NoIdentity(_) | Refused::NotAllowed(_)) => unreachable!("nothing of a table's mistakes is missing"),
+        Err(Refused::Unread | Refused::Missing(_) | Refused::NoIdentity(_) | Refused::NotAllowed(_)) => {
+            unreachable!("nothing of a table's mistakes is missing")
+        }
     }
 }

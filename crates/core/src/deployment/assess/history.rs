@@ -4,6 +4,7 @@ use jiff::Timestamp;
 
 use super::super::knowledge::{Knowledge, Row, RowStatus};
 use super::super::memory::Memory;
+use super::super::rollout::MAX_HISTORY;
 use super::super::subject::Subject;
 use super::deletion::{Reading, fresh};
 use super::ownership::{Ownership, ours};
@@ -57,6 +58,15 @@ pub(super) fn assess(
         // Gone, or somebody else's: the next look does not show it, or does not count it.
         Reading::Gone(_) | Reading::There(_) => Old::Settled,
     }
+}
+
+/// Whether there may be revisions that are not kept any longer, as far as the status tells: it names ten at most. Where there
+/// are, a look has to follow a change.
+#[must_use]
+pub fn may_exceed(subject: &Subject<'_>, memory: &Memory) -> bool {
+    let known = memory.history.len();
+    let is_more_than = |limit: usize| known > limit.saturating_add(1) || known >= MAX_HISTORY;
+    subject.desired().is_some_and(|desired| is_more_than(desired.revision_history_limit))
 }
 
 fn may_go(row: &Row, knowledge: &Knowledge) -> bool {

@@ -11,7 +11,7 @@ use super::intent::DOUBT;
 use crate::names::Key;
 
 /// Users of the service saw reads lag behind a create by seconds (awslabs certificate rotator, 51); two minutes are far beyond.
-const CREATE_SHOWS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
+pub const CREATE_SHOWS_WITHIN: SignedDuration = SignedDuration::from_mins(2);
 
 /// After a lost status rows are read newest first down to the first of ours; beyond so many it is as if none were ours, so that
 /// somebody else's long history costs fifty reads and not thousands.

@@ -19,6 +19,12 @@ pub struct History {
 }
 
 impl History {
+    /// Whether another look has to go on with it.
+    #[must_use]
+    pub fn is_unfinished(&self) -> bool {
+        self.pruned > 0 || self.failure.is_some()
+    }
+
     /// None more before the next look.
     pub fn leave(&mut self) {
         self.pruned = usize::MAX;

@@ -18,8 +18,8 @@ use super::rollout::Verdict;
 use super::subject::{Access, Subject, Wanted};
 use super::validate::REMOVE_TIMEOUT;
 use crate::api::GreengrassDeploymentStatus;
-pub use crate::conditions::Truth;
 use crate::conditions;
+pub use crate::conditions::Truth;
 use crate::failure::Blocking;
 use ready::{Companion, Ready};
 

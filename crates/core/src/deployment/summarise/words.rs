@@ -270,7 +270,9 @@ pub(super) fn deletion_blocked(blocked: &Blocked) -> String {
 }
 
 pub(super) fn barred(message: &str) -> String {
-    format!("{message}; until then AWS can't be cleared; to let go and leave AWS as it is, set spec.deletionPolicy to Retain")
+    format!(
+        "{message}; until then AWS can't be cleared; to let go and leave AWS as it is, set spec.deletionPolicy to Retain"
+    )
 }
 
 pub(super) fn key_unknown() -> String {

@@ -92,11 +92,7 @@ fn place(identity: &IdentityFound) -> Result<Place, String> {
 }
 
 fn place_of(arn: &TargetArn) -> Place {
-    Place {
-        partition: arn.partition().to_owned(),
-        region: arn.region().to_owned(),
-        account: arn.account().to_owned(),
-    }
+    Place { partition: arn.partition().to_owned(), region: arn.region().to_owned(), account: arn.account().to_owned() }
 }
 
 fn short(
@@ -162,12 +158,7 @@ fn parent_by_name(
     }
 }
 
-fn parent_resource(
-    name: &str,
-    found: &ParentFound,
-    problems: &mut Problems,
-    needs: &mut Needs,
-) -> Option<TargetArn> {
+fn parent_resource(name: &str, found: &ParentFound, problems: &mut Problems, needs: &mut Needs) -> Option<TargetArn> {
     problems.unless(
         is_object_name(name),
         "spec.parent.name",
