@@ -18,6 +18,7 @@ use crate::aws::Quotas;
 use crate::config::{CallRate, ClusterName, Config, DriftInterval, NamespaceName};
 use crate::controller::driver::DEFAULT_CONCURRENCY;
 use crate::controller::objects::Namespaces;
+use crate::identity::IdentitySelector;
 use crate::leadership::{ElectionDuration, InvalidTimings, LeaderElection, LeaseName, Timings};
 use crate::operator::{self, RunError};
 use crate::telemetry::log::{self, LogError, LogFormat};
@@ -114,6 +115,12 @@ struct RunArgs {
     /// Lets AwsIdentities name endpoints that begin with http://. Calls carry session tokens: for tests and emulators only.
     #[arg(long, env = "GREENGRASS_OPERATOR_ALLOW_INSECURE_ENDPOINTS")]
     allow_insecure_endpoints: bool,
+    /// AwsIdentities to look after, with all resources that use them: a label selector as kubectl takes it, for example
+    /// shard=north. Processes with another selector take the others, and have a Lease of their own. All identities of an
+    /// account and region must be in one group, and one group must take those without a label. Default: all.
+    #[arg(long, env = "GREENGRASS_OPERATOR_IDENTITY_SELECTOR", value_name = "LABELS")]
+    identity_selector: Option<IdentitySelector>,
+
     #[command(flatten)]
     election: ElectionArgs,
 
@@ -301,6 +308,7 @@ impl RunArgs {
             instance_name,
             aws_region,
             allow_insecure_endpoints,
+            identity_selector,
             election,
             log_format: _,
             log: _,
@@ -312,7 +320,10 @@ impl RunArgs {
             Namespaces::Only(watch_namespaces.into_iter().map(|NamespaceName(name)| name).collect())
         };
         let concurrency = NonZeroUsize::new(concurrency).unwrap_or(NonZeroUsize::MIN);
-        let leader_election = election.into_election()?;
+        let leader_election = election.into_election()?.map(|election| match &identity_selector {
+            Some(selector) => LeaderElection { lease: election.lease.of_shard(&selector.to_string()), ..election },
+            None => election,
+        });
         Ok(Config {
             cluster_name,
             namespaces,
@@ -324,6 +335,7 @@ impl RunArgs {
             instance_name,
             aws_region,
             allow_insecure_endpoints,
+            identity_selector,
             leader_election,
         })
     }

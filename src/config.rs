@@ -10,10 +10,11 @@ use jiff::SignedDuration;
 use thiserror::Error;
 
 use crate::controller::objects::Namespaces;
+use crate::identity::IdentitySelector;
 use crate::leadership::LeaderElection;
 
 /// What the operator is told when it starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Config {
     /// The cluster's name in tags and tokens; none: the UID of the namespace kube-system.
     pub cluster_name: Option<ClusterName>,
@@ -35,6 +36,8 @@ pub struct Config {
     pub aws_region: Option<String>,
     /// Whether identities may name endpoints without TLS.
     pub allow_insecure_endpoints: bool,
+    /// The identities that this process looks after; none: all.
+    pub identity_selector: Option<IdentitySelector>,
     /// The leader election; none: this process is the only one.
     pub leader_election: Option<LeaderElection>,
 }

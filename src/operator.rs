@@ -95,6 +95,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         instance_name,
         aws_region,
         allow_insecure_endpoints,
+        identity_selector,
         leader_election,
     } = config;
     let quotas = Quotas {
@@ -140,6 +141,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         region: aws_region,
         allow_insecure_endpoints,
         namespaces: objects.namespaces().clone(),
+        selector: identity_selector,
     }));
     let dependants = Dependants { store: Arc::clone(&store), queue: queue.clone() };
     let (identity_store, identity_queue) = (Store::new(), Queue::new(IDENTITY_CONCURRENCY));

@@ -130,8 +130,8 @@ fn values_arrive_where_they_belong() {
     assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
     assert!(narrow.contains("--watch-namespaces=team-a,team-b"), "{narrow}");
     assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 3, "one for each namespace and one for the Lease");
-    // The definition belongs to no namespace.
-    assert_eq!(narrow.matches("kind: ClusterRoleBinding\n").count(), 1);
+    // The definition and identities belong to no namespace.
+    assert_eq!(narrow.matches("kind: ClusterRoleBinding\n").count(), 2);
     assert!(narrow.contains("-definition") && !narrow.contains("kube-system"), "{narrow}");
     assert!(narrow.contains("name: AWS_ENDPOINT_URL\n              value: \"http://e:4566\""), "{narrow}");
 
@@ -140,6 +140,31 @@ fn values_arrive_where_they_belong() {
     let own = rendered(&["serviceAccount.create=false", "serviceAccount.name=mine", "rbac.create=false"]);
     assert!(own.contains("serviceAccountName: mine") && !own.contains("kind: ServiceAccount\n"), "{own}");
     assert!(!own.contains("kind: ClusterRole"), "{own}");
+}
+
+#[test]
+fn a_part_of_the_identities_has_a_lease_of_its_own() {
+    let shard = rendered(&["identitySelector=shard=north"]);
+    assert!(shard.contains(r#""--identity-selector=shard=north""#), "{shard}");
+    let name = greengrass_operator_core::deployment::hash::short_hash("shard=north");
+    assert!(shard.contains(&format!("resourceNames: [operator-greengrass-operator-{name}]")), "{shard}");
+}
+
+#[test]
+fn the_default_identity_comes_with_its_definition_and_stays_when_the_release_is_upgraded() {
+    let first = rendered(&[]);
+    assert!(first.contains("kind: AwsIdentity\n") && first.contains("helm.sh/hook: post-install"), "{first}");
+    let chart = chart();
+    let known = [
+        "template",
+        "operator",
+        chart.to_str().unwrap(),
+        "--api-versions",
+        "greengrass-operator.dev/v1alpha1/AwsIdentity",
+    ];
+    let later = success(&helm(None, &known));
+    assert!(later.contains("kind: AwsIdentity\n") && !later.contains("helm.sh/hook"), "{later}");
+    assert!(!rendered(&["defaultIdentity.create=false"]).contains("kind: AwsIdentity\n"));
 }
 
 #[test]
@@ -215,8 +240,13 @@ fn has_exactly(cluster: &Cluster, account: &str, namespace: &str, expected: &[&s
     assert_eq!(rights(cluster, account, namespace), expected, "{account} in {namespace}");
 }
 
-const DEFINITION: &str =
-    "customresourcedefinitions.apiextensions.k8s.io [] [greengrassdeployments.greengrass-operator.dev] [get]";
+/// What belongs to no namespace.
+const OF_THE_CLUSTER: [&str; 4] = [
+    "awsidentities.greengrass-operator.dev [] [] [get list watch]",
+    "awsidentities.greengrass-operator.dev/status [] [] [update]",
+    "namespaces [] [] [list watch]",
+    "customresourcedefinitions.apiextensions.k8s.io [] [greengrassdeployments.greengrass-operator.dev] [get]",
+];
 
 #[test]
 fn the_operator_may_do_what_it_needs_and_nothing_else() {
@@ -230,21 +260,22 @@ fn the_operator_may_do_what_it_needs_and_nothing_else() {
         "greengrassdeployments.greengrass-operator.dev/status [] [] [update]",
         "configmaps [] [] [get list watch]",
         "events.events.k8s.io [] [] [create patch]",
-        DEFINITION,
     ];
+    let deployments = [&deployments[..], &OF_THE_CLUSTER].concat();
 
     // One namespace first: what this step binds stays bound in the next, because apply deletes nothing.
-    apply(&["crds.enabled=false", "clusterName=factory", &format!("watchNamespaces={{{namespace}}}")]);
-    let mut at_home = deployments.to_vec();
+    let no_identity = "defaultIdentity.create=false";
+    apply(&["crds.enabled=false", no_identity, "clusterName=factory", &format!("watchNamespaces={{{namespace}}}")]);
+    let mut at_home = deployments.clone();
     at_home.extend([
         "leases.coordination.k8s.io [] [operator-greengrass-operator] [get watch update]",
         "leases.coordination.k8s.io [] [] [create]",
     ]);
     has_exactly(cluster, &account, &namespace, &at_home);
-    has_exactly(cluster, &account, &elsewhere, &[DEFINITION]);
+    has_exactly(cluster, &account, &elsewhere, &OF_THE_CLUSTER);
 
-    apply(&["crds.enabled=false"]);
-    let mut everywhere = deployments.to_vec();
+    apply(&["crds.enabled=false", no_identity]);
+    let mut everywhere = deployments;
     everywhere.push("namespaces [] [kube-system] [get]");
     has_exactly(cluster, &account, &elsewhere, &everywhere);
 }
@@ -277,6 +308,10 @@ fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
         .success()
         .unwrap();
 
+    let identity = ["get", "awsidentity/default", "--output=jsonpath={.spec.allowedTargets[0]}{.metadata.uid}"];
+    let made = get(&identity).success().unwrap();
+    assert!(made.starts_with('*'), "{made}");
+
     let manifest = "
 apiVersion: greengrass-operator.dev/v1alpha1
 kind: GreengrassDeployment
@@ -288,6 +323,7 @@ spec:
     cluster.apply(manifest).unwrap();
 
     upgrade(&["replicas=1", "clusterName=factory"]);
+    assert_eq!(get(&identity).success().unwrap(), made, "an upgrade keeps the identity");
     let replicas =
         ["get", "deployment/greengrass-operator", "--namespace=operators", "--output=jsonpath={.spec.replicas}"];
     assert_eq!(get(&replicas).success().unwrap(), "1");
@@ -297,6 +333,8 @@ spec:
     success(&helm(Some(cluster.kubeconfig()), &["uninstall", "greengrass-operator", "--namespace=operators"]));
     let gone = get(&["get", "serviceaccount/greengrass-operator", "--namespace=operators"]);
     assert!(gone.stderr.contains("NotFound"), "{gone:?}");
+    let gone = get(&["get", "awsidentity/default"]);
+    assert!(gone.stderr.contains("NotFound"), "it belongs to the release: {gone:?}");
     let kept = get(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=name"]).success().unwrap();
     assert_eq!(kept.trim(), "greengrassdeployment.greengrass-operator.dev/kept");
     // The definitions that stayed are taken over again.

@@ -3,6 +3,7 @@
 //! A typed object with its managedFields takes more than 20 KiB; a record about 2. A record exists for every object that
 //! the API server hands out, also for one whose spec this version can't decode: decoding happens when somebody asks.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use greengrass_operator_core::api::{CANCEL_AT, FLUX_REQUESTED_AT, RECONCILE_AT, REDEPLOY_AT};
@@ -34,6 +35,8 @@ pub struct Record {
     pub finalizers: Box<[Box<str>]>,
     /// The annotations that mean something to the operator.
     pub annotations: Annotations,
+    /// The labels of an object that belongs to no namespace; of others nobody asks for them.
+    pub labels: BTreeMap<String, String>,
     /// The spec.
     pub spec: Option<Json>,
     /// The status.
@@ -147,6 +150,7 @@ impl Record {
         let Ok(resource_version) = version.parse().map(ResourceVersion) else {
             return Err(NotARecord::Version(version));
         };
+        let labels = metadata.labels.filter(|_| metadata.namespace.is_none()).unwrap_or_default();
         let mut annotations = metadata.annotations.unwrap_or_default();
         let mut take = |key: &str| annotations.remove(key).map(String::into_boxed_str);
         Ok(Self {
@@ -166,6 +170,7 @@ impl Record {
                 redeploy_at: take(REDEPLOY_AT),
                 cancel_at: take(CANCEL_AT),
             },
+            labels,
             spec: spec.as_ref().map(Json::of_value).transpose()?,
             status: status.as_ref().map(Json::of_value).transpose()?,
         })

@@ -140,6 +140,10 @@ async fn one_step(
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
     let given = resolve::given(record, &all.world);
+    if given.is_elsewhere {
+        // Another process looks after it; a change of its identity wakes it here too.
+        return Ok(Stepped::Ended(Rest::until_woken()));
+    }
     if resolve::is_pending(record, &given) {
         // The identity's own turn wakes it.
         return Ok(Stepped::Ended(Rest::back_off(IDENTITY_RETRY, caller.class())));

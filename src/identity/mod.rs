@@ -2,6 +2,7 @@
 
 mod namespaces;
 mod registry;
+mod selector;
 mod turn;
 
 use std::sync::Arc;
@@ -11,6 +12,7 @@ use kube::api::ApiResource;
 
 pub use namespaces::NamespaceLabels;
 pub use registry::{Given, Registry, Surroundings};
+pub use selector::IdentitySelector;
 
 use crate::aws::{Aws, Class, Leadership};
 use crate::controller::clock::Clock;
@@ -150,7 +152,11 @@ impl Kind for Identities {
                 return Some(Wake::now(Class::Change, Reason::Listed).of_version(record.resource_version));
             }
             Change::Changed { before, after } => {
-                if before.generation != after.generation || before.uid != after.uid || after.is_deleting() {
+                if before.generation != after.generation
+                    || before.uid != after.uid
+                    || before.labels != after.labels
+                    || after.is_deleting()
+                {
                     self.note(after);
                 }
             }

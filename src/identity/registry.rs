@@ -15,6 +15,7 @@ use greengrass_operator_core::identity::{Identity, IdentityReference, Namespace,
 use greengrass_operator_core::names::Key;
 use jiff::Timestamp;
 
+use super::selector::IdentitySelector;
 use crate::aws::{Connection, Session};
 use crate::controller::objects::Namespaces;
 use crate::controller::record::Record;
@@ -30,6 +31,8 @@ pub struct Surroundings {
     pub allow_insecure_endpoints: bool,
     /// The namespaces that the operator looks at.
     pub namespaces: Namespaces,
+    /// The identities that this process looks after; none: all.
+    pub selector: Option<IdentitySelector>,
 }
 
 /// All identities.
@@ -53,6 +56,8 @@ struct Known {
     checked: Checked,
     /// How often it began to work again: what failed while it did not is tried again at once.
     recoveries: u64,
+    /// Whether this process looks after it.
+    is_mine: bool,
 }
 
 /// The labels of namespaces.
@@ -78,6 +83,8 @@ pub struct Given {
     pub is_pending: bool,
     /// How often what is deployed through it is compared with AWS.
     pub drift_interval: Option<Duration>,
+    /// Another group of processes looks after whatever uses it.
+    pub is_elsewhere: bool,
 }
 
 impl Given {
@@ -110,10 +117,24 @@ impl Registry {
         let state = self.lock();
         let namespace = state.namespace(namespace);
         match pick(reference, namespace, &state.parsed) {
-            Picked::Missing(message) => Given::nothing(IdentityFound::Missing(message)),
-            Picked::NotAllowed(message) => Given::nothing(IdentityFound::NotAllowed(message)),
+            Picked::Missing(message) => {
+                Given::nothing(IdentityFound::Missing(message), self.is_elsewhere(&state, reference))
+            }
+            Picked::NotAllowed(message) => {
+                Given::nothing(IdentityFound::NotAllowed(message), self.is_elsewhere(&state, reference))
+            }
             Picked::Usable(identity) => self.granted(&state, identity, namespace.name),
         }
+    }
+
+    /// Where no identity serves: the group that looks after the named one says so, and where that is none, the group of the rest.
+    fn is_elsewhere(&self, state: &State, reference: &IdentityReference) -> bool {
+        let Some(selector) = &self.surroundings.selector else { return false };
+        let named = match reference {
+            IdentityReference::Named(name) => state.known.get(name),
+            IdentityReference::Absent | IdentityReference::Unreadable => None,
+        };
+        !named.map_or_else(|| selector.selects_the_rest(), |known| known.is_mine)
     }
 
     /// The name of the identity that a resource uses, where there is one.
@@ -161,8 +182,11 @@ impl Registry {
     /// leaves the others' identities to others.
     #[must_use]
     pub fn concerns(&self, name: &str) -> bool {
-        let Namespaces::Only(names) = &self.surroundings.namespaces else { return true };
         let state = self.lock();
+        if state.known.get(name).is_none_or(|known| !known.is_mine) {
+            return false;
+        }
+        let Namespaces::Only(names) = &self.surroundings.namespaces else { return true };
         match state.parsed.get(name).map(|parsed| &parsed.identity) {
             Some(Ok(identity)) => names.iter().any(|namespace| {
                 let rule = &identity.allowed_namespaces;
@@ -175,6 +199,7 @@ impl Registry {
 
     /// An identity was made or changed. True: resources that name none may have another one now.
     pub fn set(&self, record: &Record) -> bool {
+        let is_mine = self.surroundings.selector.as_ref().is_none_or(|selector| selector.selects(&record.labels));
         let name = &record.name.name;
         let parsed = match record.decode_spec::<AwsIdentitySpec>() {
             Ok(spec) => parse(name, &spec, self.surroundings.allow_insecure_endpoints),
@@ -186,11 +211,13 @@ impl Registry {
             generation: record.generation,
             checked: Checked::default(),
             recoveries: 0,
+            is_mine,
         };
         let known = state.known.entry(name.clone()).or_insert_with(|| fresh.clone());
         if known.uid != record.uid || known.generation != record.generation {
             *known = fresh;
         }
+        known.is_mine = is_mine;
         let default_for = parsed.default_for.clone();
         let before = state.parsed.insert(name.clone(), parsed);
         before.is_none_or(|before| before.default_for != default_for)
@@ -264,6 +291,7 @@ impl Registry {
             is_pending: account.is_none() && cant_be_asked,
             connection: Some(Connection::through(identity, self.session(Some(namespace)))),
             version,
+            is_elsewhere: known.is_none_or(|known| !known.is_mine),
             drift_interval: identity.drift_interval.and_then(|interval| Duration::try_from(interval).ok()),
             found: IdentityFound::Granted(Grant {
                 identity: identity.name.clone(),
@@ -296,7 +324,7 @@ impl State {
 }
 
 impl Given {
-    fn nothing(found: IdentityFound) -> Self {
-        Self { found, connection: None, version: String::new(), is_pending: false, drift_interval: None }
+    fn nothing(found: IdentityFound, is_elsewhere: bool) -> Self {
+        Self { found, connection: None, version: String::new(), is_pending: false, drift_interval: None, is_elsewhere }
     }
 }

@@ -40,9 +40,12 @@ pub(super) fn members(all: &Deployments, of: &Place) -> Members {
     for record in all.store.records() {
         let remembered = remembered(&record);
         let Some(key) = key(&remembered).filter(|key| place(key) == *of) else { continue };
+        let given = resolve::given(&record, &all.world);
+        if given.is_elsewhere {
+            continue;
+        }
         members.any = true;
         // The key is what the status says, which anybody may have written: only what the identity allows is looked for.
-        let given = resolve::given(&record, &all.world);
         let Access::Granted { identity, version: _ } = given.access([&key]) else { continue };
         let Some(connection) = all.world.identities.connection(&identity) else { continue };
         members.scopes.insert(Scope::of(connection, &key.target));

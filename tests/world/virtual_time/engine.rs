@@ -196,6 +196,7 @@ async fn obey(
         instance_name: "virtual".to_owned(),
         aws_region: None,
         allow_insecure_endpoints: true,
+        identity_selector: None,
         leader_election: None,
     };
     let stop = CancellationToken::new();

@@ -129,7 +129,7 @@ pub struct GreengrassDeploymentSpec {
     #[schemars(length(max = rules::MAX_ARN), extend("x-kubernetes-validations" = rules::parent_target_arn()))]
     pub parent_target_arn: Option<String>,
     /// The parent by the name of its GreengrassDeployment or of its thing group, in place of `parentTargetArn`. Absent: no
-    /// subdeployment, or the one that `parentTargetArn` names. Can't be changed, added or removed. In AWS, as an ARN:
+    /// subdeployment, or the one that `parentTargetArn` names. Can't be changed, added or removed. In AWS:
     /// `parentTargetArn`. Example: `{name: presses}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub parent: Option<ParentReference>,
@@ -237,8 +237,8 @@ pub struct ParentReference {
     #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
     pub name: Option<String>,
     /// Name of the thing group that the parent deployment targets, in the account and region of the identity, or of `targetArn`
-    /// where that is set. Exactly one of `name` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS, as an
-    /// ARN: `parentTargetArn`. Example: `MyThingGroup`.
+    /// where that is set. Exactly one of `name` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS:
+    /// `parentTargetArn`, as an ARN. Example: `MyThingGroup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
     pub thing_group: Option<String>,
@@ -249,13 +249,13 @@ pub struct ParentReference {
 #[serde(rename_all = "camelCase")]
 #[schemars(description = "", extend("x-kubernetes-validations" = rules::target()))]
 pub struct TargetReference {
-    /// Name of the thing. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS, as an
-    /// ARN: `targetArn`. Example: `MyThing`.
+    /// Name of the thing. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS:
+    /// `targetArn`, as an ARN. Example: `MyThing`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
     pub thing: Option<String>,
-    /// Name of the thing group. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS,
-    /// as an ARN: `targetArn`. Example: `MyThingGroup`.
+    /// Name of the thing group. Exactly one of `thing` and `thingGroup` must be set; 1 to 128 characters. Can't be changed. In AWS:
+    /// `targetArn`, as an ARN. Example: `MyThingGroup`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_THING_NAME), extend("pattern" = rules::THING_NAME))]
     pub thing_group: Option<String>,
@@ -265,7 +265,7 @@ pub struct TargetReference {
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[schemars(description = "")]
 pub struct IdentityRef {
-    /// Name of the AwsIdentity. Required; 1 to 253 characters. Not part of AWS. Example: `factory-north`.
+    /// Name of the AwsIdentity. Required; 1 to 253 characters. May change. Not part of AWS. Example: `factory-north`.
     #[schemars(length(max = rules::MAX_REFERENCE), extend("pattern" = rules::OBJECT_NAME))]
     pub name: String,
 }

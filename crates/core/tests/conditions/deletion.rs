@@ -114,7 +114,7 @@ fn a_target_that_cannot_be_read_blocks_the_deletion_at_once() {
     assert_eq!(stage.said(), BLOCKED);
     assert_eq!(
         stage.message("Ready"),
-        "spec.targetArn can't be read, so it is not known what to clear in AWS; to let go and leave AWS as it is, set \
+        "the target in the spec can't be read, so it is not known what to clear in AWS; to let go and leave AWS as it is, set \
          spec.deletionPolicy to Retain"
     );
 }

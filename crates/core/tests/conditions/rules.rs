@@ -34,7 +34,8 @@ fn assert_sentence(message: &str) {
         assert!(!words.iter().any(|word| word.eq_ignore_ascii_case(jargon)), "{message}");
     }
     let first = words.first().copied().unwrap_or_default();
-    let starts_well = first.starts_with(|c: char| c.is_lowercase()) || ["AWS", "GreengrassDeployment"].contains(&first);
+    let starts_well = first.starts_with(|c: char| c.is_lowercase())
+        || ["AWS", "AwsIdentities", "AwsIdentity", "GreengrassDeployment"].contains(&first);
     assert!(
         starts_well && (!message.ends_with('.') || message.ends_with("...")) && !message.contains("  "),
         "{message:?}"

@@ -3,7 +3,7 @@
 use greengrass_operator_core::api::schema::Definition;
 use greengrass_operator_core::api::{GreengrassDeployment, GreengrassDeploymentSpec};
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::references::References;
+use greengrass_operator_core::deployment::references::{Grant, IdentityFound, References};
 use greengrass_operator_core::deployment::validate::{Invalid, Refused, validate};
 use greengrass_operator_core::names::ObjectName;
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
@@ -61,7 +61,13 @@ pub(crate) fn decoded(object: &Value) -> Result<GreengrassDeploymentSpec, serde_
 /// What the operator makes of a spec.
 pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
-    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &References::unrestricted()) {
+    let grant = Grant {
+        account: Some("123456789012".to_owned()),
+        region: Some("us-west-2".to_owned()),
+        ..Grant::of_everything("default")
+    };
+    let references = References::through(IdentityFound::Granted(grant));
+    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &references) {
         Ok(desired) => Ok(desired),
         Err(Refused::Invalid(invalid)) => Err(invalid),
         // What it refers to is no matter of the schema.

@@ -49,6 +49,7 @@ fn unrestricted() -> Arc<Registry> {
         region: None,
         allow_insecure_endpoints: false,
         namespaces: Namespaces::All,
+        selector: None,
     });
     let spec = json!({"allowedNamespaces": {"names": ["*"]}, "allowedTargets": ["*"]});
     registry.set(&Record { spec: Some(Json::of(&spec).unwrap()), ..record("default", 1) });

@@ -174,10 +174,11 @@ pub fn validate(
     }
     let tags = tags.clone().unwrap_or_default();
     check_tags(&tags, &mut problems);
+    let too_many = tags.len() > rules::MAX_TAGS;
     let mut all_tags = references.identity.tags();
     all_tags.extend(tags);
     problems.unless(
-        all_tags.len() <= rules::MAX_TAGS,
+        too_many || all_tags.len() <= rules::MAX_TAGS,
         "spec.tags",
         "tags and those of the AwsIdentity must together have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
     );
