@@ -39,8 +39,7 @@ fmt: ## Format the code
 	cargo fmt --all
 
 crd: build ## Write the custom resource definitions, and the chart's copies of them, anew
-	$(programs)/greengrass-operator crd > crds/.new
-	mv crds/.new crds/greengrass-operator.dev_greengrassdeployments.yaml
+	$(programs)/greengrass-operator crd --directory crds
 	cp crds/*.yaml charts/greengrass-operator/files/crds/
 
 demo: ## Show the operator at work: control plane, emulated AWS, examples; stays up

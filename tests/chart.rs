@@ -7,6 +7,8 @@ use std::process::{Command, Output};
 
 use testcluster::Cluster;
 
+use crate::world::install_definitions;
+
 const ADMIN_ROLE_ARN: &str = "arn:aws:iam::123456789012:role/greengrass-operator";
 
 fn repository() -> &'static Path {
@@ -124,7 +126,8 @@ fn values_arrive_where_they_belong() {
         alone.contains("type: Recreate") && !alone.contains("leader-elect") && !alone.contains("leases"),
         "{alone}"
     );
-    assert!(!plain.contains("AWS_"), "nothing about AWS unless asked: {plain}");
+    let without_definitions = rendered(&["crds.enabled=false"]);
+    assert!(!without_definitions.contains("AWS_"), "nothing about AWS unless asked: {without_definitions}");
 
     let narrow = rendered(&["clusterName=factory", "watchNamespaces={team-a,team-b}", "aws.endpointUrl=http://e:4566"]);
     assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
@@ -153,7 +156,7 @@ fn a_part_of_the_identities_has_a_lease_of_its_own() {
 #[test]
 fn the_default_identity_comes_with_its_definition_and_stays_when_the_release_is_upgraded() {
     let first = rendered(&[]);
-    assert!(first.contains("kind: AwsIdentity\n") && first.contains("helm.sh/hook: post-install"), "{first}");
+    assert!(first.contains("\nkind: AwsIdentity\n") && first.contains("helm.sh/hook: post-install"), "{first}");
     let chart = chart();
     let known = [
         "template",
@@ -163,13 +166,14 @@ fn the_default_identity_comes_with_its_definition_and_stays_when_the_release_is_
         "greengrass-operator.dev/v1alpha1/AwsIdentity",
     ];
     let later = success(&helm(None, &known));
-    assert!(later.contains("kind: AwsIdentity\n") && !later.contains("helm.sh/hook"), "{later}");
-    assert!(!rendered(&["defaultIdentity.create=false"]).contains("kind: AwsIdentity\n"));
+    assert!(later.contains("\nkind: AwsIdentity\n") && !later.contains("helm.sh/hook"), "{later}");
+    assert!(!rendered(&["defaultIdentity.create=false"]).contains("\nkind: AwsIdentity\n"));
 }
 
 #[test]
 fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
     let cluster = Cluster::shared().unwrap();
+    install_definitions(cluster);
     let namespace = cluster.namespace("chart").unwrap();
     // A Deployment that breaks the strictest pod security standard then gets a warning, and no warning may come.
     let restricted = "pod-security.kubernetes.io/warn=restricted";

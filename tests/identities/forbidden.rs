@@ -95,6 +95,7 @@ fn forged(theirs: &str, deployment: &str) -> Value {
         "deploymentId": deployment,
         "appliedDigest": "1:0",
         "deletionPolicy": "Delete",
+        "history": null,
         "resolved": {"accountId": OTHER, "region": REGION, "targetArn": arn_there("Presses"), "identity": theirs},
     }})
 }
