@@ -69,6 +69,9 @@ async fn missing_broken_and_silent_credentials_are_told_as_such_and_nothing_is_s
 async fn credentials_that_come_later_heal_without_a_restart() {
     let bench = bench(Provider::Late);
     assert_eq!(bench.call(Operation::ListDeployments).await.unwrap_err().kind, FailureKind::Credentials);
+    // Whoever comes at once hears the same: a thousand resources ask once.
+    assert_eq!(bench.call(Operation::ListDeployments).await.unwrap_err().kind, FailureKind::Credentials);
+    tokio::time::advance(Duration::from_secs(5)).await;
     bench.call(Operation::ListDeployments).await.unwrap();
     bench.call(Operation::ListDeployments).await.unwrap();
     assert_eq!(bench.wire.seen().len(), 2);

@@ -2,6 +2,7 @@
 
 mod canned;
 mod clients;
+mod credentials;
 mod failures;
 mod order;
 mod quota;
