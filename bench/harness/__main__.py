@@ -4,6 +4,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import tempfile
@@ -12,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import acceptance
+from . import acceptance, instructions, report
 from .plan import PLANS, Plan, run
 from .systems import ROOT, System, known
 from .world import PROFILES, Programs, World, say
@@ -150,6 +151,8 @@ def main() -> int:
         arguments.target = arguments.target.resolve()
     # The load and everything that watches stays off the processor of the system under test.
     os.sched_setaffinity(0, {0})
+    # What was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     result: int = arguments.does(arguments)
     return result
 

@@ -171,7 +171,8 @@ class Watch:
         self._path = f"{GROUP}/namespaces/{namespace}/{KIND}"
         self._seen: dict[str, Seen] = {}
         self._gone: dict[str, float] = {}
-        self._lock = threading.Condition()
+        self._lock = threading.Lock()
+        self._last = time.monotonic()
         self._stop = threading.Event()
         self._connection: http.client.HTTPSConnection | None = None
         self._thread = threading.Thread(target=self._follow, daemon=True)
@@ -188,17 +189,6 @@ class Watch:
                 pass
         self._thread.join(timeout=5)
 
-    def wait(self, done: Callable[[dict[str, Seen]], bool], seconds: float) -> bool:
-        """Waits until the state is so, and tells whether it came."""
-        end = time.monotonic() + seconds
-        with self._lock:
-            while not done(self._seen):
-                left = end - time.monotonic()
-                if left <= 0:
-                    return False
-                self._lock.wait(min(left, 0.2))
-        return True
-
     def look(self) -> dict[str, Seen]:
         """The state of now: live objects, to be read only."""
         with self._lock:
@@ -209,10 +199,16 @@ class Watch:
         with self._lock:
             return dict(self._gone)
 
+    def silence(self) -> float:
+        """Seconds since something was seen last."""
+        with self._lock:
+            return time.monotonic() - self._last
+
     def _take(self, kind: str, item: Object) -> None:
         now = time.time()
         name = item["metadata"]["name"]
         with self._lock:
+            self._last = time.monotonic()
             if kind == "DELETED":
                 self._seen.pop(name, None)
                 self._gone[name] = now
@@ -224,7 +220,6 @@ class Watch:
                 seen.deployment_id = item.get("status", {}).get("deploymentId", "")
                 if converged:
                     seen.converged_at.setdefault(generation, now)
-            self._lock.notify_all()
 
     def _follow(self) -> None:
         version = ""

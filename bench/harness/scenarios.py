@@ -318,15 +318,19 @@ def delete(world: World, count: int, limit: float) -> Figures:
     used = meter.read()
     calls = world.emulator.since(mark)
     rejected = [call for call in calls if call.operation == "DeleteDeployment" and not call.accepted]
+    accepted = sum(call.operation == "DeleteDeployment" and call.accepted for call in calls)
     return {
         "gone": max((gone[name] for name in names if name in gone), default=began) - began,
         "unfinished": len(names - gone.keys()),
+        "deletes": accepted,
         "rejectedDeletes": len(rejected),
         "left": deployments_in(world.emulator.admin("GET", "state")),
         "revisionsBefore": revisions,
-        "floorSlots": deletion_floor(count, world.profile.deletion_seconds),
+        # One revision of each resource, which is what is in force on devices.
+        "floorOneRevision": deletion_floor(count, world.profile.deletion_seconds),
+        # All that the system deleted, older revisions included, and the calls for it.
         "floorProtocol": max(
-            deletion_floor(count, world.profile.deletion_seconds),
+            deletion_floor(accepted, world.profile.deletion_seconds),
             quota_floor(count * world.system.calls_per_delete, world.profile.greengrass),
         ),
         **calls_of(calls, world),
@@ -352,7 +356,7 @@ def memory(world: World, steps: Sequence[int], limit: float) -> Figures:
             world.emulator.fleet(range(there, count), 1.0)
             world.create(range(there, count))
             all_converged(world, range(count), limit)
-            world.await_quiet(quiet=5)
+            world.await_quiet()
             there = count
         # What was freed has gone back to the system by then, if it ever does.
         time.sleep(5)
@@ -368,7 +372,7 @@ def memory(world: World, steps: Sequence[int], limit: float) -> Figures:
     mark = world.emulator.mark()
     replica = world.start_replica()
     time.sleep(10)
-    world.await_quiet(quiet=5)
+    world.await_quiet()
     return {
         "points": points,
         "restart": {

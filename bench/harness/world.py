@@ -281,15 +281,14 @@ class World:
         """Deletes resources as fast as the API server takes it."""
         each(numbers, lambda number: self.client.call("DELETE", f"{GROUP}/namespaces/{NAMESPACE}/{KIND}/{name_of(number)}"))
 
-    def await_quiet(self, quiet: float = 3.0, most: float = 120.0) -> None:
-        """Waits until nobody has called AWS for a while: rollouts have been read, or the system does so without end."""
+    def await_quiet(self, quiet: float = 8.0, most: float = 90.0) -> None:
+        """Waits until no resource has changed for a while: rollouts have been read to their end.
+
+        Calls to AWS are no sign, since the search for drift goes on for ever.
+        """
         end = time.monotonic() + most
-        mark, since = self.emulator.mark(), time.monotonic()
-        while time.monotonic() < end and time.monotonic() - since < quiet:
+        while time.monotonic() < end and self.watch.silence() < quiet:
             time.sleep(0.25)
-            now = self.emulator.mark()
-            if now != mark:
-                mark, since = now, time.monotonic()
 
     def creates(self, since: int = 0) -> list[Call]:
         """The CreateDeployments of the system that made something."""
