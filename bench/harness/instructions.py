@@ -32,7 +32,7 @@ def count(target: Path) -> dict[str, float]:
         raise SystemExit("valgrind is missing: install it (Debian: apt-get install valgrind)")
     program = target / "examples" / "passes"
     if not program.exists():
-        raise SystemExit(f"{program} is missing: cargo build --release --workspace --bins --example passes --locked")
+        raise SystemExit(f"{program} is missing: cargo build --release --package greengrass-operator-core --example passes --locked")
     return {
         situation: (measured(program, situation, PASSES) - measured(program, situation, 0)) / PASSES
         for situation in SITUATIONS
