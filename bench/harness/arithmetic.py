@@ -71,3 +71,10 @@ def deletion_floor(resources: int, seconds: float, slots: int = 10) -> float:
 def share(part: float, whole: float) -> float:
     """Part of a whole, from 0 to 1; of nothing it is 0."""
     return part / whole if whole else 0.0
+
+
+def counter(metrics: str, name: str) -> float:
+    """The sum over all labels of a counter, in Prometheus's text format."""
+    return sum(
+        float(line.split()[-1]) for line in metrics.splitlines() if line.split("{")[0].split(" ")[0] == name
+    )

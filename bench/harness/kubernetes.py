@@ -1,6 +1,7 @@
 """Talks to the API server with the client certificate of a kubeconfig. I/O: HTTPS."""
 
 import base64
+import contextlib
 import http.client
 import json
 import socket
@@ -183,10 +184,8 @@ class Watch:
         self._stop.set()
         connection = self._connection
         if connection is not None and connection.sock is not None:
-            try:
+            with contextlib.suppress(OSError):
                 connection.sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass
         self._thread.join(timeout=5)
 
     def look(self) -> dict[str, Seen]:

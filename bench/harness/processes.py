@@ -1,5 +1,6 @@
 """Starts processes pinned to a processor and reads what they use from /proc. I/O: processes, files."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -49,10 +50,8 @@ class Process:
             except ProcessLookupError:
                 break
         # Children of a shell that has ended.
-        try:
+        with contextlib.suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
     def send(self, name: signal.Signals) -> None:
         """Sends a signal to the group, without waiting."""
@@ -104,7 +103,8 @@ def usage(pid: int) -> Usage:
     while left:
         current = left.pop()
         left.extend(children.get(current, ()))
-        if fields := stats.get(current):
+        if current in stats:
+            fields = stats[current]
             # utime, stime, and those of children that were waited for; rss in pages (proc(5)).
             cpu += sum(int(fields[index]) for index in (11, 12, 13, 14)) / TICKS
             resident += int(fields[21]) * PAGE

@@ -32,9 +32,9 @@ class Row:
     suffix: str = ""
 
 
-def per(key: str, by: str) -> Pick:
+def per(key: str, by: str, factor: float = 1) -> Pick:
     """A figure divided by another one."""
-    return lambda figures: share(figures[key], figures[by]) if key in figures and figures.get(by) else None
+    return lambda figures: factor * figures[key] / figures[by] if key in figures and figures.get(by) else None
 
 
 def times(key: str, factor: float) -> Pick:
@@ -65,7 +65,8 @@ CREATE = (
     Row("of these CreateDeployment", aws("CreateDeployment")),
     Row("calls that AWS throttled", plain("throttled")),
     Row("Kubernetes writes per resource", per_resource("kubernetesWrites")),
-    Row("CPU seconds per 1,000 resources", lambda figures: share(figures["cpuSeconds"] * 1000, figures["count"])),
+    Row("CPU seconds per 1,000 resources", per("cpuSeconds", "count", 1000)),
+    Row("CPU seconds per 1,000 reconciles", per("cpuSeconds", "reconciles", 1000)),
     Row("peak memory, MiB", times("peakResidentBytes", 1 / MIB)),
     Row("duplicates", plain("duplicates")),
     Row("not ready in time", plain("unfinished")),
@@ -85,6 +86,7 @@ CHANGE = (
     Row("Greengrass calls per change", plain("greengrassCallsPerChange")),
     Row("CreateDeployment per change", plain("createsPerChange"), None),
     Row("Kubernetes writes per change", per("kubernetesWrites", "changes")),
+    Row("CPU seconds per 1,000 reconciles", per("cpuSeconds", "reconciles", 1000)),
     Row("changes that led to nothing", plain("missing")),
     Row("duplicates", plain("duplicates")),
 )
@@ -219,7 +221,7 @@ def memory_table(runs: Sequence[Figures]) -> str:
         return ""
     counts = sorted({count for points in found.values() for count, _ in points})
     lines = [
-        [f"{count:,.0f} resources, RSS, MiB", *(written(dict(points)[count]) if count in dict(points) else "–" for points in found.values())]
+        [f"{count:,.0f} resources, RSS, MiB", *(cell([y for x, y in points if x == count]) for points in found.values())]
         for count in counts
     ]
     lines.append(["KiB a resource (slope)", *(written(slope(points)[0] * 1024) for points in found.values())])
@@ -269,7 +271,8 @@ def troubles(runs: Sequence[Figures]) -> str:
         lines.append(f"- in {busy} of {shown} measurements the harness's processor was more than 80 % busy: they may show the harness")
     if disturbed:
         lines.append(
-            f"- in {disturbed} of {shown} measurements others used more than 10 % of the processor of the system under test: times are longer than they need be"
+            f"- in {disturbed} of {shown} measurements others used more than 10 % of the processor of the system under test: "
+            "times are longer than they need be"
         )
     return "\n".join(lines)
 

@@ -43,6 +43,12 @@ def kubernetes_of(world: World, mark: int) -> Figures:
     return {"kubernetesCalls": dict(sorted(counts.items())), "kubernetesWrites": writes(counts)}
 
 
+def reconciles_of(world: World, before: float | None) -> Figures:
+    """Reconciles since then, where the system counts them."""
+    after = world.reconciles()
+    return {} if before is None or after is None else {"reconciles": after - before}
+
+
 def all_converged(world: World, numbers: Iterable[int], seconds: float) -> int:
     """Waits until these resources say that they are as wanted; returns how many did not in time."""
     names = [name_of(number) for number in numbers]
@@ -63,6 +69,7 @@ def all_converged(world: World, numbers: Iterable[int], seconds: float) -> int:
 
 def cold_create(world: World, count: int, limit: float) -> Figures:
     """All resources at once on a system that runs and has nothing to do."""
+    reconciles = world.reconciles()
     mark, audit, meter = world.emulator.mark(), world.audit.mark(), world.meter()
     began = time.time()
     posted = world.create(range(count))
@@ -85,6 +92,7 @@ def cold_create(world: World, count: int, limit: float) -> Figures:
         **calls_of(calls, world),
         **kubernetes_of(world, audit),
         "duplicates": world.duplicates(),
+        **reconciles_of(world, reconciles),
         **used,
     }
 
@@ -134,6 +142,7 @@ def change(world: World, count: int, changes: int, seed: int, limit: float) -> F
     """Single changes, two a second, while the system looks for drift all the time."""
     chance = random.Random(seed)
     chosen = chance.sample(range(count), min(changes, count))
+    reconciles = world.reconciles()
     mark, audit, meter = world.emulator.mark(), world.audit.mark(), world.meter()
     changed: dict[int, float] = {}
     for number, pause in zip(chosen, poisson_pauses(2.0, len(chosen), seed), strict=True):
@@ -155,6 +164,7 @@ def change(world: World, count: int, changes: int, seed: int, limit: float) -> F
         **counts,
         **kubernetes_of(world, audit),
         "duplicates": world.duplicates(),
+        **reconciles_of(world, reconciles),
         **used,
     }
 

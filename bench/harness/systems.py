@@ -44,6 +44,8 @@ class System(Protocol):
     calls_per_delete: int
     # It is too slow for more.
     most: int
+    # The counter of its reconciles at /metrics; empty where it has none.
+    reconciles: str
 
     def prepare(self) -> None: ...
     def elects(self) -> bool: ...
@@ -84,6 +86,7 @@ class Ours:
     # List, Get, Cancel, Delete.
     calls_per_delete: int = 4
     most: int = 10_000
+    reconciles: str = "greengrass_operator_reconciles_total"
     _help: str = ""
 
     def prepare(self) -> None:
@@ -127,6 +130,7 @@ class GoPeer:
     calls_per_create: int = 1
     calls_per_delete: int = 2
     most: int = 10_000
+    reconciles: str = "controller_runtime_reconcile_total"
     _program: str = ""
 
     def prepare(self) -> None:
@@ -158,6 +162,7 @@ class KopfPeer:
     calls_per_create: int = 1
     calls_per_delete: int = 2
     most: int = 1_000
+    reconciles: str = ""
     _folder: Path = Path()
 
     def prepare(self) -> None:
@@ -186,6 +191,7 @@ class ShellPeer:
     calls_per_create: int = 1
     calls_per_delete: int = 2
     most: int = 100
+    reconciles: str = ""
     _kubectl: str = ""
     _aws: str = ""
 

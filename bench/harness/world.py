@@ -1,5 +1,6 @@
 """A cluster, an emulator and one system under test, for one run. I/O: starts and stops all of them."""
 
+import http.client
 import os
 import random
 import signal
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
+from .arithmetic import counter
 from .audit import AuditLog
 from .aws import Call, Emulator, target_of
 from .kubernetes import GROUP, KIND, Client, Object, Refused, Watch, each
@@ -118,6 +120,7 @@ class World:
         self.foreign: set[str] = set()
         self._helm = helm
         self._starts = 0
+        self._ports: dict[int, int] = {}
         self._emulator_process: Process | None = None
         self._watch: Watch | None = None
 
@@ -243,7 +246,22 @@ class World:
             self.folder / f"system-{self._starts}.log", SYSTEM_CPU,
         )
         self.replicas.append(replica)
+        self._ports[replica.pid] = setting.port
         return replica
+
+    def reconciles(self) -> float | None:
+        """How many reconciles the replicas have counted, where they do."""
+        if not self.system.reconciles:
+            return None
+        total = 0.0
+        for replica in self.replicas:
+            connection = http.client.HTTPConnection("127.0.0.1", self._ports[replica.pid], timeout=30)
+            try:
+                connection.request("GET", "/metrics")
+                total += counter(connection.getresponse().read().decode(), self.system.reconciles)
+            finally:
+                connection.close()
+        return total
 
     def stop_replicas(self, with_signal: signal.Signals = signal.SIGTERM) -> None:
         for replica in self.replicas:

@@ -48,6 +48,11 @@ class Arithmetic(unittest.TestCase):
 
 
 class Reading(unittest.TestCase):
+    def test_a_counter_is_the_sum_of_its_labels(self) -> None:
+        metrics = '# TYPE a_total counter\na_total{kind="x",outcome="rest"} 3\na_total{kind="y"} 4\na_total_more 9\nb 1\n'
+        self.assertEqual(arithmetic.counter(metrics, "a_total"), 7)
+        self.assertEqual(arithmetic.counter(metrics, "c"), 0)
+
     def test_requests_are_counted_by_verb_and_resource(self) -> None:
         def event(verb: str, user: str, resource: str, sub: str = "", stage: str = "ResponseComplete") -> bytes:
             reference = {"resource": resource, "subresource": sub}
@@ -123,7 +128,7 @@ class Plans(unittest.TestCase):
 def run(system: str, converged: float, repetition: int = 0) -> dict:
     create = {
         "converged": converged, "floorProtocol": 10.0, "floorOneCall": 2.0, "awsCalls": {"CreateDeployment": 100},
-        "awsCallsTotal": 300, "cpuSeconds": 1.0, "duplicates": 0, "unfinished": 0, "harnessProcessorBusy": 0.9,
+        "awsCallsTotal": 300, "cpuSeconds": 1.0, "reconciles": 400, "duplicates": 0, "unfinished": 0, "harnessProcessorBusy": 0.9,
     }
     points = [{"resources": count, "residentBytes": (20 << 20) + 4096 * count} for count in (0, 1_000)]
     return {
@@ -149,6 +154,7 @@ class Writing(unittest.TestCase):
         self.assertIn("| until all are ready, s | 13 (12–14) | 6 |", said)
         self.assertIn("| observed ÷ floor of its own protocol | 1.30 (1.20–1.40) | 0.60 |", said)
         self.assertIn("| AWS calls per resource | 3 | 3 |", said)
+        self.assertIn("| CPU seconds per 1,000 reconciles | 2.50 | 2.50 |", said)
         self.assertNotIn("Idle", said)
 
     def test_where_a_peer_is_better_it_is_said(self) -> None:
