@@ -9,12 +9,13 @@ import subprocess
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from . import acceptance, instructions, report
-from .plan import PLANS, Plan, run
+from .plan import EVERYTHING, PLANS, Plan, Size, run
 from .systems import ROOT, System, known
 from .world import PROFILES, Programs, World, say
 
@@ -91,6 +92,10 @@ def today() -> str:
 def measure(arguments: argparse.Namespace) -> int:
     """A plan's runs, interleaved; what they found is written after each, so that a stopped plan leaves results."""
     plan: Plan = PLANS[arguments.plan]
+    if arguments.count:
+        names = tuple(arguments.scenarios.split(",")) if arguments.scenarios else EVERYTHING
+        size = Size(arguments.count, arguments.profile, arguments.repetitions, names)
+        plan = replace(plan, name="custom", sizes=(size,), memory=())
     systems = chosen(arguments, plan.systems)
     began = time.monotonic()
     say(f"plan {plan.name}: {len(plan.runs(systems))} runs, about {plan.minutes(systems):.0f} minutes")
@@ -146,6 +151,10 @@ def main() -> int:
         )
         if name == "measure":
             command.add_argument("--plan", choices=sorted(PLANS), default="quick")
+            command.add_argument("--count", type=int, default=0, help="so many resources instead of the plan's sizes")
+            command.add_argument("--profile", choices=sorted(PROFILES), default="quotas", help="with --count")
+            command.add_argument("--repetitions", type=int, default=1, help="with --count")
+            command.add_argument("--scenarios", default="", help=f"with --count; of {', '.join(EVERYTHING)}")
     arguments = parser.parse_args()
     if "target" in arguments:
         arguments.target = arguments.target.resolve()
