@@ -158,6 +158,8 @@ def main() -> int:
     arguments = parser.parse_args()
     if "target" in arguments:
         arguments.target = arguments.target.resolve()
+    if len(os.sched_getaffinity(0)) < 2:
+        raise SystemExit("two processors are needed: one for the system under test, one for everything else")
     # The load and everything that watches stays off the processor of the system under test.
     os.sched_setaffinity(0, {0})
     # What was started is stopped on the way out.

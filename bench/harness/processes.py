@@ -39,6 +39,9 @@ class Process:
 
     def end(self, with_signal: signal.Signals = signal.SIGTERM, seconds: float = 60) -> None:
         """Sends a signal to the group and waits; kills it when that takes too long."""
+        if not self.runs():
+            # Its id may be somebody else's by now.
+            return
         for name, patience in ((with_signal, seconds), (signal.SIGKILL, 10.0)):
             if not self.runs():
                 break

@@ -225,6 +225,14 @@ def memory_table(runs: Sequence[Figures]) -> str:
         for count in counts
     ]
     lines.append(["KiB a resource (slope)", *(written(slope(points)[0] * 1024) for points in found.values())])
+    touched = {
+        name: [
+            run["scenarios"]["memory"]["touched"]["residentBytes"] / MIB
+            for run in runs if run["system"] == name and "touched" in run["scenarios"].get("memory", {})
+        ]
+        for name in found
+    }
+    lines.append(["the most, three more managers each, RSS, MiB", *(cell(each) for each in touched.values())])
     restarts = {
         name: [run["scenarios"]["memory"]["restart"] for run in runs if run["system"] == name and "memory" in run["scenarios"]]
         for name in found

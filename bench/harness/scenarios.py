@@ -357,6 +357,19 @@ def deployments_in(state: dict[str, Any]) -> int:
     )
 
 
+def memory_at(world: World, count: int) -> Figures:
+    """What is held once nothing happens any more."""
+    world.await_quiet()
+    # What was freed has gone back to the system by then, if it ever does.
+    time.sleep(5)
+    return {
+        "resources": count,
+        "residentBytes": sum(replica.usage().resident_bytes for replica in world.replicas),
+        "proportionalBytes": sum(replica.proportional_bytes() for replica in world.replicas),
+        "peakBytes": max(replica.peak_bytes() for replica in world.replicas),
+    }
+
+
 def memory(world: World, steps: Sequence[int], limit: float) -> Figures:
     """Resident memory at rest with more and more resources, and after a start with all of them."""
     points = []
@@ -366,16 +379,10 @@ def memory(world: World, steps: Sequence[int], limit: float) -> Figures:
             world.emulator.fleet(range(there, count), 1.0)
             world.create(range(there, count))
             all_converged(world, range(count), limit)
-            world.await_quiet()
             there = count
-        # What was freed has gone back to the system by then, if it ever does.
-        time.sleep(5)
-        points.append({
-            "resources": count,
-            "residentBytes": sum(replica.usage().resident_bytes for replica in world.replicas),
-            "proportionalBytes": sum(replica.proportional_bytes() for replica in world.replicas),
-            "peakBytes": max(replica.peak_bytes() for replica in world.replicas),
-        })
+        points.append(memory_at(world, there))
+    world.touch(range(there))
+    touched = memory_at(world, there)
     world.stop_replicas(signal.SIGKILL)
     began = time.time()
     audit = world.audit.mark()
@@ -385,6 +392,8 @@ def memory(world: World, steps: Sequence[int], limit: float) -> Figures:
     world.await_quiet()
     return {
         "points": points,
+        # After three more managers have written to every resource.
+        "touched": touched,
         "restart": {
             "resources": there,
             "residentBytes": replica.usage().resident_bytes,

@@ -295,6 +295,20 @@ class World:
         self.generations[name_of(number)] = answer["metadata"]["generation"]
         return time.time()
 
+    def touch(self, numbers: range, managers: int = 3) -> None:
+        """Lets several managers own a label of each resource, as GitOps tools and people do; no generation moves."""
+        def one(number: int) -> None:
+            for manager in range(managers):
+                name = f"manager-{manager}"
+                path = f"{GROUP}/namespaces/{NAMESPACE}/{KIND}/{name_of(number)}?fieldManager={name}&force=true"
+                patch = {
+                    "apiVersion": "greengrass-operator.dev/v1alpha1", "kind": "GreengrassDeployment",
+                    "metadata": {"name": name_of(number), "labels": {f"bench.example.com/{name}": "yes"}},
+                }
+                self.client.call("PATCH", path, patch, "application/apply-patch+yaml")
+
+        each(numbers, one)
+
     def delete(self, numbers: range) -> None:
         """Deletes resources as fast as the API server takes it."""
         each(numbers, lambda number: self.client.call("DELETE", f"{GROUP}/namespaces/{NAMESPACE}/{KIND}/{name_of(number)}"))
