@@ -182,7 +182,8 @@ impl Case {
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args().skip(1);
-    let (Some(situation), Some(count)) = (arguments.next(), arguments.next().and_then(|count| count.parse::<u32>().ok()))
+    let (Some(situation), Some(count)) =
+        (arguments.next(), arguments.next().and_then(|count| count.parse::<u32>().ok()))
     else {
         return ExitCode::from(2);
     };
