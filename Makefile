@@ -29,13 +29,13 @@ soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewe
 	OPERATOR_TEST_SOAK=1 MODEL_CHECK_MORE=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
 	  cargo test $(everything) -- hours::chains hours::configuration attacks:: in_every_state --nocapture
 
-bench: bench-programs ## Measure against other ways to do it: 100 and 300 resources (¾ h); SYSTEMS=a,b for some of them
+bench: bench-programs ## Measure against other ways to do it: 100 and 300 resources (70 min; SYSTEMS=a,b for some)
 	bench/run accept --systems "$(SYSTEMS)"
 	bench/run measure --plan quick --systems "$(SYSTEMS)"
 	bench/run instructions
 	bench/run render
 
-bench-full: bench-programs ## Measure up to 10,000 resources, five times (a day); SYSTEMS=a,b for some of them
+bench-full: bench-programs ## Measure up to 10,000 resources, five times (a day)
 	bench/run accept --systems "$(SYSTEMS)"
 	bench/run measure --plan full --systems "$(SYSTEMS)"
 	bench/run instructions
