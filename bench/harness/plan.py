@@ -64,8 +64,8 @@ class Plan:
                         made.append(Run(system, size.count, PROFILES[size.profile], repetition, scenarios_of))
         for repetition in range(self.memory_repetitions if self.memory else 0):
             for system in systems:
-                if system.most >= 1_000:
-                    made.append(Run(system, min(max(self.memory), system.most), PROFILES["unlimited"], repetition, ("memory",)))
+                if system.most >= max(self.memory):
+                    made.append(Run(system, max(self.memory), PROFILES["unlimited"], repetition, ("memory",)))
         return made
 
     def minutes(self, systems: Sequence[System]) -> float:
@@ -100,6 +100,12 @@ PLANS = {
             "full", ("greengrass-operator", "controller-runtime", "kopf", "shell"),
             (Size(100, "quotas", 5, EVERYTHING), Size(1_000, "quotas", 5, EVERYTHING), Size(10_000, "unlimited", 3, BASICS)),
             drift_seconds=300, idle_seconds=600, burst_seconds=300, memory=(0, 1_000, 5_000, 10_000), memory_repetitions=3,
+        ),
+        # What can be had while one waits.
+        Plan(
+            "short", ("greengrass-operator", "controller-runtime", "kopf"),
+            (Size(100, "quotas", 1, ("create", "idle", "change", "burst")),),
+            drift_seconds=60, idle_seconds=60, burst_seconds=30, memory=(0, 300), memory_repetitions=1,
         ),
         # To see whether the harness works.
         Plan(

@@ -16,6 +16,8 @@ END = "<!-- Figures: end. -->"
 OURS = "greengrass-operator"
 ORDER = (OURS, "controller-runtime", "kopf", "shell")
 MIB = 2**20
+# The plans whose results are shown, the largest first, and how they are made.
+COMMANDS = {"full": "make bench-full", "quick": "make bench", "short": "bench/run measure --plan short"}
 
 Figures = dict[str, Any]
 Pick = Callable[[Figures], float | None]
@@ -330,13 +332,18 @@ def memory_chart(runs: Sequence[Figures]) -> str:
     return charts.lines("Resident memory at rest", "MiB", "resources", series)
 
 
+def latest(results: dict[str, Figures]) -> Figures | None:
+    """The results of the largest plan that there are."""
+    return next((results[name] for name in COMMANDS if name in results), None)
+
+
 def section(results: dict[str, Figures]) -> str:
     """What stands between the markers."""
-    plan = results.get("full") or results.get("quick")
+    plan = latest(results)
     parts = []
     if plan:
         runs, machine = plan["runs"], plan["machine"]
-        command = "make bench" if plan["plan"] == "quick" else "make bench-full"
+        command = COMMANDS[plan["plan"]]
         parts.append(
             f"Measured on {plan['date']} by `{command}`: {machine['cpu']}, {machine['cores']} processors, "
             f"{machine['memoryGiB']:.0f} GiB, Linux {machine['kernel']}. Median, and least to most of several runs in parentheses. "
@@ -378,7 +385,6 @@ def render(folder: Path, document: Path) -> None:
     document.write_text(between(document.read_text(), section(results)))
     pictures = document.with_suffix("")
     pictures.mkdir(exist_ok=True)
-    plan = results.get("full") or results.get("quick")
-    if plan:
+    if plan := latest(results):
         for name, draw in (("create", create_chart), ("change", change_chart), ("memory", memory_chart)):
             (pictures / f"{name}.svg").write_text(draw(plan["runs"]))
