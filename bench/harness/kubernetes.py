@@ -119,8 +119,8 @@ class Client:
         token: str = self.call("POST", path, request)["status"]["token"]
         return token
 
-    def kubeconfig_for(self, path: Path, token: str) -> Path:
-        """Writes a kubeconfig that logs in with a token."""
+    def kubeconfig_for(self, path: Path, token: str, namespace: str) -> Path:
+        """Writes a kubeconfig that logs in with a token; the namespace is where leases are, as for a pod."""
         path.touch(mode=0o600)
         authority = base64.b64encode(self.authority.encode()).decode()
         path.write_text(json.dumps({
@@ -128,7 +128,7 @@ class Client:
             "kind": "Config",
             "clusters": [{"name": "c", "cluster": {"server": self.server, "certificate-authority-data": authority}}],
             "users": [{"name": "u", "user": {"token": token}}],
-            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u"}}],
+            "contexts": [{"name": "c", "context": {"cluster": "c", "user": "u", "namespace": namespace}}],
             "current-context": "c",
         }))
         return path

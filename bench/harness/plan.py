@@ -64,8 +64,8 @@ class Plan:
                         made.append(Run(system, size.count, PROFILES[size.profile], repetition, scenarios_of))
         for repetition in range(self.memory_repetitions if self.memory else 0):
             for system in systems:
-                if system.most >= max(self.memory):
-                    made.append(Run(system, max(self.memory), PROFILES["unlimited"], repetition, ("memory",)))
+                if system.most > 100:
+                    made.append(Run(system, min(max(self.memory), system.most), PROFILES["unlimited"], repetition, ("memory",)))
         return made
 
     def minutes(self, systems: Sequence[System]) -> float:

@@ -100,21 +100,13 @@ class Ours:
         return "--leader-elect" in self._help
 
     def command(self, setting: Setting) -> list[str]:
-        elect = []
-        if self.elects():
-            # A flag with a value or without, whichever the program has.
-            valued = "--leader-elect <" in self._help or "--leader-elect [" in self._help or "--leader-elect=" in self._help
-            if valued:
-                elect = [f"--leader-elect={'true' if setting.elect else 'false'}"]
-            elif setting.elect:
-                elect = ["--leader-elect"]
         return [
             str(self.program), "run",
             "--cluster-name", "bench",
             "--drift-interval", f"{setting.drift_seconds}s",
             "--admin-address", f"127.0.0.1:{setting.port}",
             "--instance-name", f"replica-{setting.replica}",
-            *elect, *self.arguments,
+            *(["--leader-elect"] if setting.elect else []), *self.arguments,
         ]
 
     def environment(self, setting: Setting) -> dict[str, str]:

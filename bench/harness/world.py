@@ -162,7 +162,7 @@ class World:
         namespace, account = (RELEASE_NAMESPACE, RELEASE) if ours else (NAMESPACE, PEER)
         self.user = f"system:serviceaccount:{namespace}:{account}"
         self._kubeconfig = self.client.kubeconfig_for(
-            self.folder / "system.kubeconfig", self.client.token(namespace, account)
+            self.folder / "system.kubeconfig", self.client.token(namespace, account), namespace
         )
         self._watch = Watch(self.client, NAMESPACE)
 
