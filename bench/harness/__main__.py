@@ -95,7 +95,8 @@ def measure(arguments: argparse.Namespace) -> int:
     if arguments.count:
         names = tuple(arguments.scenarios.split(",")) if arguments.scenarios else EVERYTHING
         size = Size(arguments.count, arguments.profile, arguments.repetitions, names)
-        plan = replace(plan, name="custom", sizes=(size,), memory=())
+        steps = (0, arguments.count // 2, arguments.count)
+        plan = replace(plan, name="custom", sizes=(size,), memory=steps, memory_repetitions=0)
     systems = chosen(arguments, plan.systems)
     began = time.monotonic()
     say(f"plan {plan.name}: {len(plan.runs(systems))} runs, about {plan.minutes(systems):.0f} minutes")
@@ -154,7 +155,7 @@ def main() -> int:
             command.add_argument("--count", type=int, default=0, help="so many resources instead of the plan's sizes")
             command.add_argument("--profile", choices=sorted(PROFILES), default="quotas", help="with --count")
             command.add_argument("--repetitions", type=int, default=1, help="with --count")
-            command.add_argument("--scenarios", default="", help=f"with --count; of {', '.join(EVERYTHING)}")
+            command.add_argument("--scenarios", default="", help=f"with --count; of {', '.join(EVERYTHING)}, memory")
     arguments = parser.parse_args()
     if "target" in arguments:
         arguments.target = arguments.target.resolve()

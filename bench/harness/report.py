@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from . import charts
+from .acceptance import CHECKS
 from .arithmetic import Spread, share, slope
 from .charts import Bar
 from .instructions import SITUATIONS
@@ -56,6 +57,11 @@ def aws(operation: str) -> Pick:
     return lambda figures: share(figures["awsCalls"].get(operation, 0), figures["count"]) if "awsCalls" in figures else None
 
 
+# How far the times beside them can be trusted.
+CIRCUMSTANCES = (
+    Row("others on its processor, %", times("disturbance", 100), None),
+    Row("the harness's processor busy, %", times("harnessProcessorBusy", 100), None),
+)
 CREATE = (
     Row("until all are ready, s", plain("converged")),
     Row("floor with one call a resource, s", plain("floorOneCall"), None),
@@ -72,6 +78,7 @@ CREATE = (
     Row("peak memory, MiB", times("peakResidentBytes", 1 / MIB)),
     Row("duplicates", plain("duplicates")),
     Row("not ready in time", plain("unfinished")),
+    *CIRCUMSTANCES,
 )
 IDLE = (
     Row("AWS calls an interval", plain("awsCallsPerInterval")),
@@ -80,21 +87,23 @@ IDLE = (
     Row("CPU seconds an hour", plain("cpuSecondsPerHour")),
     Row("memory (RSS), MiB", times("residentBytes", 1 / MIB)),
     Row("memory (PSS), MiB", times("proportionalBytes", 1 / MIB)),
+    *CIRCUMSTANCES,
 )
 CHANGE = (
     Row("PATCH answered → CreateDeployment, p50, s", plain("latencyP50")),
-    Row("… p95, s", plain("latencyP95")),
-    Row("… p99, s", plain("latencyP99")),
+    Row("PATCH answered → CreateDeployment, p95, s", plain("latencyP95")),
+    Row("PATCH answered → CreateDeployment, p99, s", plain("latencyP99")),
     Row("Greengrass calls per change", plain("greengrassCallsPerChange")),
     Row("CreateDeployment per change", plain("createsPerChange"), None),
     Row("Kubernetes writes per change", per("kubernetesWrites", "changes")),
     Row("CPU seconds per 1,000 reconciles", per("cpuSeconds", "reconciles", 1000)),
     Row("changes that led to nothing", plain("missing")),
     Row("duplicates", plain("duplicates")),
+    *CIRCUMSTANCES,
 )
 DRIFT = (
     Row("detected and mended, p50, s", plain("detectionP50")),
-    Row("… at the latest, s", plain("detectionMax")),
+    Row("detected and mended, at the latest, s", plain("detectionMax")),
     Row("interval, s", plain("interval"), None),
     Row("not mended within 2.5 intervals", plain("missing")),
 )
@@ -129,6 +138,7 @@ DELETE = (
     Row("DeleteDeployment that AWS refused", plain("rejectedDeletes")),
     Row("deployments left in AWS", plain("left")),
     Row("resources left", plain("unfinished")),
+    *CIRCUMSTANCES,
 )
 SCENARIOS: dict[str, tuple[str, tuple[Row, ...]]] = {
     "create": ("Cold create", CREATE),
@@ -148,7 +158,9 @@ def written(value: float) -> str:
         return "0"
     if abs(value) >= 100 or value == int(value):
         return f"{value:,.0f}"
-    return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
+    if abs(value) >= 10:
+        return f"{value:.1f}"
+    return f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"
 
 
 def cell(values: Sequence[float]) -> str:
@@ -282,15 +294,14 @@ def troubles(runs: Sequence[Figures]) -> str:
     if disturbed:
         lines.append(
             f"- in {disturbed} of {shown} measurements others used more than 10 % of the processor of the system under test: "
-            "times are longer than they need be"
+            "times are longer than they need be, and not for all systems alike; calls, writes and memory are as they are"
         )
     return "\n".join(lines)
 
 
 def acceptance_table(results: Figures) -> str:
     found = [name for name in ORDER if name in results["systems"]]
-    checks = list(results["systems"][found[0]])
-    return table([" ", *found], [[check, *(results["systems"][name].get(check, "–") for name in found)] for check in checks])
+    return table([" ", *found], [[check, *(results["systems"][name].get(check, "–") for name in found)] for check in CHECKS])
 
 
 def create_chart(runs: Sequence[Figures]) -> str:
@@ -360,7 +371,7 @@ def section(results: dict[str, Figures]) -> str:
         parts.append(scenario_tables(runs))
         parts.append("### Where a peer is better\n\nBy a tenth or more:\n\n" + better_peers(runs))
     if counted := results.get("instructions"):
-        lines = [[SITUATIONS[name], f"{value:,.0f}"] for name, value in counted["passes"].items()]
+        lines = [[title, f"{counted['passes'][name]:,.0f}"] for name, title in SITUATIONS.items()]
         parts.append(
             f"### Instructions of the pure core\n\nBy callgrind, on {counted['date']}, for a resource with three components.\n\n"
             + table(["pass", "instructions"], lines)

@@ -145,7 +145,7 @@ class Writing(unittest.TestCase):
         self.assertEqual(report.cell([1.0, 2.0, 30.0]), "2 (1–30)")
         self.assertEqual(report.cell([0.0, 0.0]), "0")
         self.assertEqual(report.cell([]), "–")
-        self.assertEqual([report.written(value) for value in (0.123, 12.34, 1234.5)], ["0.12", "12.3", "1,234"])
+        self.assertEqual([report.written(value) for value in (0.004, 0.123, 12.34, 1234.5)], ["0.004", "0.12", "12.3", "1,234"])
 
     def test_a_table_has_a_column_for_each_system(self) -> None:
         said = report.scenario_tables(RUNS)
