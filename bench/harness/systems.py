@@ -171,7 +171,11 @@ class KopfPeer:
         ]
 
     def environment(self, setting: Setting) -> dict[str, str]:
-        return environment(setting) | {"DRIFT_INTERVAL_SECONDS": str(setting.drift_seconds), "CONCURRENCY": "32"}
+        return environment(setting) | {
+            "DRIFT_INTERVAL_SECONDS": str(setting.drift_seconds),
+            "CONCURRENCY": "32",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
 
 @dataclass
