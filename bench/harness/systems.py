@@ -31,6 +31,8 @@ class Setting:
     elect: bool
     # Where the lease is.
     namespace: str
+    # The emulated AWS has no quotas, so a system that keeps some by itself has to be told.
+    unlimited: bool
 
 
 class System(Protocol):
@@ -100,13 +102,14 @@ class Ours:
         return "--leader-elect" in self._help
 
     def command(self, setting: Setting) -> list[str]:
+        rates = [f"{flag}=1000" for flag in ("--aws-greengrass-rate", "--aws-iot-jobs-rate") if flag in self._help]
         return [
             str(self.program), "run",
             "--cluster-name", "bench",
             "--drift-interval", f"{setting.drift_seconds}s",
             "--admin-address", f"127.0.0.1:{setting.port}",
             "--instance-name", f"replica-{setting.replica}",
-            *(["--leader-elect"] if setting.elect else []), *self.arguments,
+            *(["--leader-elect"] if setting.elect else []), *(rates if setting.unlimited else []), *self.arguments,
         ]
 
     def environment(self, setting: Setting) -> dict[str, str]:

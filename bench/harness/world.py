@@ -240,6 +240,7 @@ class World:
             kubeconfig=self._kubeconfig, endpoint=self.emulator.endpoint, drift_seconds=self.drift_seconds,
             replica=self._starts, port=free_port(), elect=elect,
             namespace=RELEASE_NAMESPACE if self.system.name == "greengrass-operator" else NAMESPACE,
+            unlimited=self.profile.greengrass is None,
         )
         replica = Process(
             self.system.command(setting), self.system.environment(setting),
