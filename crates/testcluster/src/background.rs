@@ -68,8 +68,9 @@ impl Background {
         }
     }
 
-    /// Starts it with `testcluster own`, run by this program, unless it runs; returns whether it had to.
-    pub fn up(&self, program: &Path) -> Result<bool, Error> {
+    /// Starts it with `testcluster own`, run by this program, unless it runs; returns whether it had to. One that runs
+    /// stays as it is, whether its etcd waits for the disk (`fsync`) or not.
+    pub fn up(&self, program: &Path, fsync: bool) -> Result<bool, Error> {
         fs::create_dir_all(&self.folder).map_err(Error::file("create", &self.folder))?;
         // The programs are built here and not by the owner, so that their progress reaches the terminal.
         crate::tools::control_plane()?;
@@ -84,6 +85,9 @@ impl Background {
         let errors = output.try_clone().map_err(Error::file("create", &log))?;
         let mut command = Command::new(program);
         command.arg("own").arg("--dir").arg(&self.folder).current_dir("/");
+        if fsync {
+            command.arg("--fsync");
+        }
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let owner = command.spawn().map_err(spawn_error(program.display().to_string()))?;
         self.wait_until_ready(Some(owner)).map(|()| true)
@@ -111,7 +115,7 @@ impl Background {
     }
 
     /// Owns the cluster: starts it and ends when one of its servers does. It is stopped by ending this process.
-    pub fn own(&self) -> Result<(), Error> {
+    pub fn own(&self, fsync: bool) -> Result<(), Error> {
         // Away from the terminal, whose end would otherwise be the cluster's. It fails only for a process that already
         // leads a group of its own.
         let _ = setsid();
@@ -130,7 +134,7 @@ impl Background {
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id())).map_err(Error::file("write", &path))?;
         self.remove(&self.pids_file())?;
         self.remove(&self.data())?;
-        let options = Options { folder: Some(self.data()), ..Options::default() };
+        let options = Options { folder: Some(self.data()), fsync };
         let cluster = Cluster::start_with(&options)?;
         fs::copy(cluster.kubeconfig(), self.kubeconfig()).map_err(Error::file("write", self.kubeconfig()))?;
         let ids: Vec<String> =

@@ -17,7 +17,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Start a cluster in the background and write DIR/kubeconfig; returns at once when it runs already.
-    Up(Folder),
+    Up(Start),
     /// Stop the cluster and remove what `up` made.
     Down {
         #[command(flatten)]
@@ -30,7 +30,16 @@ enum Command {
     Status(Folder),
     /// Start a cluster and own it until this process ends: what `up` runs in the background.
     #[command(hide = true)]
-    Own(Folder),
+    Own(Start),
+}
+
+#[derive(Debug, Args)]
+struct Start {
+    #[command(flatten)]
+    folder: Folder,
+    /// Let etcd wait for the disk with every write, as it should where writes are measured.
+    #[arg(long)]
+    fsync: bool,
 }
 
 #[derive(Debug, Args)]
@@ -52,14 +61,14 @@ fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<ExitCode, Error> {
     match command {
-        Command::Up(Folder { dir }) => {
+        Command::Up(Start { folder: Folder { dir }, fsync }) => {
             let cluster = Background::new(&dir)?;
             if cluster.status()? == Status::Stopped {
                 eprintln!("testcluster: starting etcd, kube-apiserver and kube-controller-manager (about 10 s)");
             }
             let program =
                 std::env::current_exe().map_err(|source| Error::Spawn { program: "testcluster".to_owned(), source })?;
-            let started = cluster.up(&program)?;
+            let started = cluster.up(&program, fsync)?;
             let kubeconfig = cluster.kubeconfig();
             let state = if started { "runs" } else { "was running already" };
             eprintln!("testcluster: the cluster {state}; logs in {}", cluster.logs().display());
@@ -79,7 +88,7 @@ fn run(command: Command) -> Result<ExitCode, Error> {
             eprintln!("testcluster: {word}");
             return Ok(code);
         }
-        Command::Own(Folder { dir }) => Background::new(&dir)?.own()?,
+        Command::Own(Start { folder: Folder { dir }, fsync }) => Background::new(&dir)?.own(fsync)?,
     }
     Ok(ExitCode::SUCCESS)
 }

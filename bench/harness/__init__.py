@@ -1,0 +1,1 @@
+"""Measures operators of GreengrassDeployments on a real control plane and an emulated AWS. Standard library only."""
