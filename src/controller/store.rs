@@ -14,11 +14,11 @@ use super::tally::Tally;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Reference {
     /// A deployment's key, in the kind's own notation: several resources can claim one.
-    Key(String),
+    Key(Arc<str>),
     /// The key of a subdeployment's parent.
-    Parent(String),
+    Parent(Arc<str>),
     /// An identity, by its name.
-    Identity(String),
+    Identity(Arc<str>),
     /// The identity that is the default, whichever that is.
     DefaultIdentity,
     /// A `ConfigMap`.
@@ -58,8 +58,47 @@ pub struct Store {
 struct State {
     records: BTreeMap<ObjectName, Arc<Record>>,
     tally: Tally,
-    references: BTreeMap<ObjectName, BTreeSet<Reference>>,
-    referrers: BTreeMap<Reference, BTreeSet<ObjectName>>,
+    /// In order. A set of two would take the room of eleven.
+    references: BTreeMap<ObjectName, Box<[Reference]>>,
+    referrers: BTreeMap<Reference, Referrers>,
+}
+
+/// Who refers to something: most often one, whom a set would give the room of eleven.
+#[derive(Debug)]
+enum Referrers {
+    One(ObjectName),
+    Many(BTreeSet<ObjectName>),
+}
+
+impl Referrers {
+    fn names(&self) -> Vec<ObjectName> {
+        match self {
+            Self::One(name) => vec![name.clone()],
+            Self::Many(names) => names.iter().cloned().collect(),
+        }
+    }
+
+    fn with(self, name: ObjectName) -> Self {
+        match self {
+            Self::One(only) if only == name => Self::One(only),
+            Self::One(only) => Self::Many(BTreeSet::from([only, name])),
+            Self::Many(mut names) => {
+                names.insert(name);
+                Self::Many(names)
+            }
+        }
+    }
+
+    /// None: nobody is left.
+    fn without(self, name: &ObjectName) -> Option<Self> {
+        match self {
+            Self::One(only) => (only != *name).then_some(Self::One(only)),
+            Self::Many(mut names) => {
+                names.remove(name);
+                (!names.is_empty()).then_some(Self::Many(names))
+            }
+        }
+    }
 }
 
 impl Default for Store {
@@ -203,7 +242,8 @@ impl Store {
     /// Says what a resource refers to; replaces what was said before.
     pub fn set_references(&self, name: &ObjectName, references: BTreeSet<Reference>) {
         let mut state = self.lock();
-        if state.references.get(name).unwrap_or(&BTreeSet::new()) == &references {
+        let known = state.references.get(name).map(|known| &**known).unwrap_or_default();
+        if known.iter().eq(&references) {
             return;
         }
         self.references.notify_waiters();
@@ -213,9 +253,13 @@ impl Store {
             return;
         }
         for reference in &references {
-            state.referrers.entry(reference.clone()).or_default().insert(name.clone());
+            let referrers = match state.referrers.remove(reference) {
+                Some(others) => others.with(name.clone()),
+                None => Referrers::One(name.clone()),
+            };
+            state.referrers.insert(reference.clone(), referrers);
         }
-        state.references.insert(name.clone(), references);
+        state.references.insert(name.clone(), references.into_iter().collect());
     }
 
     /// Ends when somebody refers to something else than when this was called.
@@ -226,7 +270,7 @@ impl Store {
     /// The resources that refer to something, in order.
     #[must_use]
     pub fn referrers(&self, reference: &Reference) -> Vec<ObjectName> {
-        self.lock().referrers.get(reference).map(|names| names.iter().cloned().collect()).unwrap_or_default()
+        self.lock().referrers.get(reference).map(Referrers::names).unwrap_or_default()
     }
 
     /// The namespaces of the `ConfigMaps` that resources refer to.
@@ -285,11 +329,8 @@ impl State {
 
     fn forget_references(&mut self, name: &ObjectName) {
         for reference in self.references.remove(name).unwrap_or_default() {
-            if let Some(names) = self.referrers.get_mut(&reference) {
-                names.remove(name);
-                if names.is_empty() {
-                    self.referrers.remove(&reference);
-                }
+            if let Some(left) = self.referrers.remove(&reference).and_then(|names| names.without(name)) {
+                self.referrers.insert(reference, left);
             }
         }
     }

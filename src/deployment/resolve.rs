@@ -139,13 +139,13 @@ pub(super) fn references(record: &Record, world: &World) -> BTreeSet<Reference> 
         references.insert(Reference::Named(in_namespace(name.clone())));
     }
     let identity = world.identities.name_of(&raw.identity, &record.name.namespace);
-    references.extend(identity.map(Reference::Identity));
+    references.extend(identity.map(|name| Reference::Identity(name.into())));
     if raw.identity == IdentityReference::Absent {
         references.insert(Reference::DefaultIdentity);
     }
     if let Some(key) = raw_key(record, &raw, world) {
-        references.extend(key.parent.as_ref().map(|parent| Reference::Parent(target_text(parent))));
-        references.insert(Reference::Key(key_text(&key)));
+        references.extend(key.parent.as_ref().map(|parent| Reference::Parent(target_text(parent).into())));
+        references.insert(Reference::Key(key_text(&key).into()));
     }
     references
 }
@@ -167,14 +167,14 @@ pub(super) fn peers(record: &Record, wanted: &Wanted, world: &World) -> Peers {
     Peers {
         parent: desired.key.parent.as_ref().and_then(|parent| {
             let key = Key { target: parent.clone(), parent: None };
-            others(Reference::Key(key_text(&key)))
+            others(Reference::Key(key_text(&key).into()))
                 .filter(|peer| !peer.is_deleting())
                 .map(|peer| parent_peer(&peer))
                 // The one that holds the key, where two claim it.
                 .max_by_key(|peer| peer.deployment_id.is_some())
         }),
-        claimants: others(Reference::Key(key_text(&desired.key))).map(|peer| claimant(&peer)).collect(),
-        subdeployments: others(Reference::Parent(target_text(&desired.key.target)))
+        claimants: others(Reference::Key(key_text(&desired.key).into())).map(|peer| claimant(&peer)).collect(),
+        subdeployments: others(Reference::Parent(target_text(&desired.key.target).into()))
             .filter_map(|peer| status(&peer).deployment_id)
             .collect(),
     }
@@ -184,8 +184,8 @@ pub(super) fn peers(record: &Record, wanted: &Wanted, world: &World) -> Peers {
 pub(super) fn dependants(key: Option<&Key>, me: &ObjectName, store: &Store) -> Vec<ObjectName> {
     let mut names = store.referrers(&Reference::Named(me.clone()));
     if let Some(key) = key {
-        names.extend(store.referrers(&Reference::Parent(target_text(&key.target))));
-        names.extend(store.referrers(&Reference::Key(key_text(key))));
+        names.extend(store.referrers(&Reference::Parent(target_text(&key.target).into())));
+        names.extend(store.referrers(&Reference::Key(key_text(key).into())));
     }
     names.retain(|name| name != me);
     names

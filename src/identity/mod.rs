@@ -43,7 +43,7 @@ pub struct Dependants {
 impl Dependants {
     /// Wakes those that use this identity.
     fn wake_users(&self, identity: &str) {
-        self.wake(&Reference::Identity(identity.to_owned()));
+        self.wake(&Reference::Identity(identity.into()));
     }
 
     /// Wakes those that name none: they may have another one now.

@@ -15,7 +15,7 @@ use greengrass_operator_core::deployment::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::deployment::knowledge::{Details, Knowledge, Look, Reading, Row, RowStatus};
 use greengrass_operator_core::deployment::memory::{Memory, OwnDeployment};
 use greengrass_operator_core::deployment::references::References;
-use greengrass_operator_core::deployment::subject::{Peers, Subject, Wanted};
+use greengrass_operator_core::deployment::subject::{Access, Peers, Subject, Wanted};
 use greengrass_operator_core::deployment::summarise::summarise;
 use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
 use greengrass_operator_core::deployment::validate::validate;
@@ -74,7 +74,7 @@ impl Case {
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
         let object = ObjectName { namespace: "bench".to_owned(), name: "r00000".to_owned() };
         let spec: GreengrassDeploymentSpec = serde_json::from_value(spec("1.0.0")).unwrap();
-        let wanted = Wanted::present(validate(&object, &spec, &References::default()).unwrap());
+        let wanted = Wanted::present(validate(&object, &spec, &References::unrestricted()).unwrap());
         let mut case = Self {
             now,
             object,
@@ -154,7 +154,7 @@ impl Case {
     }
 
     fn validated(&self) -> Wanted {
-        Wanted::present(validate(&self.object, &self.spec, &References::default()).unwrap())
+        Wanted::present(validate(&self.object, &self.spec, &References::unrestricted()).unwrap())
     }
 
     fn pass(&self) -> (Step, GreengrassDeploymentStatus) {
@@ -170,6 +170,7 @@ impl Case {
             reconcile_at: None,
             redeploy_at: None,
             cancel_at: None,
+            access: Access::unrestricted(),
             wanted: &self.wanted,
             peers: &peers,
         };

@@ -219,7 +219,7 @@ impl Walker<'_> {
 
     fn consider(&self, of: &RowKey, shown: Option<&Row>, asked_at: Timestamp) {
         let all = self.all;
-        let reference = Reference::Key(resolve::key_words(&of.target, of.parent.as_deref()));
+        let reference = Reference::Key(resolve::key_words(&of.target, of.parent.as_deref()).into());
         for name in all.store.referrers(&reference) {
             let Some(record) = all.store.get(&name) else { continue };
             let remembered = remembered(&record);

@@ -120,7 +120,7 @@ impl Canon {
         self.some_time(*settled_at);
         self.some_time(*tagless_since);
         self.plain(trouble.is_some());
-        if let Some(Trouble { failure, attempts: _, first_at: _, retry_at, request }) = trouble {
+        if let Some(Trouble { failure, attempts: _, first_at: _, retry_at, request }) = trouble.as_deref() {
             self.text(failure.operation.name());
             self.text(failure.kind.name());
             self.time((*retry_at).max(now));

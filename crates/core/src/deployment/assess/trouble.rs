@@ -136,8 +136,11 @@ pub(super) fn assess(
     found: &Found<'_>,
     now: Timestamp,
 ) -> Option<Blocked> {
-    let trouble =
-        knowledge.trouble.clone().filter(|trouble| matters(trouble.failure.operation, subject, memory, found))?;
+    let trouble = &**knowledge.trouble.as_ref()?;
+    if !matters(trouble.failure.operation, subject, memory, found) {
+        return None;
+    }
+    let trouble = trouble.clone();
     let waits = trouble.retry_at > now && trouble.request == request(subject);
     let lasted = grace_over(trouble.first_at, now);
     Some(match trouble.failure.rule().blocking {
