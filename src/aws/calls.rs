@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_sdk_greengrassv2::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_greengrassv2::operation::RequestId;
@@ -17,7 +18,15 @@ use super::clients::{Clients, ServiceClients};
 use super::observe::{CallObserver, CallOutcome};
 use super::quota::{Permit, QuotaKeeper};
 use super::reply::Missing;
+use super::scope::Scope;
 use super::transmit::{was_stopped, while_valid};
+
+/// Credentials that AWS does not know are dropped when they are at least so old: fresh ones that it does not know either must not become
+/// a loop.
+const UNKNOWN_AFTER: Duration = Duration::from_secs(10);
+/// The same for sessions of a role that are denied: a role that lacks a permission is assumed once a minute at most because of it, for all
+/// resources of a namespace.
+const DENIED_AFTER: Duration = Duration::from_mins(1);
 
 /// Sends calls. Clones share everything.
 #[derive(Clone)]
@@ -66,16 +75,39 @@ impl Calls {
                 Err(fenced(operation))
             };
             if let Err(failure) = &result
-                && failure.kind == FailureKind::Credentials
                 && failure.operation == operation
             {
-                self.clients.forget_credentials(scope).await;
+                self.doubt_credentials(scope, failure.kind).await;
             }
             self.report(&permit, operation, &result, started.elapsed().as_secs_f64());
             result
         }
         .instrument(span)
         .await
+    }
+
+    /// What AWS does not take is had anew. A session that was revoked is denied everything, as is one whose role lacks a permission.
+    async fn doubt_credentials(&self, scope: &Scope, kind: FailureKind) {
+        match kind {
+            FailureKind::Credentials => self.clients.forget_credentials(scope, UNKNOWN_AFTER).await,
+            FailureKind::AccessDenied if scope.connection.role().is_some() => {
+                self.clients.forget_credentials(scope, DENIED_AFTER).await;
+            }
+            FailureKind::AccessDenied
+            | FailureKind::NotFound
+            | FailureKind::Validation
+            | FailureKind::QuotaExceeded
+            | FailureKind::Throttled
+            | FailureKind::DeletionLimit
+            | FailureKind::Conflict
+            | FailureKind::InProgress
+            | FailureKind::Service
+            | FailureKind::TimedOut
+            | FailureKind::Unreachable
+            | FailureKind::BadReply
+            | FailureKind::Construction
+            | FailureKind::Fenced => {}
+        }
     }
 
     fn report<T>(&self, permit: &Permit, operation: Operation, result: &Result<T, Failure>, seconds: f64) {

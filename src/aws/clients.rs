@@ -159,13 +159,13 @@ impl Clients {
     }
 
     /// AWS did not take the credentials of this connection.
-    pub(super) async fn forget_credentials(&self, scope: &Scope) {
+    pub(super) async fn forget_credentials(&self, scope: &Scope, at_least: Duration) {
         let shared = match scope.connection.role() {
             Some(_) => self.shared.get(&scope.connection),
             None => self.own.get().map(Arc::clone),
         };
         if let Some(shared) = shared {
-            shared.forget().await;
+            shared.forget(at_least).await;
         }
     }
 

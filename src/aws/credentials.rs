@@ -29,9 +29,6 @@ const REFUSAL_LASTS: Duration = Duration::from_secs(5);
 /// How long the environment's provider of credentials may take. Those of the SDK have limits of their own, a program that prints
 /// credentials has none.
 const ANSWER: Duration = Duration::from_secs(5);
-/// Credentials that AWS did not take are dropped when they are at least so old: fresh ones that it does not take either must not
-/// become a loop.
-const DROPPED_AFTER: Duration = Duration::from_secs(10);
 
 /// Why there are no credentials; found again among the causes of the call that they were wanted for.
 #[derive(Clone, Debug)]
@@ -87,10 +84,10 @@ impl Shared {
         Self { source, time, state: Mutex::default() }
     }
 
-    /// AWS does not take them: others are had with the next call.
-    pub(super) async fn forget(&self) {
+    /// AWS does not take them: where they are at least so old, others are had with the next call.
+    pub(super) async fn forget(&self, at_least: Duration) {
         let mut state = self.state.lock().await;
-        state.had = state.had.take().filter(|had| had.at.elapsed() < DROPPED_AFTER);
+        state.had = state.had.take().filter(|had| had.at.elapsed() < at_least);
     }
 
     /// Whoever comes while they are being had waits for the same answer.

@@ -1,7 +1,9 @@
 //! Through which credentials AWS is reached: who may use them, for what, and what happens when they fail.
 
 mod forbidden;
+mod groups;
 mod names;
+mod own;
 mod roles;
 
 use greengrass_emulator::{AccessKey, Emulator, Role};

@@ -83,6 +83,24 @@ fn a_role_whose_sessions_are_revoked_or_deleted_is_assumed_anew() {
 }
 
 #[test]
+fn a_session_that_was_revoked_is_made_anew_within_a_minute() {
+    let mut world = World::without_operator("revoked");
+    world.emulator.add_role(role("deployer"));
+    let name = identity(&world, "there", &everything(&world, "deployer"));
+    let group = group_there(&world.emulator, "Presses");
+    let manifest = Manifest::new("presses", &group).with("identityRef", json!({"name": name}));
+    world.start_operator();
+    world.apply(&manifest);
+    world.wait_ready("presses");
+    std::thread::sleep(Duration::from_mins(1));
+    assert!(world.emulator.revoke_sessions(&role_arn("deployer")));
+    world.apply(&manifest.clone().version("1.0.1"));
+    world.wait_until("presses", "ready with the change", |object| {
+        object["status"]["revisionId"] == "2" && crate::world::is_ready(object)
+    });
+}
+
+#[test]
 fn a_lost_answer_to_assume_role_is_no_lost_answer_to_a_create() {
     let world = World::new("assume-lost");
     world.emulator.add_role(role("deployer"));

@@ -126,10 +126,19 @@ impl World {
 
     /// A second one beside the first, until the test ends.
     pub fn start_another_operator(&mut self) {
+        self.start_another_operator_with(&[]);
+    }
+
+    pub fn start_another_operator_with(&mut self, environment: &[(&str, &str)]) {
         let first = self.operator.take();
-        self.start_operator();
+        self.start_operator_with(environment);
         self.others.extend(self.operator.take());
         self.operator = first;
+    }
+
+    /// SIGKILL to those beside the first.
+    pub fn kill_others(&mut self) {
+        self.others.drain(..).for_each(Operator::kill);
     }
 
     /// The operator's own access to the API server.
@@ -155,6 +164,8 @@ impl World {
             ("AWS_SECRET_ACCESS_KEY", "secret"),
         ]);
         settings.extend(environment.iter().copied());
+        // An empty value takes a variable away.
+        settings.retain(|_, value| !value.is_empty());
         self.operator = Some(Operator::start(&settings, &self.namespace, self.folder.path()));
     }
 

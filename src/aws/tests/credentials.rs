@@ -112,9 +112,9 @@ async fn a_refusal_is_shared_for_five_seconds() {
 async fn what_aws_does_not_take_is_had_anew_but_never_in_a_loop() {
     let (shared, _issued) = shared();
     assert_eq!(key(&shared).await.as_deref(), Some("AKID1"));
-    shared.forget().await;
+    shared.forget(Duration::from_secs(10)).await;
     assert_eq!(key(&shared).await.as_deref(), Some("AKID1"), "they are quite fresh");
     advance(Duration::from_secs(11)).await;
-    shared.forget().await;
+    shared.forget(Duration::from_secs(10)).await;
     assert_eq!(key(&shared).await.as_deref(), Some("AKID2"));
 }

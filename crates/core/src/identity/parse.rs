@@ -168,13 +168,11 @@ fn endpoint(url: &str, allow_insecure: bool, problems: &mut Vec<String>) {
 
 /// A selector that can't be read selects nothing, and the identity can't be used.
 fn selector(selector: LabelSelector, field: &str, problems: &mut Vec<String>) -> Option<Selector> {
-    match Selector::try_from(selector) {
-        Ok(selector) => Some(selector),
-        Err(_) => {
-            problems.push(format!(
-                "{field}: it is no label selector: In and NotIn need values, Exists and DoesNotExist have none"
-            ));
-            None
-        }
+    let selector = Selector::try_from(selector).ok();
+    if selector.is_none() {
+        problems.push(format!(
+            "{field}: it is no label selector: In and NotIn need values, Exists and DoesNotExist have none"
+        ));
     }
+    selector
 }

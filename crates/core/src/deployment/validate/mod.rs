@@ -148,14 +148,7 @@ pub fn validate(
         "spec.onParentRevision",
         rules::ON_PARENT_REVISION,
     );
-    if let Some(text) = deployment_name {
-        let fits = (1..=rules::MAX_DEPLOYMENT_NAME).contains(&text.chars().count());
-        problems.unless(
-            fits,
-            "spec.deploymentName",
-            "deploymentName must have 1 to 256 characters: shorten it, or remove it to get NAMESPACE/NAME",
-        );
-    }
+    check_deployment_name(deployment_name.as_deref(), &mut problems);
     if components.is_empty() {
         if is_subdeployment {
             problems.add("spec.components", rules::COMPONENTS_EMPTY_SUBDEPLOYMENT);
@@ -172,16 +165,7 @@ pub fn validate(
         problems.unless(!of_thing || configuration.is_empty(), "spec.iotJobConfiguration", rules::JOB_OF_THING);
         job::check(configuration, &mut problems);
     }
-    let tags = tags.clone().unwrap_or_default();
-    check_tags(&tags, &mut problems);
-    let too_many = tags.len() > rules::MAX_TAGS;
-    let mut all_tags = references.identity.tags();
-    all_tags.extend(tags);
-    problems.unless(
-        too_many || all_tags.len() <= rules::MAX_TAGS,
-        "spec.tags",
-        "tags and those of the AwsIdentity must together have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
-    );
+    let tags = all_tags(tags.as_ref(), &references.identity, &mut problems);
     let history = check_history(*revision_history_limit, &mut problems);
     problems.unless(
         !is_subdeployment || *deletion_policy != Some(DeletionPolicy::Remove),
@@ -211,7 +195,7 @@ pub fn validate(
                 policies: deployment_policies.clone(),
                 job: iot_job_configuration.clone().filter(|configuration| !configuration.is_empty()),
             },
-            tags: all_tags,
+            tags,
             adoption_policy: adoption_policy.unwrap_or_default(),
             drift_policy: drift_policy.unwrap_or_default(),
             dropped_configuration_keys: dropped_configuration_keys.unwrap_or_default(),
@@ -223,6 +207,36 @@ pub fn validate(
             suspend: suspend.unwrap_or_default(),
         }),
         _ => Err(Refused::Missing(Invalid { problems: missing })),
+    }
+}
+
+/// The user's tags and the identity's; a tag of the user's goes before.
+fn all_tags(
+    tags: Option<&BTreeMap<String, String>>,
+    identity: &IdentityFound,
+    problems: &mut Problems,
+) -> BTreeMap<String, String> {
+    let tags = tags.cloned().unwrap_or_default();
+    check_tags(&tags, problems);
+    let too_many = tags.len() > rules::MAX_TAGS;
+    let mut all = identity.tags();
+    all.extend(tags);
+    problems.unless(
+        too_many || all.len() <= rules::MAX_TAGS,
+        "spec.tags",
+        "tags and those of the AwsIdentity must together have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
+    );
+    all
+}
+
+fn check_deployment_name(name: Option<&str>, problems: &mut Problems) {
+    if let Some(text) = name {
+        let fits = (1..=rules::MAX_DEPLOYMENT_NAME).contains(&text.chars().count());
+        problems.unless(
+            fits,
+            "spec.deploymentName",
+            "deploymentName must have 1 to 256 characters: shorten it, or remove it to get NAMESPACE/NAME",
+        );
     }
 }
 
