@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
-use greengrass_operator_core::api::schema::definitions;
+use greengrass_operator_core::api::schema::{Definition, definitions};
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -228,7 +228,7 @@ pub fn main() -> ExitCode {
 }
 
 fn every_definition() -> String {
-    definitions().map(|definition| definition.yaml()).join("---\n")
+    definitions().map(Definition::yaml).join("---\n")
 }
 
 fn write_definitions(directory: &Path) -> Result<(), CommandError> {

@@ -3,6 +3,7 @@
 //! It ends in this order: no new turns, running turns end, leadership is given up, the watch ends, and last the admin server,
 //! which answers probes all the while.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use k8s_openapi::api::core::v1::Namespace;
 use kube::api::ApiResource;
 use kube::{Api, Client};
 use thiserror::Error;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -104,17 +106,8 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         ..Quotas::default()
     };
     let metrics = Metrics::new();
-    let store = Store::new();
-    let queue = Queue::new(LANE_CONCURRENCY);
-    let (heartbeat, identity_heartbeat, heartbeat_of_election) = (Heartbeat::new(), Heartbeat::new(), Heartbeat::new());
-    let admin = Admin {
-        metrics: metrics.clone(),
-        heartbeats: vec![heartbeat.clone(), identity_heartbeat.clone(), heartbeat_of_election.clone()],
-        is_ready: {
-            let store = Arc::clone(&store);
-            Arc::new(move || store.is_synced())
-        },
-    };
+    let (caches, hearts) = (Caches::default(), Hearts::default());
+    let admin = Admin { metrics: metrics.clone(), heartbeats: hearts.all(), is_ready: caches.is_synced() };
     let listener = Admin::bind(admin_address).await?;
     let end_of_admin = CancellationToken::new();
     let serving = tokio::spawn(admin.serve(listener, end_of_admin.clone()));
@@ -124,15 +117,13 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         None => cluster_uid(client.clone(), &stop).await?,
     };
     info!(cluster, "operator starts");
-    let resource = deployment::resource();
     let election = leader_election.map(|settings| {
-        Election::new(client.clone(), &settings, &instance_name, clock, metrics.clone(), heartbeat_of_election)
+        Election::new(client.clone(), &settings, &instance_name, clock, metrics.clone(), hearts.election.clone())
     });
     let leadership: Arc<dyn Leadership> = match &election {
         Some(election) => Arc::clone(&election.leadership),
         None => Arc::new(SingleReplica),
     };
-    let objects = Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(&leadership));
     report_leadership(Arc::clone(&leadership), &metrics);
     let aws = Aws::new(aws, quotas, Arc::new(metrics.clone()));
     report_quotas(Arc::clone(aws.quota()), &metrics);
@@ -140,145 +131,231 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         cluster: cluster.clone(),
         region: aws_region,
         allow_insecure_endpoints,
-        namespaces: objects.namespaces().clone(),
+        namespaces: namespaces.clone(),
         selector: identity_selector,
     }));
-    let dependants = Dependants { store: Arc::clone(&store), queue: queue.clone() };
-    let (identity_store, identity_queue) = (Store::new(), Queue::new(IDENTITY_CONCURRENCY));
-    let identity_resource = identity::resource();
-    let identity_objects = Objects::new(
-        client.clone(),
-        identity_resource.clone(),
-        Namespaces::All,
-        metrics.clone(),
-        Arc::clone(&leadership),
-    );
-    let events_of = |resource: &ApiResource| {
-        Events::new(client.clone(), resource, &instance_name, clock, metrics.clone(), Arc::clone(&leadership))
-    };
-    let identities = Arc::new(Identities::new(identity::Parts {
-        registry: Arc::clone(&registry),
-        dependants: dependants.clone(),
-        clock,
-        check_interval: drift_interval.get(),
-        store: Arc::clone(&identity_store),
-        objects: identity_objects.clone(),
-        events: events_of(&identity_resource),
-        aws: aws.clone(),
-        leadership: Arc::clone(&leadership),
-    }));
-    report(Identities::NAME, &identity_store, &identity_queue, Arc::clone(&leadership), &metrics);
-    report(Deployments::NAME, &store, &queue, Arc::clone(&leadership), &metrics);
-    let kind = Arc::new(Deployments::new(Parts {
-        cluster,
-        clock,
-        look_interval: drift_interval.get(),
-        store: Arc::clone(&store),
-        identities: Arc::clone(&registry),
-        identity_queue: identity_queue.clone(),
-        objects: objects.clone(),
-        queue: queue.clone(),
-        events: events_of(&resource),
-        aws,
-        metrics: metrics.clone(),
-        leadership,
-    }));
-    account_view::report(&kind);
+    let interval = drift_interval.get();
+    let operator = Operator { client, clock, metrics, leadership, instance_name, interval, aws, registry, caches };
 
     let end_of_watch = CancellationToken::new();
-    let mut parts = JoinSet::new();
-    let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(&store), queue.clone());
-    let watching = end_of_watch.clone();
-    parts.spawn(async move {
-        watch.run(watching).await;
-        "watch"
-    });
-    let watch =
-        Watch::new(Arc::clone(&identities), identity_objects, Arc::clone(&identity_store), identity_queue.clone());
-    let watching = end_of_watch.clone();
-    parts.spawn(async move {
-        watch.run(watching).await;
-        "watch of identities"
-    });
-    let labels = NamespaceLabels::new(client.clone(), registry, dependants);
-    let mut labels_asked = labels.asked();
-    let watching = end_of_watch.clone();
-    parts.spawn(async move {
-        labels.run(watching).await;
-        "watch of namespaces"
-    });
-    let driver = Driver::new(identities, identity_queue, IDENTITY_CONCURRENCY, metrics.clone(), identity_heartbeat);
-    // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it has.
-    let driving = stop.clone();
-    let synced = Arc::clone(&identity_store);
-    parts.spawn(async move {
-        if driving.run_until_cancelled(synced.synced()).await.is_some() {
-            driver.run(&driving, &CancellationToken::new()).await;
-        }
-        "driver of identities"
-    });
-    let config_maps = ConfigMaps::new(client, Arc::clone(&store), queue.clone(), drift_interval.get());
-    let watching = end_of_watch.clone();
-    parts.spawn(async move {
-        config_maps.run(watching).await;
-        "watch of ConfigMaps"
-    });
-    let (walked, walking, listed) = (Arc::clone(&kind), stop.clone(), Arc::clone(&store));
-    parts.spawn(async move {
-        // A walk before the first list is complete would wake nobody for what it shows.
-        if walking.run_until_cancelled(listed.synced()).await.is_some() {
+    let mut parts = Tasks::default();
+    let labels_asked = operator.look_after_identities(&mut parts, &stop, &end_of_watch, hearts.identities);
+    let kind = operator.watch_deployments(&mut parts, &end_of_watch, cluster, namespaces);
+    let Operator { metrics, caches, .. } = operator;
+    let driver =
+        Driver::new(Arc::clone(&kind), caches.queue.clone(), concurrency.get(), metrics, hearts.deployments.clone());
+    let (walked, walking, known) = (Arc::clone(&kind), stop.clone(), caches.known(labels_asked.clone()));
+    parts.spawn("account view", async move {
+        // A walk before the first lists are complete would wake nobody for what it shows.
+        if walking.run_until_cancelled(known).await.is_some() {
             walking.run_until_cancelled(account_view::run(walked)).await;
         }
-        "account view"
     });
-    let driver = Driver::new(Arc::clone(&kind), queue.clone(), concurrency.get(), metrics, heartbeat.clone());
-    let driving = stop.clone();
     // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS; and who could not
     // work must not lead.
-    let known = {
-        let store = Arc::clone(&store);
-        async move {
-            store.synced().await;
-            identity_store.synced().await;
-            // It fails only where the watch has ended, and with it the operator.
-            let _ = labels_asked.wait_for(|asked| *asked).await;
-        }
-    };
+    let (driving, known) = (stop.clone(), caches.known(labels_asked));
     match election {
-        None => {
-            parts.spawn(async move {
-                if driving.run_until_cancelled(known).await.is_some() {
-                    driver.run(&driving, &CancellationToken::new()).await;
-                }
-                "driver"
-            });
-        }
+        None => parts.spawn("driver", async move {
+            if driving.run_until_cancelled(known).await.is_some() {
+                driver.run(&driving, &CancellationToken::new()).await;
+            }
+        }),
         Some(Election { leadership: _, terms, elector }) => {
-            let turns = TermRunner::new(kind, Arc::clone(&store), queue, driver, heartbeat);
-            parts.spawn(async move {
-                turns.run(terms, driving).await;
-                "driver"
-            });
+            let turns = TermRunner::new(kind, caches.store, caches.queue, driver, hearts.deployments);
+            parts.spawn("driver", turns.run(terms, driving));
             let electing = end_of_watch.clone();
-            parts.spawn(async move {
+            parts.spawn("leader election", async move {
                 if electing.run_until_cancelled(known).await.is_some() {
                     elector.run(electing).await;
                 }
-                "leader election"
             });
         }
     }
 
-    let ended = parts.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"));
+    let ended = parts.first_end().await;
     let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };
     end_of_watch.cancel();
-    parts.join_all().await;
+    parts.0.join_all().await;
     end_of_admin.cancel();
     if let Ok(Err(failure)) = serving.await {
         error!("{failure}");
     }
     info!("operator ended");
     outcome
+}
+
+/// The parts that run, each by its name.
+#[derive(Default)]
+struct Tasks(JoinSet<&'static str>);
+
+impl Tasks {
+    fn spawn(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(async move {
+            part.await;
+            name
+        });
+    }
+
+    /// The name of the first that ends.
+    async fn first_end(&mut self) -> &'static str {
+        self.0.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"))
+    }
+}
+
+/// Who shows that it is alive.
+#[derive(Default)]
+struct Hearts {
+    deployments: Heartbeat,
+    identities: Heartbeat,
+    election: Heartbeat,
+}
+
+impl Hearts {
+    fn all(&self) -> Vec<Heartbeat> {
+        let Self { deployments, identities, election } = self;
+        vec![deployments.clone(), identities.clone(), election.clone()]
+    }
+}
+
+/// What is known of the cluster, and who waits for a turn.
+struct Caches {
+    store: Arc<Store>,
+    queue: Queue,
+    identity_store: Arc<Store>,
+    identity_queue: Queue,
+}
+
+impl Default for Caches {
+    fn default() -> Self {
+        Self {
+            store: Store::new(),
+            queue: Queue::new(LANE_CONCURRENCY),
+            identity_store: Store::new(),
+            identity_queue: Queue::new(IDENTITY_CONCURRENCY),
+        }
+    }
+}
+
+impl Caches {
+    fn is_synced(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
+        let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identity_store));
+        Arc::new(move || store.is_synced() && identities.is_synced())
+    }
+
+    /// Ends when all has been listed that a turn must know.
+    fn known(&self, mut labels_asked: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
+        let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identity_store));
+        async move {
+            store.synced().await;
+            identities.synced().await;
+            // It fails only where the watch has ended, and with it the operator.
+            let _ = labels_asked.wait_for(|asked| *asked).await;
+        }
+    }
+}
+
+/// What every kind is given.
+struct Operator {
+    client: Client,
+    clock: Clock,
+    metrics: Metrics,
+    leadership: Arc<dyn Leadership>,
+    instance_name: String,
+    interval: Duration,
+    aws: Aws,
+    registry: Arc<Registry>,
+    caches: Caches,
+}
+
+impl Operator {
+    fn objects(&self, resource: &ApiResource, namespaces: Namespaces) -> Objects {
+        let Self { client, metrics, leadership, .. } = self;
+        Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(leadership))
+    }
+
+    fn events(&self, resource: &ApiResource) -> Events {
+        let Self { client, clock, metrics, leadership, instance_name, .. } = self;
+        Events::new(client.clone(), resource, instance_name, *clock, metrics.clone(), Arc::clone(leadership))
+    }
+
+    fn report(&self, kind: &'static str, store: &Arc<Store>, queue: &Queue) {
+        report(kind, store, queue, Arc::clone(&self.leadership), &self.metrics);
+    }
+
+    /// Identities: their watch, that of namespaces' labels, and their turns. Says when the labels were asked for.
+    fn look_after_identities(
+        &self,
+        parts: &mut Tasks,
+        stop: &CancellationToken,
+        end_of_watch: &CancellationToken,
+        heartbeat: Heartbeat,
+    ) -> watch::Receiver<bool> {
+        let Caches { store, queue, identity_store, identity_queue } = &self.caches;
+        let dependants = Dependants { store: Arc::clone(store), queue: queue.clone() };
+        let resource = identity::resource();
+        let objects = self.objects(&resource, Namespaces::All);
+        let kind = Arc::new(Identities::new(identity::Parts {
+            registry: Arc::clone(&self.registry),
+            dependants: dependants.clone(),
+            clock: self.clock,
+            check_interval: self.interval,
+            store: Arc::clone(identity_store),
+            objects: objects.clone(),
+            events: self.events(&resource),
+            aws: self.aws.clone(),
+            leadership: Arc::clone(&self.leadership),
+        }));
+        self.report(Identities::NAME, identity_store, identity_queue);
+        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(identity_store), identity_queue.clone());
+        parts.spawn("watch of identities", watch.run(end_of_watch.clone()));
+        let labels = NamespaceLabels::new(self.client.clone(), Arc::clone(&self.registry), dependants);
+        let labels_asked = labels.asked();
+        parts.spawn("watch of namespaces", labels.run(end_of_watch.clone()));
+        // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it
+        // has.
+        let driver = Driver::new(kind, identity_queue.clone(), IDENTITY_CONCURRENCY, self.metrics.clone(), heartbeat);
+        let (driving, listed) = (stop.clone(), Arc::clone(identity_store));
+        parts.spawn("driver of identities", async move {
+            if driving.run_until_cancelled(listed.synced()).await.is_some() {
+                driver.run(&driving, &CancellationToken::new()).await;
+            }
+        });
+        labels_asked
+    }
+
+    /// Deployments: their watch, and that of the `ConfigMaps` that they name.
+    fn watch_deployments(
+        &self,
+        parts: &mut Tasks,
+        end_of_watch: &CancellationToken,
+        cluster: String,
+        namespaces: Namespaces,
+    ) -> Arc<Deployments> {
+        let Caches { store, queue, identity_store: _, identity_queue } = &self.caches;
+        let resource = deployment::resource();
+        let objects = self.objects(&resource, namespaces);
+        let kind = Arc::new(Deployments::new(Parts {
+            cluster,
+            clock: self.clock,
+            look_interval: self.interval,
+            store: Arc::clone(store),
+            identities: Arc::clone(&self.registry),
+            identity_queue: identity_queue.clone(),
+            objects: objects.clone(),
+            queue: queue.clone(),
+            events: self.events(&resource),
+            aws: self.aws.clone(),
+            metrics: self.metrics.clone(),
+            leadership: Arc::clone(&self.leadership),
+        }));
+        self.report(Deployments::NAME, store, queue);
+        account_view::report(&kind);
+        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(store), queue.clone());
+        parts.spawn("watch", watch.run(end_of_watch.clone()));
+        let config_maps = ConfigMaps::new(self.client.clone(), Arc::clone(store), queue.clone(), self.interval);
+        parts.spawn("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
+        kind
+    }
 }
 
 /// The UID of kube-system: as good as a name for the cluster, and the same for as long as it lives.

@@ -149,7 +149,7 @@ fn retry_after(raw: &HttpResponse) -> Option<Duration> {
 
 /// Whether the cause is that credentials can't be had. The SDK calls that a failure to dispatch.
 fn is_credentials(error: &(dyn Error + 'static)) -> bool {
-    causes(error).any(|cause| cause.is::<CredentialsError>())
+    causes(error).any(<dyn Error>::is::<CredentialsError>)
 }
 
 /// The error and what caused it, outermost first.

@@ -3,7 +3,7 @@
 //! instance roles …).
 
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -105,7 +105,7 @@ pub struct Clients {
     base: OnceCell<SdkConfig>,
     made: Kept<(Connection, String), ServiceClients>,
     shared: Kept<Connection, Arc<Shared>>,
-    own: OnceCell<Arc<Shared>>,
+    own: OnceLock<Arc<Shared>>,
 }
 
 /// Clients that are kept: at some 20 KiB each, 5 MiB.
@@ -132,7 +132,7 @@ impl Clients {
             base: OnceCell::new(),
             made: Kept::new(CLIENTS_KEPT),
             shared: Kept::new(SESSIONS_KEPT),
-            own: OnceCell::new(),
+            own: OnceLock::new(),
         }
     }
 
@@ -143,7 +143,7 @@ impl Clients {
             return clients;
         }
         let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
-        let credentials = self.credentials(base, &scope.connection).await;
+        let credentials = self.credentials(base, &scope.connection);
         let config = at(base, &scope.connection, Region::new(scope.region.clone()), credentials);
         let greengrass = Config::from(&config).to_builder().interceptor(SortedBody).interceptor(LastQuestion).build();
         let iot = aws_sdk_iot::Config::from(&config).to_builder().interceptor(LastQuestion).build();
@@ -169,9 +169,9 @@ impl Clients {
         }
     }
 
-    async fn credentials(&self, base: &SdkConfig, connection: &Connection) -> ByReference {
+    fn credentials(&self, base: &SdkConfig, connection: &Connection) -> ByReference {
         let time = base.time_source().unwrap_or_default();
-        let own = self.own.get_or_init(|| own(base, time.clone())).await;
+        let own = self.own.get_or_init(|| own(base, time.clone()));
         if connection.role().is_none() {
             return ByReference(Arc::clone(own));
         }
@@ -200,7 +200,7 @@ fn at(base: &SdkConfig, connection: &Connection, region: Region, credentials: By
     config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
-async fn own(base: &SdkConfig, time: SharedTimeSource) -> Arc<Shared> {
+fn own(base: &SdkConfig, time: SharedTimeSource) -> Arc<Shared> {
     Arc::new(Shared::new(Source::Own(base.credentials_provider()), time))
 }
 

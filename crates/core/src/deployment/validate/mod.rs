@@ -22,7 +22,7 @@ pub(crate) use rollout::parse as parse_duration;
 
 use super::desired::{Content, Desired};
 use super::references::{IdentityFound, References};
-use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, rules};
+use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, IdentityRef, rules};
 use crate::names::{Key, ObjectName, TargetKind};
 use key::Resolved;
 use sources::Needs;
@@ -138,11 +138,7 @@ pub fn validate(
         parent: parent.as_ref(),
     };
     let Resolved { kind, key, homeless } = key::resolve(&named, references, &mut problems, &mut needs);
-    problems.unless(
-        identity_ref.as_ref().is_none_or(|reference| is_object_name(&reference.name)),
-        "spec.identityRef.name",
-        "name must be that of an AwsIdentity: 1 to 253 lower-case letters, digits, hyphens and dots",
-    );
+    check_identity(identity_ref.as_ref(), &mut problems);
     problems.unless(
         on_parent_revision.is_none() || is_subdeployment,
         "spec.onParentRevision",
@@ -227,6 +223,14 @@ fn all_tags(
         "tags and those of the AwsIdentity must together have at most 40 entries, because AWS takes 50 on a deployment and the operator adds its own: remove some",
     );
     all
+}
+
+fn check_identity(reference: Option<&IdentityRef>, problems: &mut Problems) {
+    problems.unless(
+        reference.is_none_or(|reference| is_object_name(&reference.name)),
+        "spec.identityRef.name",
+        "name must be that of an AwsIdentity: 1 to 253 lower-case letters, digits, hyphens and dots",
+    );
 }
 
 fn check_deployment_name(name: Option<&str>, problems: &mut Problems) {
