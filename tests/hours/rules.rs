@@ -211,7 +211,10 @@ fn a_resource_with_many_revisions_goes_at_the_pace_at_which_aws_deletes() {
     let mut switches = world.emulator.switches();
     switches.job_deletion_ms = 90_000;
     world.emulator.set_switches(switches);
-    let manifest = Manifest::new("presses", &group).with("deletionPolicy", json!("Delete"));
+    // None is deleted before its time.
+    let manifest = Manifest::new("presses", &group)
+        .with("deletionPolicy", json!("Delete"))
+        .with("revisionHistoryLimit", json!(100));
     for revision in 0..25 {
         world.apply(&manifest.clone().version(&format!("1.0.{revision}")));
         world.wait_ready_within("presses", MINUTE);

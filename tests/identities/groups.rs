@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{everything, group_there, identity, role};
+use super::{everything, group_there, put_identity_with, role};
 use crate::world::{Manifest, World};
 
 const SELECTOR: &str = "GREENGRASS_OPERATOR_IDENTITY_SELECTOR";
@@ -12,8 +12,8 @@ fn a_resource_belongs_to_the_group_of_its_identity_and_changes_over_with_its_lab
     let mut world = World::without_operator("groups");
     world.start_operator_with(&[(SELECTOR, "!shard")]);
     world.emulator.add_role(role("deployer"));
-    let north = identity(&world, "north", &everything(&world, "deployer"));
-    world.cluster.kubectl(&["label", "awsidentity", &north, "shard=north"]).unwrap().success().unwrap();
+    let north = format!("north-{}", world.namespace);
+    put_identity_with(&world, &north, &json!({"shard": "north"}), &everything(&world, "deployer"));
     let (here, there) = (world.group("Here"), group_there(&world.emulator, "There"));
     world.apply(&Manifest::new("there", &there).with("identityRef", json!({"name": north})));
     world.apply(&Manifest::new("here", &here));

@@ -41,10 +41,14 @@ fn identity(world: &World, name: &str, spec: &Value) -> String {
 }
 
 fn put_identity(world: &World, name: &str, spec: &Value) {
+    put_identity_with(world, name, &json!({}), spec);
+}
+
+fn put_identity_with(world: &World, name: &str, labels: &Value, spec: &Value) {
     let object = json!({
         "apiVersion": "greengrass-operator.dev/v1alpha1",
         "kind": "AwsIdentity",
-        "metadata": {"name": name},
+        "metadata": {"name": name, "labels": labels},
         "spec": spec,
     });
     world.cluster.apply(&object.to_string()).unwrap();
