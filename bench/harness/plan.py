@@ -107,6 +107,11 @@ PLANS = {
             (Size(100, "quotas", 1, ("create", "idle", "change", "burst")),),
             drift_seconds=60, idle_seconds=60, burst_seconds=30, memory=(0, 300), memory_repetitions=1,
         ),
+        # What is held with ten thousand.
+        Plan(
+            "memory", ("greengrass-operator",), (),
+            drift_seconds=300, idle_seconds=60, burst_seconds=30, memory=(0, 1_000, 5_000, 10_000), memory_repetitions=1,
+        ),
         # To see whether the harness works.
         Plan(
             "smoke", ("greengrass-operator",), (Size(20, "quotas", 1, EVERYTHING),),

@@ -42,6 +42,8 @@ struct LeanMetadata {
     deletion_timestamp: Option<Time>,
     finalizers: Option<Vec<String>>,
     annotations: Option<BTreeMap<String, String>>,
+    /// Kept of objects that belong to no namespace.
+    labels: Option<BTreeMap<String, String>>,
 }
 
 fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<ObjectMeta, D::Error> {
@@ -55,6 +57,7 @@ fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ob
         deletion_timestamp,
         finalizers,
         annotations,
+        labels,
     } = LeanMetadata::deserialize(deserializer)?;
     Ok(ObjectMeta {
         name,
@@ -66,6 +69,7 @@ fn lean_metadata<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Ob
         deletion_timestamp,
         finalizers,
         annotations,
+        labels,
         ..ObjectMeta::default()
     })
 }

@@ -159,6 +159,10 @@ impl Kind for Identities {
                 {
                     self.note(after);
                 }
+                // It may be this process's from now on: whose account it is has not been asked then.
+                if before.labels != after.labels {
+                    return Some(Wake::now(Class::Change, Reason::Metadata).of_version(after.resource_version));
+                }
             }
             Change::Gone(record) => {
                 self.registry.remove(&record.name.name);

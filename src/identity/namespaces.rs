@@ -6,7 +6,7 @@ use std::sync::Arc;
 use futures::{StreamExt, pin_mut};
 use k8s_openapi::api::core::v1::Namespace;
 use kube::core::PartialObjectMeta;
-use kube::runtime::watcher::{Config, Event};
+use kube::runtime::watcher::{Config, Error, Event};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client};
 use tokio::sync::watch;
@@ -14,6 +14,9 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{Dependants, Registry};
+
+/// Rights that come a moment after the operator are not gone; the back-off makes three refusals some seconds.
+const REFUSALS_BEFORE_GOING_ON: u32 = 3;
 
 /// The watch of all namespaces' labels.
 pub struct NamespaceLabels {
@@ -45,6 +48,7 @@ impl NamespaceLabels {
         let namespaces: Api<PartialObjectMeta<Namespace>> = Api::all(self.client.clone());
         let events = watcher(namespaces, Config::default()).default_backoff();
         pin_mut!(events);
+        let mut refusals = 0_u32;
         let mut listed: Option<BTreeMap<String, BTreeMap<String, String>>> = None;
         while let Some(event) = events.next().await {
             let is_changed = match event {
@@ -73,14 +77,31 @@ impl NamespaceLabels {
                 },
                 Err(error) => {
                     warn!(%error, "the labels of namespaces can't be watched; it begins again");
-                    // What was known before stays: a broken connection is no news of anybody's labels.
-                    self.asked.send_replace(true);
+                    // What was known before stays: a broken connection is no news of anybody's labels. Nor is one at the start a
+                    // reason to begin without them: identities that look at labels would all seem to allow nothing.
+                    refusals = if is_refusal(&error) { refusals + 1 } else { 0 };
+                    if refusals == REFUSALS_BEFORE_GOING_ON {
+                        self.asked.send_replace(true);
+                    }
                     false
                 }
             };
             if is_changed {
                 self.dependants.wake_selected(&self.registry);
             }
+        }
+    }
+}
+
+/// The operator may not read namespaces: then those that are named in identities can do without.
+fn is_refusal(error: &Error) -> bool {
+    match error {
+        Error::WatchStartFailed(kube::Error::Api(status)) | Error::InitialListFailed(kube::Error::Api(status)) => {
+            matches!(status.code, 401 | 403)
+        }
+        Error::WatchError(status) => matches!(status.code, 401 | 403),
+        Error::WatchStartFailed(_) | Error::InitialListFailed(_) | Error::WatchFailed(_) | Error::NoResourceVersion => {
+            false
         }
     }
 }

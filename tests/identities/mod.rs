@@ -1,5 +1,6 @@
 //! Through which credentials AWS is reached: who may use them, for what, and what happens when they fail.
 
+mod accounts;
 mod forbidden;
 mod groups;
 mod names;

@@ -4,7 +4,7 @@ use greengrass_operator_core::api::schema::{Definition, definitions};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-use crate::offline::schema;
+use crate::offline::{schema, schema_of};
 
 #[test]
 fn the_committed_definitions_are_the_rendered_ones() {
@@ -81,10 +81,17 @@ fn each_schema(path: &str, schema: &Value, see: &mut impl FnMut(&str, &Value)) {
     }
 }
 
+/// The schemas of every kind.
+fn each_of_all(see: &mut impl FnMut(&str, &Value)) {
+    for definition in definitions() {
+        each_schema(&format!("{definition:?}"), &schema_of(definition), see);
+    }
+}
+
 #[test]
 fn every_field_is_described_to_the_leaf() {
     let mut undescribed = Vec::new();
-    each_schema("", &schema(), &mut |path, schema| {
+    each_of_all(&mut |path, schema| {
         let described = schema["description"].as_str().is_some_and(|text| text.len() > 20 && text.ends_with('.'));
         // What every object has, and the items of lists and maps, whose field says what they are.
         if !described && !path.ends_with(['{', '}', '[', ']']) {
@@ -134,7 +141,7 @@ fn the_only_default_is_that_nobody_has_looked_at_the_object_yet() {
 
 #[test]
 fn nothing_is_nullable_unbounded_or_of_a_format_that_api_servers_do_not_know() {
-    each_schema("", &schema(), &mut |path, schema| {
+    each_of_all(&mut |path, schema| {
         assert!(schema.get("nullable").is_none(), "{path} is nullable");
         let format = schema["format"].as_str();
         assert!(matches!(format, None | Some("int64" | "double" | "date-time")), "{path} has the format {format:?}");

@@ -4,6 +4,7 @@
 
 mod accepted;
 mod definition;
+mod documents;
 mod mistakes;
 mod offline;
 #[path = "../../../../tests/rules/mod.rs"]

@@ -9,10 +9,15 @@ use greengrass_operator_core::names::ObjectName;
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
 
-/// The schema of the only version.
+/// The schema of the only version of `GreengrassDeployment`.
 pub(crate) fn schema() -> Value {
+    schema_of(Definition::GreengrassDeployment)
+}
+
+/// The schema of the only version of a kind.
+pub(crate) fn schema_of(definition: Definition) -> Value {
     // From the YAML, because that is what is installed: the type makes doubles of bounds.
-    let definition: Value = serde_saphyr::from_str(&Definition::GreengrassDeployment.yaml()).unwrap();
+    let definition: Value = serde_saphyr::from_str(&definition.yaml()).unwrap();
     definition.pointer("/spec/versions/0/schema/openAPIV3Schema").unwrap().clone()
 }
 
@@ -25,7 +30,11 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn new() -> Self {
-        let schema = schema();
+        Self::of(Definition::GreengrassDeployment)
+    }
+
+    pub(crate) fn of(definition: Definition) -> Self {
+        let schema = schema_of(definition);
         // The API server's keywords are those of draft 4.
         let keywords = jsonschema::options().with_draft(jsonschema::Draft::Draft4).build(&schema).unwrap();
         let rules = compile_schema(&schema);
