@@ -122,6 +122,7 @@ fn an_object_that_cannot_be_decoded_says_so_and_stops_no_other() {
     let crd = include_str!("../crds/greengrass-operator.dev_greengrassdeployments.yaml");
     let lax = without_schema(crd);
     cluster.apply(&lax).unwrap();
+    cluster.apply(include_str!("../crds/greengrass-operator.dev_awsidentities.yaml")).unwrap();
     cluster
         .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
         .unwrap()
@@ -189,7 +190,10 @@ fn missing_credentials_are_named_and_heal_when_they_are_there() {
 fn a_right_that_the_operator_lacks_is_named_and_heals_when_it_is_granted() {
     let world = World::new("rights");
     let group = world.group("Presses");
-    let role = world.kubectl(&["get", "rolebinding", "--output=jsonpath={.items[0].roleRef.name}"]).success().unwrap();
+    let role = world
+        .kubectl(&["get", "rolebinding", "--output=jsonpath={.items[?(@.roleRef.kind==\"ClusterRole\")].roleRef.name}"])
+        .success()
+        .unwrap();
     let rule = |verbs: &str| {
         let patch = format!(r#"[{{"op":"replace","path":"/rules/0/verbs","value":{verbs}}}]"#);
         world.kubectl(&["patch", "clusterrole", &role, "--type=json", "--patch", &patch]).success().unwrap();

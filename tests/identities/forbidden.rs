@@ -18,6 +18,11 @@ fn reached(world: &World) -> Vec<CallRecord> {
     calls.filter(|call| is_there(call) && !crate::world::is_about_identity(call)).collect()
 }
 
+fn nothing_reached(world: &World) {
+    let calls = reached(world);
+    assert!(calls.is_empty(), "{calls:#?}");
+}
+
 /// A world with an identity for the other account that allows one group there to another namespace only.
 fn guarded(prefix: &str) -> (World, String) {
     let world = World::new(prefix);
@@ -45,12 +50,12 @@ fn another_namespaces_identity_is_of_no_use(#[case] changes: Value) {
     }
     world.apply(&manifest);
     world.wait_for("presses", "False", "IdentityNotAllowed");
-    assert_eq!(reached(&world).len(), 0);
+    nothing_reached(&world);
     world.annotate("presses", "reconcile-at", "now");
     world.annotate("presses", "redeploy-at", "now");
     world.delete("presses");
     world.wait_gone("presses");
-    assert_eq!(reached(&world).len(), 0);
+    nothing_reached(&world);
 }
 
 #[test]
@@ -60,7 +65,7 @@ fn the_own_identity_reaches_no_other_account() {
     let object = world.wait_for("presses", "False", "IdentityNotAllowed");
     let message = object["status"]["conditions"][0]["message"].as_str().unwrap();
     assert!(message.contains("is for account"), "{message}");
-    assert_eq!(reached(&world).len(), 0);
+    nothing_reached(&world);
 }
 
 #[rstest]

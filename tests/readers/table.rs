@@ -22,7 +22,7 @@ const BOTH: Met = &["Ready", "RolledOut"];
 
 /// A situation, kstatus's word for it, Argo CD's, and what `kubectl wait` finds.
 #[rustfmt::skip]
-const EXPECTED: [(&str, &str, &str, Met); 46] = [
+const EXPECTED: [(&str, &str, &str, Met); 49] = [
     ("AWS has it and devices are at it; also after a change that makes no revision", "Current", "Healthy", READY),
     ("devices have it; fewer than failureThresholdPercentage failed", "Current", "Healthy", BOTH),
     ("readyWhen is RolledOut, and devices are at it", "InProgress", "Progressing", NOTHING),
@@ -41,6 +41,8 @@ const EXPECTED: [(&str, &str, &str, Met); 46] = [
     ("AWS no longer has it, and it was mended three times within an hour", "Failed", "Degraded", NOTHING),
     ("what the spec refers to is not there, in the first two minutes", "InProgress", "Progressing", NOTHING),
     ("what the spec refers to is not there", "Failed", "Degraded", NOTHING),
+    ("the identity is not there", "Failed", "Degraded", NOTHING),
+    ("the identity does not allow it", "Failed", "Degraded", NOTHING),
     ("the parent's new revision has ended the subdeployment, and onParentRevision is Yield", "Current", "Healthy", READY),
     ("AWS had it, and could not be asked for an hour", "InProgress", "Progressing", NOTHING),
     ("suspended, nothing to do", "Current", "Suspended", READY),
@@ -66,6 +68,7 @@ const EXPECTED: [(&str, &str, &str, Met); 46] = [
     ("being deleted, a subdeployment that devices were to lose", "Terminating", "Degraded", NOTHING),
     ("being deleted, and AWS refuses", "Terminating", "Degraded", NOTHING),
     ("being deleted, and the target can't be read", "Terminating", "Degraded", NOTHING),
+    ("being deleted, and the identity is not there", "Terminating", "Degraded", NOTHING),
     (UNSEEN, "InProgress", "Progressing", NOTHING),
     (EDITED, "InProgress", "Progressing", NOTHING),
     (DELETED, "Terminating", "Progressing", NOTHING),

@@ -79,7 +79,8 @@ fn prometheus_reads_what_the_fleet_did_and_the_rules_speak_of_it() {
     assert!((total - 32.0).abs() < 0.5, "{total}");
     let calls = format!("sum by (operation) (greengrass_operator_aws_calls_total{{{place}}})");
     prometheus.wait_until(&calls, "operation", || counted(&world));
-    let ready = "sum by (reason) (greengrass_operator_resources > 0)";
+    // Identities are the whole cluster's, other tests' among them.
+    let ready = "sum by (reason) (greengrass_operator_resources{kind=\"GreengrassDeployment\"} > 0)";
     prometheus.wait_until(ready, "reason", || {
         of(&[("Deployed", 1.0), ("ProgressingWithRetry", 1.0), ("RolloutFailed", 1.0)])
     });

@@ -43,11 +43,20 @@ enum Phase {
     /// In the lane it started in, with what woke it meanwhile.
     Running {
         lane: Lane,
-        next: Option<Pending>,
+        next: Meanwhile,
     },
 }
 
-/// Wake-ups that met while the object was running.
+/// What woke an object during its turn. What its own writes wake it with must not hide behind another reason, or a turn that
+/// has nothing to do would look at AWS.
+#[derive(Debug, Default)]
+struct Meanwhile {
+    /// About versions of the object.
+    of_versions: Option<Pending>,
+    of_others: Option<Pending>,
+}
+
+/// Wake-ups that met.
 #[derive(Debug)]
 struct Pending {
     class: Class,
@@ -110,10 +119,7 @@ impl State {
     fn merge(&mut self, name: &Arc<ObjectName>, entry: &mut Entry, pending: Pending) {
         let (place, was_ready) = match &mut entry.phase {
             Phase::Running { lane: _, next } => {
-                *next = Some(match next.take() {
-                    Some(before) => before.with(pending),
-                    None => pending,
-                });
+                next.add(pending);
                 return;
             }
             Phase::Waiting(place) => (*place, false),
@@ -154,7 +160,7 @@ impl State {
     fn begin(&mut self) -> Option<Turn> {
         let (lane, name) = self.lanes.begin()?;
         let entry = self.entries.get_mut(&name)?;
-        entry.phase = Phase::Running { lane, next: None };
+        entry.phase = Phase::Running { lane, next: Meanwhile::default() };
         entry.held_until = None;
         let mut reasons = std::mem::take(&mut entry.reasons);
         if reasons == Reasons::default() {
@@ -176,7 +182,7 @@ impl State {
             return;
         };
         let (lane, pending) = match &mut entry.phase {
-            Phase::Running { lane, next } => (lane.clone(), next.take()),
+            Phase::Running { lane, next } => (lane.clone(), std::mem::take(next)),
             Phase::Waiting(_) | Phase::Ready(_) => {
                 self.entries.insert(name, entry);
                 return;
@@ -185,8 +191,7 @@ impl State {
         self.lanes.leave(&lane, &name);
         let rest_is_back_off = rest.is_back_off();
         let Rest { next, lane, seen } = rest;
-        // `None < Some(_)`, so both must be there.
-        let pending = pending.filter(|woken| woken.version.is_none() || woken.version > seen);
+        let pending = pending.unanswered(seen);
         entry.lane = lane.unwrap_or(entry.lane);
         let scheduled = match next {
             Next::WhenWoken => None,
@@ -258,6 +263,25 @@ impl State {
         let place = self.place(due);
         self.waiting.insert(place, Arc::clone(name));
         entry.phase = Phase::Waiting(place);
+    }
+}
+
+impl Meanwhile {
+    fn add(&mut self, pending: Pending) {
+        let half = if pending.version.is_some() { &mut self.of_versions } else { &mut self.of_others };
+        *half = Some(match half.take() {
+            Some(before) => before.with(pending),
+            None => pending,
+        });
+    }
+
+    /// What a turn that has seen that version leaves to do.
+    fn unanswered(self, seen: Option<ResourceVersion>) -> Option<Pending> {
+        let of_versions = self.of_versions.filter(|woken| woken.version > seen);
+        match (of_versions, self.of_others) {
+            (Some(one), Some(other)) => Some(one.with(other)),
+            (one, other) => one.or(other),
+        }
     }
 }
 

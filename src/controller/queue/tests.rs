@@ -78,6 +78,23 @@ async fn the_echo_of_an_own_write_costs_no_turn_but_a_newer_version_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_echo_of_an_own_write_is_no_reason_of_a_turn_that_something_else_calls_for() {
+    let queue = Queue::new(8);
+    let reference = Wake::now(Class::Recovery, Reason::Reference);
+    let echo = Wake::now(Class::Recovery, Reason::Status).of_version(ResourceVersion(8));
+    for (first, then) in [(reference.clone(), echo.clone()), (echo, reference)] {
+        queue.wake(name(1), Wake::now(Class::Change, Reason::Listed));
+        let lease = queue.next().await;
+        queue.wake(name(1), first);
+        queue.wake(name(1), then);
+        lease.done(Rest::until_woken().having_seen(ResourceVersion(8)));
+        let lease = queue.next().await;
+        assert_eq!(lease.turn().reasons, Reason::Reference.into());
+        lease.done(Rest::until_woken());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_back_off_is_cut_short_only_by_what_can_have_removed_its_cause() {
     let queue = Queue::new(8);
     let begin = Instant::now();
