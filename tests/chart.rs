@@ -132,7 +132,7 @@ fn values_arrive_where_they_belong() {
     let narrow = rendered(&["clusterName=factory", "watchNamespaces={team-a,team-b}", "aws.endpointUrl=http://e:4566"]);
     assert!(narrow.contains(r#""--cluster-name=factory""#), "{narrow}");
     assert!(narrow.contains("--watch-namespaces=team-a,team-b"), "{narrow}");
-    assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 3, "one for each namespace and one for the Lease");
+    assert_eq!(narrow.matches("kind: RoleBinding\n").count(), 4, "each namespace, the Lease, events about identities");
     // The definition and identities belong to no namespace.
     assert_eq!(narrow.matches("kind: ClusterRoleBinding\n").count(), 2);
     assert!(narrow.contains("-definition") && !narrow.contains("kube-system"), "{narrow}");
