@@ -61,6 +61,11 @@ fn another_namespaces_identity_is_of_no_use(#[case] changes: Value) {
 #[test]
 fn the_own_identity_reaches_no_other_account() {
     let (world, _) = guarded("elsewhere");
+    // Only AWS knows whose the own credentials are; a target without an ARN waits for it.
+    put_default(&world, &json!({"region": REGION}));
+    let here = Manifest::new("here", "").without("targetArn").with("target", json!({"thingGroup": "Presses"}));
+    world.apply(&here);
+    world.wait_ready("here");
     world.apply(&Manifest::new("presses", &arn_there("Presses")));
     let object = world.wait_for("presses", "False", "IdentityNotAllowed");
     let message = object["status"]["conditions"][0]["message"].as_str().unwrap();
