@@ -37,11 +37,13 @@ fn one_account_of_three_that_is_down_holds_up_neither_of_the_others() {
     let faults: Vec<u64> = down
         .iter()
         .map(|manifest| {
-            let rule = FaultRule::on(Operation::ListDeployments, FaultAction::HangBefore).target(&target(manifest));
+            let rule = FaultRule::on(Operation::ListDeployments, FaultAction::HangBefore).target(target(manifest));
             world.emulator.faults().add(rule.always())
         })
         .collect();
-    down.iter().for_each(|manifest| world.apply(manifest));
+    for manifest in &down {
+        world.apply(manifest);
+    }
     let hanging = || world.emulator.calls_of("ListDeployments").iter().filter(|call| call.fault.is_some()).count();
     world.wait("all places of the first account to hang", || hanging() >= 8);
 
