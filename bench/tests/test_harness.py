@@ -121,7 +121,7 @@ class Plans(unittest.TestCase):
         self.assertNotIn("burst", next(run for run in runs if run.system is shell).scenarios)
 
     def test_only_the_full_plan_has_ten_thousand(self) -> None:
-        most = {name: max(size.count for size in each.sizes) for name, each in plan.PLANS.items()}
+        most = {name: max(size.count for size in each.sizes) for name, each in plan.PLANS.items() if each.sizes}
         self.assertEqual(most, {"quick": 300, "full": 10_000, "short": 100, "smoke": 20})
 
 
