@@ -145,7 +145,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let driver =
         Driver::new(Arc::clone(&kind), caches.queue.clone(), concurrency.get(), metrics, hearts.deployments.clone());
     let (walked, walking, known) = (Arc::clone(&kind), stop.clone(), caches.known(labels_asked.clone()));
-    parts.spawn("account view", async move {
+    parts.spawn_turns("account view", async move {
         // A walk before the first lists are complete would wake nobody for what it shows.
         if walking.run_until_cancelled(known).await.is_some() {
             walking.run_until_cancelled(account_view::run(walked)).await;
@@ -155,16 +155,16 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     // work must not lead.
     let (driving, known) = (stop.clone(), caches.known(labels_asked));
     match election {
-        None => parts.spawn("driver", async move {
+        None => parts.spawn_turns("driver", async move {
             if driving.run_until_cancelled(known).await.is_some() {
                 driver.run(&driving, &CancellationToken::new()).await;
             }
         }),
         Some(Election { leadership: _, terms, elector }) => {
             let turns = TermRunner::new(kind, caches.store, caches.queue, driver, hearts.deployments);
-            parts.spawn("driver", turns.run(terms, driving));
+            parts.spawn_turns("driver", turns.run(terms, driving));
             let electing = end_of_watch.clone();
-            parts.spawn("leader election", async move {
+            parts.spawn_beneath("leader election", async move {
                 if electing.run_until_cancelled(known).await.is_some() {
                     elector.run(electing).await;
                 }
@@ -174,8 +174,12 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
 
     let ended = parts.first_end().await;
     let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };
+    // Until the last turn has ended it needs the watches, and nobody else may lead: the next leader takes it that nothing of this
+    // one is on its way any more.
+    stop.cancel();
+    end_all(&mut parts.turns).await;
     end_of_watch.cancel();
-    parts.0.join_all().await;
+    end_all(&mut parts.beneath).await;
     end_of_admin.cancel();
     if let Ok(Err(failure)) = serving.await {
         error!("{failure}");
@@ -186,20 +190,41 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
 
 /// The parts that run, each by its name.
 #[derive(Default)]
-struct Tasks(JoinSet<&'static str>);
+struct Tasks {
+    /// What works, and ends when it is told to stop.
+    turns: JoinSet<&'static str>,
+    /// What turns need for as long as they run: watches, and the right to lead.
+    beneath: JoinSet<&'static str>,
+}
 
 impl Tasks {
-    fn spawn(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
-        self.0.spawn(async move {
-            part.await;
-            name
-        });
+    fn spawn_turns(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+        self.turns.spawn(named(name, part));
+    }
+
+    fn spawn_beneath(&mut self, name: &'static str, part: impl Future<Output = ()> + Send + 'static) {
+        self.beneath.spawn(named(name, part));
     }
 
     /// The name of the first that ends.
     async fn first_end(&mut self) -> &'static str {
-        self.0.join_next().await.map_or("watch", |ended| ended.unwrap_or("driver"))
+        let ended = tokio::select! {
+            Some(ended) = self.turns.join_next() => ended,
+            Some(ended) = self.beneath.join_next() => ended,
+            else => return "operator",
+        };
+        ended.unwrap_or("part that panicked")
     }
+}
+
+async fn named(name: &'static str, part: impl Future<Output = ()>) -> &'static str {
+    part.await;
+    name
+}
+
+/// Waits for all of them, also where one has panicked.
+async fn end_all(parts: &mut JoinSet<&'static str>) {
+    while parts.join_next().await.is_some() {}
 }
 
 /// Who shows that it is alive.
@@ -307,15 +332,15 @@ impl Operator {
         }));
         self.report(Identities::NAME, identity_store, identity_queue);
         let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(identity_store), identity_queue.clone());
-        parts.spawn("watch of identities", watch.run(end_of_watch.clone()));
+        parts.spawn_beneath("watch of identities", watch.run(end_of_watch.clone()));
         let labels = NamespaceLabels::new(self.client.clone(), Arc::clone(&self.registry), dependants);
         let labels_asked = labels.asked();
-        parts.spawn("watch of namespaces", labels.run(end_of_watch.clone()));
+        parts.spawn_beneath("watch of namespaces", labels.run(end_of_watch.clone()));
         // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it
         // has.
         let driver = Driver::new(kind, identity_queue.clone(), IDENTITY_CONCURRENCY, self.metrics.clone(), heartbeat);
         let (driving, listed) = (stop.clone(), Arc::clone(identity_store));
-        parts.spawn("driver of identities", async move {
+        parts.spawn_turns("driver of identities", async move {
             if driving.run_until_cancelled(listed.synced()).await.is_some() {
                 driver.run(&driving, &CancellationToken::new()).await;
             }
@@ -351,9 +376,9 @@ impl Operator {
         self.report(Deployments::NAME, store, queue);
         account_view::report(&kind);
         let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(store), queue.clone());
-        parts.spawn("watch", watch.run(end_of_watch.clone()));
+        parts.spawn_beneath("watch", watch.run(end_of_watch.clone()));
         let config_maps = ConfigMaps::new(self.client.clone(), Arc::clone(store), queue.clone(), self.interval);
-        parts.spawn("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
+        parts.spawn_beneath("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
         kind
     }
 }

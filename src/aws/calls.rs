@@ -74,10 +74,14 @@ impl Calls {
             } else {
                 Err(fenced(operation))
             };
-            if let Err(failure) = &result
-                && failure.operation == operation
-            {
-                self.doubt_credentials(scope, failure.kind).await;
+            if let Err(failure) = &result {
+                if failure.operation == operation {
+                    self.doubt_credentials(scope, failure.kind).await;
+                    self.teach_quota(&permit, failure);
+                } else if failure.kind == FailureKind::Credentials {
+                    // With which the role was to be assumed.
+                    self.clients.forget_own_credentials(UNKNOWN_AFTER).await;
+                }
             }
             self.report(&permit, operation, &result, started.elapsed().as_secs_f64());
             result
@@ -121,7 +125,6 @@ impl Calls {
                     Span::current().record("request_id", id);
                 }
                 tracing::info!(seconds, outcome = failure.kind.name(), "{failure}");
-                self.teach_quota(permit, failure);
                 CallOutcome::Failed(failure.kind)
             }
         };

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
-use aws_config::meta::region::RegionProviderChain;
+use aws_config::meta::region::ProvideRegion;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, FrameworkMetadata, Region, SdkConfig};
@@ -36,6 +36,9 @@ const PRODUCT: &str = "greengrass-operator";
 const CONNECT: Duration = Duration::from_millis(3_100);
 /// For an answer, credentials included.
 const ANSWER: Duration = Duration::from_secs(10);
+/// For an answer to `AssumeRole`: shorter than for the call that waits for the credentials, or that one would end first, and
+/// nobody would know what failed.
+const ANSWER_TO_ASSUME: Duration = Duration::from_secs(5);
 /// For an answer to `CreateDeployment`, which makes a job and checks the caller's rights to a dozen actions. The protocol
 /// of sends counts with it: nothing of a send happens 40 s after its start.
 const ANSWER_TO_CREATE: Duration = Duration::from_secs(30);
@@ -96,13 +99,31 @@ impl TimeSource for TimeFn {
     }
 }
 
+/// A service's configuration at the connection's endpoint. It is set for each service, because there it takes precedence over the
+/// service's own variable (`AWS_ENDPOINT_URL_STS` …), which the shared configuration's does not.
+macro_rules! service_config {
+    ($sdk:ident, $config:expr, $connection:expr) => {{
+        let builder = $sdk::Config::from(&$config).to_builder();
+        match $connection.endpoint_url() {
+            Some(url) => builder.endpoint_url(url),
+            None => builder,
+        }
+    }};
+}
+
+/// What the environment says. One for all, so that connections are shared.
+struct Environment {
+    base: SdkConfig,
+    /// Its region, where it names one.
+    region: Option<Region>,
+}
+
 /// Makes clients when they are first needed and keeps those that were used last.
 ///
 /// No client fails to be made: what is wrong with credentials shows at each call, and heals at a later one.
 pub struct Clients {
     settings: ClientSettings,
-    /// What the environment says. One for all, so that connections are shared.
-    base: OnceCell<SdkConfig>,
+    environment: OnceCell<Environment>,
     made: Kept<(Connection, String), ServiceClients>,
     shared: Kept<Connection, Arc<Shared>>,
     own: OnceLock<Arc<Shared>>,
@@ -129,7 +150,7 @@ impl Clients {
     pub fn new(settings: ClientSettings) -> Self {
         Self {
             settings,
-            base: OnceCell::new(),
+            environment: OnceCell::new(),
             made: Kept::new(CLIENTS_KEPT),
             shared: Kept::new(SESSIONS_KEPT),
             own: OnceLock::new(),
@@ -140,15 +161,19 @@ impl Clients {
     pub(super) async fn of(&self, scope: &Scope) -> ServiceClients {
         let key = (scope.connection.clone(), scope.region.clone());
         if let Some(clients) = self.made.get(&key) {
+            // A session that is in use is not the one that was used longest ago.
+            self.shared.get(&scope.connection);
             return clients;
         }
-        let base = self.base.get_or_init(|| load(&self.settings, scope.region.clone())).await;
-        let credentials = self.credentials(base, &scope.connection);
-        let config = at(base, &scope.connection, Region::new(scope.region.clone()), credentials);
-        let greengrass = Config::from(&config).to_builder().interceptor(SortedBody).interceptor(LastQuestion).build();
-        let iot = aws_sdk_iot::Config::from(&config).to_builder().interceptor(LastQuestion).build();
-        let iot_data = aws_sdk_iotdataplane::Config::from(&config).to_builder().interceptor(LastQuestion).build();
-        let sts = aws_sdk_sts::Config::from(&config).to_builder().interceptor(LastQuestion).build();
+        let environment = self.environment.get_or_init(|| load(&self.settings, scope.region.clone())).await;
+        let credentials = self.credentials(environment, scope);
+        let connection = &scope.connection;
+        let config = at(&environment.base, Region::new(scope.region.clone()), credentials);
+        let greengrass = service_config!(aws_sdk_greengrassv2, config, connection);
+        let greengrass = greengrass.interceptor(SortedBody).interceptor(LastQuestion).build();
+        let iot = service_config!(aws_sdk_iot, config, connection).interceptor(LastQuestion).build();
+        let iot_data = service_config!(aws_sdk_iotdataplane, config, connection).interceptor(LastQuestion).build();
+        let sts = service_config!(aws_sdk_sts, config, connection).interceptor(LastQuestion).build();
         let clients = ServiceClients {
             greengrass: aws_sdk_greengrassv2::Client::from_conf(greengrass),
             iot: aws_sdk_iot::Client::from_conf(iot),
@@ -160,16 +185,26 @@ impl Clients {
 
     /// AWS did not take the credentials of this connection.
     pub(super) async fn forget_credentials(&self, scope: &Scope, at_least: Duration) {
-        let shared = match scope.connection.role() {
-            Some(_) => self.shared.get(&scope.connection),
-            None => self.own.get().map(Arc::clone),
-        };
-        if let Some(shared) = shared {
-            shared.forget(at_least).await;
+        match scope.connection.role() {
+            Some(_) => {
+                if let Some(shared) = self.shared.get(&scope.connection) {
+                    shared.forget(at_least).await;
+                }
+            }
+            None => self.forget_own_credentials(at_least).await,
         }
     }
 
-    fn credentials(&self, base: &SdkConfig, connection: &Connection) -> ByReference {
+    /// AWS did not take the operator's own credentials.
+    pub(super) async fn forget_own_credentials(&self, at_least: Duration) {
+        if let Some(own) = self.own.get() {
+            own.forget(at_least).await;
+        }
+    }
+
+    fn credentials(&self, environment: &Environment, scope: &Scope) -> ByReference {
+        let Environment { base, region } = environment;
+        let connection = &scope.connection;
         let time = base.time_source().unwrap_or_default();
         let own = self.own.get_or_init(|| own(base, time.clone()));
         if connection.role().is_none() {
@@ -179,24 +214,21 @@ impl Clients {
             return ByReference(shared);
         }
         // The region of the security token service: the identity's own, else where the environment says, because not each can be
-        // reached from everywhere.
-        let region =
-            connection.region().map(|region| Region::new(region.to_owned())).or_else(|| base.region().cloned());
-        let region = region.unwrap_or_else(|| Region::from_static("us-east-1"));
-        let config = at(base, connection, region, ByReference(Arc::clone(own)));
-        let sts = Box::new(aws_sdk_sts::Client::new(&config));
+        // reached from everywhere, else the target's, which is of the role's partition.
+        let region = connection.region().map(|region| Region::new(region.to_owned())).or_else(|| region.clone());
+        let region = region.unwrap_or_else(|| Region::new(scope.region.clone()));
+        let config = at(base, region, ByReference(Arc::clone(own)));
+        let sts = service_config!(aws_sdk_sts, config, connection).timeout_config(timeouts(ANSWER_TO_ASSUME)).build();
+        let sts = Box::new(aws_sdk_sts::Client::from_conf(sts));
         let shared = Arc::new(Shared::new(Source::Role { sts, connection: connection.clone() }, time));
         // Two tasks may both come here; the first one's stay, so that a role is assumed once.
         ByReference(self.shared.put(connection.clone(), shared))
     }
 }
 
-/// The environment's configuration, in that region and at the connection's endpoint.
-fn at(base: &SdkConfig, connection: &Connection, region: Region, credentials: ByReference) -> SdkConfig {
-    let mut config = base.clone().into_builder().region(region);
-    if let Some(url) = connection.endpoint_url() {
-        config = config.endpoint_url(url);
-    }
+/// The environment's configuration, in that region.
+fn at(base: &SdkConfig, region: Region, credentials: ByReference) -> SdkConfig {
+    let config = base.clone().into_builder().region(region);
     config.credentials_provider(SharedCredentialsProvider::new(credentials)).build()
 }
 
@@ -231,12 +263,12 @@ fn timeouts(answer: Duration) -> TimeoutConfig {
 }
 
 /// Reads the environment.
-async fn load(settings: &ClientSettings, region: String) -> SdkConfig {
+async fn load(settings: &ClientSettings, region: String) -> Environment {
     // Clients get their region from the target. This one is for fetching credentials, where the environment knows better
     // which of AWS's security token services can be reached from here.
-    let region = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new()).or_else(Region::new(region));
+    let named = EnvironmentVariableRegionProvider::new().region().await;
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .region(region)
+        .region(named.clone().unwrap_or_else(|| Region::new(region)))
         // The SDK's retries would go out without a permit, and ignore the service's Retry-After.
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts(ANSWER))
@@ -260,5 +292,5 @@ async fn load(settings: &ClientSettings, region: String) -> SdkConfig {
     if let Some(time) = &settings.time {
         loader = loader.time_source(time.clone());
     }
-    loader.load().await
+    Environment { base: loader.load().await, region: named }
 }

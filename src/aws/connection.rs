@@ -1,5 +1,6 @@
 //! Through which credentials and endpoints AWS is called. Pure.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -82,11 +83,16 @@ impl Connection {
         self.0.endpoint_url.as_deref()
     }
 
-    /// The session's name: the namespace, which always fits AWS's 64 characters and has only characters that it takes.
+    /// The session's name: the namespace, which has only characters that AWS takes, and never more than its 64. It takes no
+    /// single one (`roleSessionNameType` of the AWS STS API): such a namespace is written `namespace-a`.
     #[must_use]
-    pub fn session_name(&self) -> &str {
+    pub fn session_name(&self) -> Cow<'_, str> {
         let session = self.0.session.as_ref();
-        session.and_then(|session| session.namespace.as_deref()).unwrap_or(COMMON_SESSION)
+        match session.and_then(|session| session.namespace.as_deref()) {
+            Some(namespace) if namespace.len() < 2 => Cow::Owned(format!("namespace-{namespace}")),
+            Some(namespace) => Cow::Borrowed(namespace),
+            None => Cow::Borrowed(COMMON_SESSION),
+        }
     }
 
     /// The session's tags.
@@ -105,5 +111,24 @@ impl Connection {
 impl fmt::Display for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.identity())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+    use serde_json::json;
+
+    use super::*;
+
+    #[rstest]
+    #[case::a_namespace(Some("line"), "line")]
+    #[case::too_short_for_aws(Some("a"), "namespace-a")]
+    #[case::no_single_one(None, "greengrass-operator")]
+    fn a_session_is_called_by_its_namespace(#[case] namespace: Option<&str>, #[case] expected: &str) {
+        let spec = serde_json::from_value(json!({"roleArn": "arn:aws:iam::123456789012:role/deployer"})).unwrap();
+        let identity = greengrass_operator_core::identity::parse("it", &spec, false).identity.unwrap();
+        let session = Session { cluster: "test".into(), namespace: namespace.map(str::to_owned) };
+        assert_eq!(Connection::through(&identity, session).session_name(), expected);
     }
 }

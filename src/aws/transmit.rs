@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::box_error::BoxError;
 use aws_smithy_runtime_api::client::interceptors::context::BeforeTransmitInterceptorContextRef;
 use thiserror::Error;
 
+use super::classify::causes;
 use super::fence::Fence;
 
 tokio::task_local! {
@@ -30,14 +31,7 @@ pub(super) async fn while_valid<T>(right: Fence, call: impl Future<Output = T>) 
 
 /// Whether a call was not sent because the right had ended.
 pub(super) fn was_stopped(error: &(dyn Error + 'static)) -> bool {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if error.is::<Ended>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    causes(error).any(<dyn Error>::is::<Ended>)
 }
 
 /// Hook that stops a request whose right has ended.

@@ -58,6 +58,9 @@ pub trait Kind: Send + Sync + 'static {
     /// This process leads from now on: nothing that it learnt before may be acted on. No turn is running.
     fn begin(&self, predecessor: Predecessor);
 
+    /// This process does not lead any more, and all turns have ended.
+    fn end(&self);
+
     /// Whether and how a change of an object wakes it.
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {
         default_wake(change, self.look_interval())
@@ -246,6 +249,8 @@ mod tests {
         }
 
         fn begin(&self, _predecessor: Predecessor) {}
+
+        fn end(&self) {}
 
         fn look_interval(&self) -> Duration {
             Duration::from_mins(5)

@@ -57,6 +57,7 @@ impl<K: Kind> TermRunner<K> {
         }
         self.driver.run(stop, term.lost()).await;
         self.queue.close();
+        self.kind.end();
         self.heartbeat.rest();
     }
 }
@@ -102,6 +103,10 @@ mod tests {
         fn begin(&self, predecessor: Predecessor) {
             self.0.lock().unwrap().push(format!("term after {predecessor:?}"));
         }
+
+        fn end(&self) {
+            self.0.lock().unwrap().push("term ends".to_owned());
+        }
     }
 
     #[tokio::test(start_paused = true)]
@@ -136,13 +141,13 @@ mod tests {
         standing.ended().await;
         wake("a");
         tokio::time::sleep(Duration::from_mins(5)).await;
-        assert_eq!(diary(), ["begins a"], "it was broken off");
+        assert_eq!(diary(), ["begins a", "term ends"], "it was broken off");
         assert_eq!(heartbeat.age(), Duration::ZERO, "who stands by is not dead");
 
         standing.set(Some(later), Predecessor::Released);
         tokio::time::sleep(Duration::from_millis(500)).await;
         stop.cancel();
         running.await.unwrap();
-        assert_eq!(diary(), ["term after Released", "begins a", "ends a"], "what has begun may end");
+        assert_eq!(diary(), ["term after Released", "begins a", "ends a", "term ends"], "what has begun may end");
     }
 }

@@ -17,6 +17,7 @@ use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_F
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::names::Key;
 use kube::api::ApiResource;
+use tokio::sync::watch;
 
 use crate::aws::{Aws, Leadership};
 use crate::controller::clock::Clock;
@@ -56,6 +57,8 @@ pub struct Deployments {
     metrics: Metrics,
     leadership: Arc<dyn Leadership>,
     sessions: Sessions,
+    /// Changes when a term begins or ends.
+    terms: watch::Sender<u64>,
     places: Places,
 }
 
@@ -105,6 +108,7 @@ impl Deployments {
             metrics,
             leadership,
         } = parts;
+        let sessions = Sessions::new(identities.is_one_of_groups());
         let world = World { store: Arc::clone(&store), identities };
         Self {
             cluster,
@@ -119,7 +123,8 @@ impl Deployments {
             aws,
             metrics,
             leadership,
-            sessions: Sessions::default(),
+            sessions,
+            terms: watch::Sender::new(0),
             places: Places::default(),
         }
     }
@@ -145,13 +150,19 @@ impl Kind for Deployments {
 
     fn begin(&self, predecessor: Predecessor) {
         let until = match predecessor {
-            // All its turns had ended when it gave the Lease up.
+            // It gives the Lease up when its last turn has ended.
             Predecessor::Released => None,
             // Its right to send ended before its Lease could be taken, and a call takes 30 s at most. The 40 s of the protocol
             // hold that, and are what was model-checked.
             Predecessor::Unknown => self.clock.now().checked_add(PREDECESSOR_MAY_SEND_FOR).ok(),
         };
         self.sessions.begin(until);
+        self.terms.send_modify(|terms| *terms += 1);
+    }
+
+    fn end(&self) {
+        self.sessions.clear();
+        self.terms.send_modify(|terms| *terms += 1);
     }
 
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
 use greengrass_operator_core::deployment::knowledge::{Knowledge, RowStatus};
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
@@ -22,8 +23,8 @@ pub(super) struct Session {
     pub(super) identity: String,
     /// How often its identity wants it to be compared with AWS.
     pub(super) look_interval: Option<Duration>,
-    /// Whether it rests, so that the account's walks look after it.
-    pub(super) is_watched: bool,
+    /// Who looks after it from here on, as the last turn has found.
+    pub(super) keeper: Keeper,
     /// The newest deployment of the key, as the last look has shown it.
     pub(super) newest: Newest,
     /// Whether this turn has read or written deployments, or the status.
@@ -34,6 +35,18 @@ pub(super) struct Session {
     pub(super) owes_look: bool,
     /// The generation and the last change that this was judged by.
     pub(super) judged_by: Option<(i64, Option<Timestamp>)>,
+}
+
+/// Who looks after a resource between its turns.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Keeper {
+    /// Its own turns, each of which says when the next one is.
+    #[default]
+    Turns,
+    /// It rests, and the account's walks see what changes.
+    Walks,
+    /// Another group of processes.
+    Elsewhere,
 }
 
 /// The newest deployment of a key, as a look has shown it.
@@ -81,6 +94,8 @@ pub(super) struct Sessions {
     by_name: Mutex<BTreeMap<ObjectName, Slot>>,
     /// Until when what another process sent before may still arrive.
     predecessor_until: Mutex<Option<Timestamp>>,
+    /// Whether resources come from other groups of processes, and go to them.
+    is_one_of_groups: bool,
 }
 
 impl Session {
@@ -92,7 +107,7 @@ impl Session {
             key: None,
             identity: String::new(),
             look_interval: None,
-            is_watched: false,
+            keeper: Keeper::default(),
             newest: Newest::default(),
             has_acted: false,
             known_at: None,
@@ -103,12 +118,21 @@ impl Session {
 }
 
 impl Sessions {
+    /// None yet. `is_one_of_groups`: other groups of processes look after other resources, and a resource can change over.
+    pub(super) fn new(is_one_of_groups: bool) -> Self {
+        Self { is_one_of_groups, ..Self::default() }
+    }
+
     /// Takes a session out for a turn; the queue runs one turn of a resource at a time.
     ///
     /// A turn that breaks off loses its session, and with it what it had sent: the next one begins like a process that has
     /// just started, now, and not like one that has sent nothing since the operator did.
     pub(super) fn take(&self, name: &ObjectName, uid: &str, now: Timestamp) -> Box<Session> {
-        let predecessor_until = *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner);
+        let led_before = *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner);
+        // Another group may have had it until now, and may notice later than this one that it has it no more.
+        let had_before =
+            self.is_one_of_groups.then(|| now.checked_add(PREDECESSOR_MAY_SEND_FOR).unwrap_or(Timestamp::MAX));
+        let predecessor_until = led_before.max(had_before);
         match self.lock().insert(name.clone(), Slot::UnderWay) {
             Some(Slot::Resting(session)) if &*session.uid == uid => session,
             Some(Slot::Resting(_) | Slot::UnderWay) | None => Box::new(Session::new(uid, now, predecessor_until)),
@@ -117,8 +141,13 @@ impl Sessions {
 
     /// This process leads from now on. What was learnt before is void: another one may have led since.
     pub(super) fn begin(&self, predecessor_until: Option<Timestamp>) {
-        self.lock().clear();
+        self.clear();
         *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner) = predecessor_until;
+    }
+
+    /// This process does not lead any more, and needs the memory for nothing.
+    pub(super) fn clear(&self) {
+        self.lock().clear();
     }
 
     /// Puts it back.
@@ -135,11 +164,13 @@ impl Sessions {
     pub(super) fn standing(&self, name: &ObjectName, uid: &str) -> Standing {
         match self.lock().get(name) {
             None => Standing::Untouched,
-            Some(Slot::Resting(session)) if &*session.uid == uid && session.is_watched => Standing::Watched(Known {
-                as_of: session.known_at,
-                settled_at: session.knowledge.settled_at,
-                newest: session.newest.clone(),
-            }),
+            Some(Slot::Resting(session)) if &*session.uid == uid && session.keeper == Keeper::Walks => {
+                Standing::Watched(Known {
+                    as_of: session.known_at,
+                    settled_at: session.knowledge.settled_at,
+                    newest: session.newest.clone(),
+                })
+            }
             Some(Slot::Resting(_) | Slot::UnderWay) => Standing::Own,
         }
     }
@@ -148,7 +179,7 @@ impl Sessions {
     pub(super) fn verified(&self, name: &ObjectName, uid: &str, at: Timestamp) {
         if let Some(Slot::Resting(session)) = self.lock().get_mut(name)
             && &*session.uid == uid
-            && session.is_watched
+            && session.keeper == Keeper::Walks
         {
             session.knowledge.verified_at = session.knowledge.verified_at.max(Some(at));
         }
@@ -161,7 +192,25 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
+
+    #[test]
+    fn where_resources_change_over_between_groups_each_may_have_been_sent_for_by_another_one() {
+        let sessions = Sessions::new(true);
+        let name = ObjectName { namespace: "press".into(), name: "a".into() };
+        let now = Timestamp::UNIX_EPOCH;
+        let until = now + PREDECESSOR_MAY_SEND_FOR;
+        let session = sessions.take(&name, "1", now);
+        assert_eq!(session.knowledge.predecessor_until, Some(until));
+        sessions.put(name.clone(), session);
+        let later = now + SignedDuration::from_hours(1);
+        assert_eq!(sessions.take(&name, "1", later).knowledge.predecessor_until, Some(until), "it has not been away");
+        sessions.end(&name);
+        let back = sessions.take(&name, "1", later);
+        assert_eq!(back.knowledge.predecessor_until, Some(later + PREDECESSOR_MAY_SEND_FOR));
+    }
 
     #[test]
     fn a_process_that_leads_anew_knows_nothing_but_how_long_another_ones_requests_may_arrive() {
@@ -194,7 +243,7 @@ mod tests {
         assert!(matches!(sessions.standing(&name(), "u"), Standing::Untouched));
         let mut session = sessions.take(&name(), "u", at(1));
         assert!(matches!(sessions.standing(&name(), "u"), Standing::Own), "a turn is under way");
-        session.is_watched = true;
+        session.keeper = Keeper::Walks;
         sessions.put(name(), session);
         assert!(matches!(sessions.standing(&name(), "u"), Standing::Watched(_)));
         assert!(matches!(sessions.standing(&name(), "another"), Standing::Own), "another object has the name");

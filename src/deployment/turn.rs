@@ -18,7 +18,7 @@ use tracing::{debug, warn};
 use super::account_view::{First, jittered};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
-use super::session::{Newest, Session};
+use super::session::{Keeper, Newest, Session};
 use super::trace::Shown;
 use super::{Deployments, deletions_lane, jobs_lane, lane, place, resolve};
 use crate::aws::{Caller, Class};
@@ -61,12 +61,15 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
     };
     let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
     session.has_acted = false;
-    session.is_watched = false;
+    session.keeper = Keeper::Turns;
     let rest = Box::pin(drive(all, &turn, Record::clone(&record), &mut session)).await;
     if session.has_acted {
         session.known_at = Some(all.clock.now());
     }
-    if all.store.get(&turn.name).is_some() {
+    if session.keeper == Keeper::Elsewhere {
+        // Who looks after it may send for it: what was learnt here is not true any more when it comes back.
+        all.sessions.end(&turn.name);
+    } else if all.store.get(&turn.name).is_some() {
         all.sessions.put(turn.name.clone(), session);
     } else {
         // A live read has said so, and the watch will not say it again.
@@ -142,6 +145,7 @@ async fn one_step(
     let given = resolve::given(record, &all.world);
     if given.is_elsewhere {
         // Another process looks after it; a change of its identity wakes it here too.
+        session.keeper = Keeper::Elsewhere;
         return Ok(Stepped::Ended(Rest::until_woken()));
     }
     if resolve::is_pending(record, &given) {
@@ -364,23 +368,25 @@ fn rest(
     };
     let is_certain = assessment.ownership.doubted_until().is_none() && assessment.blocked.is_none();
     note_newest(session, stand);
-    session.is_watched = is_certain && may_be_watched(session, stand);
+    if is_certain && may_be_watched(session, stand) {
+        session.keeper = Keeper::Walks;
+    }
     if is_done && is_certain {
         let own = assessment.ownership.own().map(|own| own.deployment_id.as_str());
         let is_subdeployment = session.key.as_ref().is_some_and(|key| key.parent.is_some());
         session.knowledge.rest(own.filter(|_| is_subdeployment));
     }
-    let next_turn = match (session.is_watched, session.next_look_at) {
-        (true, _) => {
+    let next_turn = match (session.keeper, session.next_look_at) {
+        (Keeper::Walks, _) => {
             session.next_look_at = None;
             if let Some(key) = &session.key {
                 all.places.know(&place(key), First::AnIntervalLater);
             }
             later(now, KEEPS_ITS_PLACE)
         }
-        (false, Some(at)) if at > now => at,
+        (Keeper::Turns | Keeper::Elsewhere, Some(at)) if at > now => at,
         // Jittered, so that resources that were looked at together drift apart.
-        (false, Some(_) | None) => {
+        (Keeper::Turns | Keeper::Elsewhere, Some(_) | None) => {
             let interval = session.look_interval.unwrap_or(all.look_interval);
             let at = later(now, jittered(interval, &format!("{}{now}", session.uid)));
             session.next_look_at = Some(at);

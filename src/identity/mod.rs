@@ -144,6 +144,8 @@ impl Kind for Identities {
     /// What AWS said of an identity is true whoever leads.
     fn begin(&self, _predecessor: Predecessor) {}
 
+    fn end(&self) {}
+
     fn wake(&self, change: &Change<'_>) -> Option<Wake> {
         match change {
             Change::Listed(record) => {

@@ -11,7 +11,9 @@ use greengrass_operator_core::deployment::references::{Grant, IdentityFound};
 use greengrass_operator_core::deployment::subject::Access;
 use greengrass_operator_core::failure::Who;
 use greengrass_operator_core::identity::status::Checked;
-use greengrass_operator_core::identity::{Identity, IdentityReference, Namespace, Parsed, Picked, parse, pick};
+use greengrass_operator_core::identity::{
+    DEFAULT, Defaults, Identity, IdentityReference, Namespace, Parsed, Picked, parse, pick,
+};
 use greengrass_operator_core::names::Key;
 use jiff::Timestamp;
 
@@ -109,6 +111,12 @@ impl Registry {
     #[must_use]
     pub fn new(surroundings: Surroundings) -> Self {
         Self { surroundings, state: Mutex::default() }
+    }
+
+    /// Whether other processes look after other identities.
+    #[must_use]
+    pub fn is_one_of_groups(&self) -> bool {
+        self.surroundings.selector.is_some()
     }
 
     /// What the identity that a resource names, or the default of its namespace, gives to that namespace.
@@ -218,9 +226,10 @@ impl Registry {
             *known = fresh;
         }
         known.is_mine = is_mine;
-        let default_for = parsed.default_for.clone();
-        let before = state.parsed.insert(name.clone(), parsed);
-        before.is_none_or(|before| before.default_for != default_for)
+        let is_default = name == DEFAULT || parsed.default_for != Defaults::Nobody;
+        let before = state.parsed.insert(name.clone(), parsed.clone());
+        // Who may not use its default, or whose default can't be used, is known by no identity's name.
+        before.is_none_or(|before| before.default_for != parsed.default_for || is_default && before != parsed)
     }
 
     /// An identity is gone.

@@ -141,6 +141,29 @@ fn a_leader_that_ends_is_followed_at_once() {
 }
 
 #[test]
+fn a_leader_that_ends_leads_until_its_last_turn_has_ended() {
+    let world = World::without_operator("drained");
+    let (leader, standby) = two(&world);
+    let manifest = deploy(&world, &leader, &standby);
+    let delay = FaultAction::Delay { milliseconds: 5_000, at: DelayAt::Reply };
+    world.emulator.faults().add(FaultRule::on(Operation::CreateDeployment, delay));
+    world.apply(&manifest.clone().version("1.0.1"));
+    world.wait("the change to be under way", || creates(&world) == 2);
+    leader.operator.signal(Signal::TERM);
+    let begun = Instant::now();
+    while begun.elapsed() < Duration::from_secs(3) {
+        assert!(!standby.leads(), "while the answer is on its way nobody else leads");
+        sleep(Duration::from_millis(200));
+    }
+    leader.operator.wait_end();
+    // It took its answer down itself.
+    let object = world.object("presses").unwrap();
+    assert_eq!((&object["status"]["revisionId"], &object["status"]["intent"]), (&"2".into(), &Value::Null), "{object}");
+    world.wait("the other one to lead", || standby.leads());
+    assert_eq!(world.deployments().len(), 2);
+}
+
+#[test]
 fn a_leader_that_was_stopped_in_the_middle_of_a_change_sends_nothing_when_it_wakes() {
     let world = World::without_operator("stopped");
     let (leader, standby) = two(&world);

@@ -5,7 +5,8 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{
-    OTHER, arn_there, delete_identity, everything, group_there, identity, key_there, put_default, put_identity, role,
+    OTHER, arn_there, delete_identity, everything, group_there, identity, key_there, presses_there, put_default,
+    put_identity, role,
 };
 use crate::world::{Manifest, REGION, World};
 
@@ -89,6 +90,21 @@ fn targets_that_are_not_allowed_are_not_asked_about(#[case] narrowed: Value) {
 }
 
 #[test]
+fn a_default_that_is_widened_wakes_those_who_were_not_allowed() {
+    let world = World::new("widened");
+    put_default(&world, &json!({"allowedNamespaces": {"names": ["somebody-elses"]}}));
+    let group = world.group("Presses");
+    world.apply(&Manifest::new("presses", &group));
+    let object = world.wait_for("presses", "False", "IdentityNotAllowed");
+    // Later than the first tries, so that only the identity's change can be what wakes it.
+    std::thread::sleep(std::time::Duration::from_secs(20));
+    put_default(&world, &json!({}));
+    let begun = std::time::Instant::now();
+    world.wait_ready("presses");
+    assert!(begun.elapsed() < std::time::Duration::from_secs(5), "at once: {object}");
+}
+
+#[test]
 fn a_parent_that_is_not_allowed_is_not_asked_about() {
     let world = World::new("parents");
     put_default(&world, &json!({"allowedTargets": ["*/Presses"]}));
@@ -140,10 +156,7 @@ fn a_forged_status_reaches_nothing() {
 #[test]
 fn an_identity_that_is_narrowed_or_deleted_while_in_use_stops_writes_at_once() {
     let world = World::new("narrowed");
-    world.emulator.add_role(role("deployer"));
-    let name = identity(&world, "there", &everything(&world, "deployer"));
-    let group = group_there(&world.emulator, "Presses");
-    let manifest = Manifest::new("presses", &group).with("identityRef", json!({"name": name}));
+    let (name, manifest) = presses_there(&world);
     world.apply(&manifest);
     world.wait_ready("presses");
 

@@ -10,7 +10,7 @@ mod roles;
 use greengrass_emulator::{AccessKey, Emulator, Role};
 use serde_json::{Value, json};
 
-use crate::world::{ACCOUNT, REGION, World, identity_of};
+use crate::world::{ACCOUNT, Manifest, REGION, World, identity_of};
 
 /// Another account than that of the operator's own credentials.
 const OTHER: &str = "210987654321";
@@ -94,6 +94,15 @@ fn everything(world: &World, role: &str) -> Value {
         "allowedNamespaces": {"names": [world.namespace]},
         "allowedTargets": ["*"],
     })
+}
+
+/// A role of the other account that the world's namespace may use for everything: the identity's name, and a deployment through it.
+fn presses_there(world: &World) -> (String, Manifest) {
+    world.emulator.add_role(role("deployer"));
+    let name = identity(world, "there", &everything(world, "deployer"));
+    let group = group_there(&world.emulator, "Presses");
+    let manifest = Manifest::new("presses", &group).with("identityRef", json!({"name": name}));
+    (name, manifest)
 }
 
 /// An access key of the other account, for those who deploy there without the operator.

@@ -96,3 +96,23 @@ fn an_identity_says_whose_account_it_is_and_what_is_wrong_with_it() {
     let message = invalid["status"]["conditions"][0]["message"].as_str().unwrap();
     assert!(message.contains("--allow-insecure-endpoints"), "{message}");
 }
+
+#[test]
+fn an_identitys_endpoint_stands_in_place_of_every_other_one() {
+    let mut world = World::without_operator("endpoint");
+    let endpoint = world.endpoint().to_owned();
+    let nobody = "http://127.0.0.1:1";
+    world.start_operator_with(&[
+        ("GREENGRASS_OPERATOR_ALLOW_INSECURE_ENDPOINTS", "true"),
+        ("AWS_ENDPOINT_URL", nobody),
+        ("AWS_ENDPOINT_URL_GREENGRASSV2", nobody),
+        ("AWS_ENDPOINT_URL_STS", nobody),
+    ]);
+    world.emulator.add_role(role("deployer"));
+    let mut spec = everything(&world, "deployer");
+    spec["endpointUrl"] = json!(endpoint);
+    let there = identity(&world, "there", &spec);
+    let group = group_there(&world.emulator, "Presses");
+    world.apply(&Manifest::new("presses", &group).with("identityRef", json!({"name": there})));
+    world.wait_ready("presses");
+}

@@ -5,7 +5,7 @@ use std::time::Duration;
 use greengrass_emulator::{CallRecord, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
-use super::{OTHER, everything, group_there, identity, put_identity, role, role_arn, wait_identity};
+use super::{OTHER, everything, group_there, identity, presses_there, put_identity, role, role_arn, wait_identity};
 use crate::world::{ACCOUNT, Manifest, REGION, World};
 
 fn creates(world: &World, account: &str) -> Vec<CallRecord> {
@@ -64,10 +64,7 @@ fn a_role_that_fails_touches_only_its_own_resources_and_heals_them_when_it_works
 #[test]
 fn a_role_whose_sessions_are_revoked_or_deleted_is_assumed_anew() {
     let world = World::new("rotation");
-    world.emulator.add_role(role("deployer"));
-    let name = identity(&world, "there", &everything(&world, "deployer"));
-    let group = group_there(&world.emulator, "Presses");
-    let manifest = Manifest::new("presses", &group).with("identityRef", json!({"name": name}));
+    let (_, manifest) = presses_there(&world);
     world.apply(&manifest);
     world.wait_ready("presses");
     // Older sessions are unknown now, as after the deletion and new making of a role.
@@ -85,10 +82,7 @@ fn a_role_whose_sessions_are_revoked_or_deleted_is_assumed_anew() {
 #[test]
 fn a_session_that_was_revoked_is_made_anew_within_a_minute() {
     let mut world = World::without_operator("revoked");
-    world.emulator.add_role(role("deployer"));
-    let name = identity(&world, "there", &everything(&world, "deployer"));
-    let group = group_there(&world.emulator, "Presses");
-    let manifest = Manifest::new("presses", &group).with("identityRef", json!({"name": name}));
+    let (_, manifest) = presses_there(&world);
     world.start_operator();
     world.apply(&manifest);
     world.wait_ready("presses");

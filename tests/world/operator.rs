@@ -44,8 +44,13 @@ impl Operator {
         kill_process(Pid::from_raw(id).unwrap(), signal).unwrap();
     }
 
-    pub fn stop(mut self) {
+    pub fn stop(self) {
         self.signal(Signal::TERM);
+        self.wait_end();
+    }
+
+    /// Waits for it to end well, after it was told to.
+    pub fn wait_end(mut self) {
         let started = Instant::now();
         loop {
             if let Some(status) = self.child.try_wait().unwrap() {

@@ -28,6 +28,8 @@ impl Kind for Idle {
 
     fn begin(&self, _predecessor: Predecessor) {}
 
+    fn end(&self) {}
+
     fn look_interval(&self) -> Duration {
         Duration::from_mins(5)
     }

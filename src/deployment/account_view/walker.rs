@@ -32,14 +32,14 @@ pub(super) async fn attend(all: &Deployments, place: &Place, mut first: First) {
     loop {
         while !all.leadership.fence().valid() {
             all.places.seen(place, None);
-            // What the other one has done meanwhile nobody here has seen.
             first = First::Soon;
             tokio::time::sleep(STANDBY).await;
         }
         let schedule = Schedule::new(all.look_interval, first, &seed(place), all.clock.now());
         let mut walker = Walker { all, place, schedule, walk: None, scopes: Vec::new(), allowed: None };
         match walker.lead().await {
-            Ended::NotLeading => {}
+            // What another one has done meanwhile nobody here has seen, also where it led for a moment only.
+            Ended::NotLeading => first = First::Soon,
             Ended::NoResources => return,
         }
     }
@@ -67,10 +67,21 @@ struct Walker<'a> {
 
 impl Walker<'_> {
     async fn lead(&mut self) -> Ended {
+        let mut terms = self.all.terms.subscribe();
         loop {
             self.all.places.seen(self.place, Some(self.schedule.seen_at()));
             let due = self.all.clock.instant_of(self.schedule.due());
-            tokio::time::sleep_until(due).await;
+            tokio::select! {
+                biased;
+                // The sender lives as long as what is walked for.
+                _ = terms.changed() => {
+                    if self.walk.is_some() {
+                        self.count(WalkOutcome::Abandoned);
+                    }
+                    return Ended::NotLeading;
+                }
+                () = tokio::time::sleep_until(due) => {}
+            }
             let Some(walk) = &self.walk else {
                 if self.begin() {
                     continue;

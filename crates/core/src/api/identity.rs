@@ -213,6 +213,10 @@ fn label_selector(_: &mut SchemaGenerator) -> Schema {
                 "items": {
                     "type": "object",
                     "required": ["key", "operator"],
+                    "x-kubernetes-validations": [{
+                        "rule": "(self.operator in ['In', 'NotIn']) == (has(self.values) && size(self.values) > 0)",
+                        "message": rules::SELECTOR_VALUES,
+                    }],
                     "properties": {
                         "key": { "description": "The label. Example: `factory`.", "type": "string", "maxLength": 317 },
                         "operator": {

@@ -128,6 +128,8 @@ pub const MAX_PATTERN: usize = 256;
 pub const MAX_NAMESPACES: usize = 256;
 /// Tags of an identity: a resource keeps room for as many.
 pub const MAX_IDENTITY_TAGS: usize = 20;
+/// Half a condition. Kubernetes refuses it too, where it takes selectors.
+pub const SELECTOR_VALUES: &str = "values must be set for In and NotIn, and absent for Exists and DoesNotExist: name the values of the label, or remove them";
 /// The role is none.
 pub const ROLE_ARN: &str = "roleArn must be the ARN of an IAM role: write arn:aws:iam::ACCOUNT:role/NAME, with the twelve digits of the account";
 /// What only roles have.

@@ -14,7 +14,7 @@ use jiff::SignedDuration;
 use kube::core::{Selector, SelectorExt};
 use wildmatch::WildMatch;
 
-pub use parse::{InvalidIdentity, Parsed, parse};
+pub use parse::{Defaults, InvalidIdentity, Parsed, parse};
 pub use pick::{IdentityReference, Picked, pick};
 
 use crate::names::{Key, TargetArn, TargetKind};

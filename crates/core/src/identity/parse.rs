@@ -26,11 +26,22 @@ const LONGEST_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 #[error("{}", .0.join("; "))]
 pub struct InvalidIdentity(pub Vec<String>);
 
+/// Who uses an identity without naming it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Defaults {
+    /// Nobody.
+    Nobody,
+    /// Resources in these namespaces.
+    In(Selector),
+    /// That can't be read.
+    Unreadable,
+}
+
 /// What was read of an `AwsIdentity`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Parsed {
     /// Who uses it without naming it, also where it can't be used: another identity in its place could be one of another account.
-    pub default_for: Option<Selector>,
+    pub default_for: Defaults,
     /// It, or what is wrong with it.
     pub identity: Result<Identity, InvalidIdentity>,
 }
@@ -39,7 +50,7 @@ impl Parsed {
     /// An identity of which nothing can be read.
     #[must_use]
     pub fn unreadable(problem: String) -> Self {
-        Self { default_for: None, identity: Err(InvalidIdentity(vec![problem])) }
+        Self { default_for: Defaults::Unreadable, identity: Err(InvalidIdentity(vec![problem])) }
     }
 }
 
@@ -81,9 +92,13 @@ pub fn parse(name: &str, spec: &AwsIdentitySpec, allow_insecure: bool) -> Parsed
     let AllowedNamespaces { names, selector } = allowed_namespaces.clone().unwrap_or_default();
     let names = names.unwrap_or_default();
     let selector = selector.and_then(|it| self::selector(it, "spec.allowedNamespaces.selector", &mut problems));
-    let default_for = default_for.clone().and_then(|DefaultFor { namespace_selector }| {
-        self::selector(namespace_selector, "spec.defaultFor.namespaceSelector", &mut problems)
-    });
+    let default_for = match default_for.clone() {
+        None => Defaults::Nobody,
+        Some(DefaultFor { namespace_selector }) => {
+            self::selector(namespace_selector, "spec.defaultFor.namespaceSelector", &mut problems)
+                .map_or(Defaults::Unreadable, Defaults::In)
+        }
+    };
     let tags: BTreeMap<String, String> = tags.clone().unwrap_or_default();
     if tags.len() > rules::MAX_IDENTITY_TAGS {
         problems.push("spec.tags: tags must have at most 20 entries: remove some".to_owned());
@@ -166,9 +181,14 @@ fn endpoint(url: &str, allow_insecure: bool, problems: &mut Vec<String>) {
     }
 }
 
-/// A selector that can't be read selects nothing, and the identity can't be used.
+/// A selector that can't be read selects nothing, and the identity can't be used. kube takes some that Kubernetes refuses, and
+/// `NotIn` without values would select every namespace.
 fn selector(selector: LabelSelector, field: &str, problems: &mut Vec<String>) -> Option<Selector> {
-    let selector = Selector::try_from(selector).ok();
+    let is_whole = selector.match_expressions.iter().flatten().all(|it| {
+        let has_values = it.values.as_ref().is_some_and(|values| !values.is_empty());
+        has_values == matches!(&*it.operator, "In" | "NotIn")
+    });
+    let selector = is_whole.then(|| Selector::try_from(selector).ok()).flatten();
     if selector.is_none() {
         problems.push(format!(
             "{field}: it is no label selector: In and NotIn need values, Exists and DoesNotExist have none"

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{DEFAULT, Identity, Match, Namespace, Parsed, selects};
+use super::{DEFAULT, Defaults, Identity, Match, Namespace, Parsed, selects};
 
 /// What a resource says of its identity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -72,7 +72,18 @@ pub fn pick<'a>(
 fn default_of<'a>(namespace: Namespace<'_>, identities: &BTreeMap<String, Parsed>) -> Result<String, Picked<'a>> {
     let mut names = Vec::new();
     for (name, identity) in identities {
-        match identity.default_for.as_ref().map_or(Match::No, |selector| selects(selector, namespace)) {
+        let selected = match &identity.default_for {
+            Defaults::Nobody => Match::No,
+            Defaults::In(selector) => selects(selector, namespace),
+            // It may be for this namespace, and another one in its place could be one of another account.
+            Defaults::Unreadable => {
+                return Err(Picked::NotAllowed(format!(
+                    "whether AwsIdentity {name} is the default for namespace {} can't be said, because it can't be read: correct it, or name an identity in spec.identityRef",
+                    namespace.name
+                )));
+            }
+        };
+        match selected {
             Match::Yes => names.push(name.clone()),
             Match::No => {}
             Match::LabelsUnknown => return Err(Picked::NotAllowed(labels_unknown(name, namespace))),

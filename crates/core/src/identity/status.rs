@@ -1,16 +1,14 @@
 //! Says on an `AwsIdentity` whether AWS accepts its credentials. Pure.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Identity, InvalidIdentity};
 use crate::api::AwsIdentityStatus;
 use crate::conditions::{Truth, condition};
+use crate::deployment::assess::TRUSTED_WITHOUT_VERIFICATION;
 use crate::failure::{Failure, Who};
 use crate::pace::grace_over;
-
-/// So long what AWS said last is shown as true while it can't be asked, as for deployments.
-const TRUSTED_WITHOUT_VERIFICATION: SignedDuration = SignedDuration::from_hours(1);
 
 /// Condition types in the order in which they stand.
 pub const TYPES: [&str; 3] = ["Ready", "Reconciling", "Stalled"];

@@ -73,6 +73,30 @@ fn a_default_that_cant_be_used_is_not_replaced_by_another_one() {
     assert!(message.starts_with("missing: AwsIdentity broken can't be used: spec.roleArn"), "{message}");
 }
 
+#[test]
+fn a_default_for_nobody_knows_whom_is_not_replaced_by_another_one_either() {
+    let unreadable = json!({"namespaceSelector": {"matchExpressions": [{"key": "factory", "operator": "In"}]}});
+    let all = identities(&[
+        ("default", json!({"allowedNamespaces": {"names": [EVERYWHERE]}})),
+        ("north", json!({"allowedNamespaces": {"names": [EVERYWHERE]}, "defaultFor": unreadable})),
+    ]);
+    let message = picked(&IdentityReference::Absent, Namespace { name: "line", labels: None }, &all);
+    assert!(message.contains("whether AwsIdentity north is the default for namespace line can't be said"), "{message}");
+}
+
+#[rstest]
+#[case::in_nothing(json!({"key": "a", "operator": "In", "values": []}))]
+#[case::in_without_values(json!({"key": "a", "operator": "In"}))]
+// It would select every namespace.
+#[case::not_in_nothing(json!({"key": "a", "operator": "NotIn", "values": []}))]
+#[case::exists_with_values(json!({"key": "a", "operator": "Exists", "values": ["b"]}))]
+fn half_a_selector_allows_nobody(#[case] expression: Value) {
+    let problem =
+        parse("it", &spec(json!({"allowedNamespaces": {"selector": {"matchExpressions": [expression]}}})), false);
+    let problem = problem.identity.unwrap_err().to_string();
+    assert!(problem.starts_with("spec.allowedNamespaces.selector: it is no label selector"), "{problem}");
+}
+
 #[rstest]
 #[case::absent(json!({}), false)]
 #[case::empty(json!({"allowedNamespaces": {}}), false)]
