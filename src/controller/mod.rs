@@ -6,6 +6,7 @@ pub mod driver;
 pub mod events;
 pub mod finalizer;
 pub mod heartbeat;
+pub mod json;
 #[cfg(test)]
 pub(crate) mod mock;
 mod neighbours;

@@ -231,8 +231,8 @@ mod tests {
 
     use serde_json::json;
 
+    use super::super::json::Json;
     use super::super::mock::{Answer, client_answering, objects, objects_answering, objects_by, stored};
-    use super::super::record::Json;
     use super::super::record::tests::record;
     use super::*;
     use crate::aws::{BootTime, Fence, SystemBootClock};

@@ -7,9 +7,10 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PostParams;
 use serde_json::Value;
 
+use super::json::Json;
 use super::object::RawObject;
 use super::objects::{ApiError, FIELD_MANAGER, Objects, to_record};
-use super::record::{Json, Record};
+use super::record::Record;
 use crate::telemetry::metrics::Verb;
 
 /// What became of a status that was to be written.

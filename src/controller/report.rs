@@ -70,8 +70,9 @@ mod tests {
     use super::super::queue::{Reason, Wake};
     use serde_json::json;
 
+    use super::super::json::Json;
+    use super::super::record::Record;
     use super::super::record::tests::record;
-    use super::super::record::{Json, Record};
     use super::*;
     use crate::aws::{BootTime, Fence, SingleReplica, SystemBootClock};
     use crate::telemetry::exposition::Format;

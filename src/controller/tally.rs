@@ -117,7 +117,7 @@ impl Share {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::record::Json;
+    use super::super::json::Json;
     use super::super::record::tests::record;
     use super::*;
 

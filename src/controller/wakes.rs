@@ -140,7 +140,7 @@ mod tests {
     use rstest::rstest;
     use serde_json::{Value, json};
 
-    use super::super::record::Json;
+    use super::super::json::Json;
     use super::super::record::tests::record;
     use super::*;
 

@@ -12,9 +12,10 @@ use tracing::info;
 
 use super::perform::{Act, Done};
 use super::turn;
+use crate::controller::json::Json;
 use crate::controller::objects::ApiError;
 use crate::controller::publish::Published;
-use crate::controller::record::{Json, ResourceVersion};
+use crate::controller::record::ResourceVersion;
 
 /// What became of a status.
 pub(super) enum Said {

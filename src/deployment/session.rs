@@ -5,22 +5,22 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
-use greengrass_operator_core::deployment::knowledge::{Knowledge, RowStatus};
+use greengrass_operator_core::deployment::knowledge::{Kept, Knowledge, RowStatus};
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
 
-/// What this process has learnt about one incarnation of a resource.
-pub(super) struct Session {
+/// What this process has learnt about one incarnation of a resource; between turns with [`Kept`] knowledge.
+pub(super) struct Session<K = Knowledge> {
     /// The object's uid: a re-created object starts afresh.
     pub(super) uid: Box<str>,
     /// What is known of AWS.
-    pub(super) knowledge: Knowledge,
+    pub(super) knowledge: K,
     /// When AWS is looked at again though nothing happened; none where the account's walks look after it.
     pub(super) next_look_at: Option<Timestamp>,
     /// What its deployment is for.
     pub(super) key: Option<Key>,
     /// The name of its identity.
-    pub(super) identity: String,
+    pub(super) identity: Box<str>,
     /// How often its identity wants it to be compared with AWS.
     pub(super) look_interval: Option<Duration>,
     /// Who looks after it from here on, as the last turn has found.
@@ -85,7 +85,7 @@ pub(super) enum Standing {
 enum Slot {
     /// A turn has taken it out, or has broken off with it.
     UnderWay,
-    Resting(Box<Session>),
+    Resting(Box<Session<Kept>>),
 }
 
 /// The sessions of all resources.
@@ -105,7 +105,7 @@ impl Session {
             knowledge: Knowledge { predecessor_until, ..Knowledge::new(now) },
             next_look_at: None,
             key: None,
-            identity: String::new(),
+            identity: Box::default(),
             look_interval: None,
             keeper: Keeper::default(),
             newest: Newest::default(),
@@ -113,6 +113,39 @@ impl Session {
             known_at: None,
             owes_look: false,
             judged_by: None,
+        }
+    }
+}
+
+impl<K> Session<K> {
+    fn with_knowledge<L>(self, knowledge: impl FnOnce(K) -> L) -> Session<L> {
+        let Self {
+            uid,
+            knowledge: known,
+            next_look_at,
+            key,
+            identity,
+            look_interval,
+            keeper,
+            newest,
+            has_acted,
+            known_at,
+            owes_look,
+            judged_by,
+        } = self;
+        Session {
+            uid,
+            knowledge: knowledge(known),
+            next_look_at,
+            key,
+            identity,
+            look_interval,
+            keeper,
+            newest,
+            has_acted,
+            known_at,
+            owes_look,
+            judged_by,
         }
     }
 }
@@ -134,7 +167,7 @@ impl Sessions {
             self.is_one_of_groups.then(|| now.checked_add(PREDECESSOR_MAY_SEND_FOR).unwrap_or(Timestamp::MAX));
         let predecessor_until = led_before.max(had_before);
         match self.lock().insert(name.clone(), Slot::UnderWay) {
-            Some(Slot::Resting(session)) if &*session.uid == uid => session,
+            Some(Slot::Resting(session)) if &*session.uid == uid => Box::new(session.with_knowledge(Knowledge::from)),
             Some(Slot::Resting(_) | Slot::UnderWay) | None => Box::new(Session::new(uid, now, predecessor_until)),
         }
     }
@@ -152,7 +185,8 @@ impl Sessions {
 
     /// Puts it back.
     pub(super) fn put(&self, name: ObjectName, session: Box<Session>) {
-        self.lock().insert(name, Slot::Resting(session));
+        let kept = Box::new(session.with_knowledge(Kept::from));
+        self.lock().insert(name, Slot::Resting(kept));
     }
 
     /// The resource is gone.
@@ -167,7 +201,7 @@ impl Sessions {
             Some(Slot::Resting(session)) if &*session.uid == uid && session.keeper == Keeper::Walks => {
                 Standing::Watched(Known {
                     as_of: session.known_at,
-                    settled_at: session.knowledge.settled_at,
+                    settled_at: session.knowledge.settled_at(),
                     newest: session.newest.clone(),
                 })
             }
@@ -181,7 +215,7 @@ impl Sessions {
             && &*session.uid == uid
             && session.keeper == Keeper::Walks
         {
-            session.knowledge.verified_at = session.knowledge.verified_at.max(Some(at));
+            session.knowledge.verified(at);
         }
     }
 

@@ -157,7 +157,7 @@ async fn one_step(
     let peers = resolve::peers(record, &wanted, &all.world);
     let version = record.resource_version.to_string();
     let subject = subject(all, record, &version, (&access, &wanted), &peers);
-    session.identity = resolve::identity_name(record, &all.world);
+    session.identity = resolve::identity_name(record, &all.world).into();
     session.look_interval = given.drift_interval;
     note_requests(&subject, &memory, &mut session.knowledge, now);
     session.key = resolve::key(record, &memory, &all.world);

@@ -10,10 +10,11 @@ use tracing::{info, warn};
 
 use super::Identities;
 use crate::aws::{ApiFamily, Class, Scope};
+use crate::controller::json::Json;
 use crate::controller::objects::ApiError;
 use crate::controller::publish::Published;
 use crate::controller::queue::{Rest, Turn};
-use crate::controller::record::{Json, Record};
+use crate::controller::record::Record;
 use crate::controller::wakes::spread;
 
 /// The account in metrics as long as AWS has not said which it is.

@@ -43,7 +43,8 @@ enum Phase {
     /// In the lane it started in, with what woke it meanwhile.
     Running {
         lane: Lane,
-        next: Meanwhile,
+        /// Elsewhere: few run, and thousands wait.
+        next: Box<Meanwhile>,
     },
 }
 
@@ -160,7 +161,7 @@ impl State {
     fn begin(&mut self) -> Option<Turn> {
         let (lane, name) = self.lanes.begin()?;
         let entry = self.entries.get_mut(&name)?;
-        entry.phase = Phase::Running { lane, next: Meanwhile::default() };
+        entry.phase = Phase::Running { lane, next: Box::default() };
         entry.held_until = None;
         let mut reasons = std::mem::take(&mut entry.reasons);
         if reasons == Reasons::default() {

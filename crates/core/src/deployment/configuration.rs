@@ -142,6 +142,24 @@ impl Keys {
     }
 }
 
+/// [`Keys`] for as long as nobody asks: maps of a few entries take the room of eleven.
+#[derive(Debug)]
+pub struct ListedKeys(Box<[(Box<str>, Box<[Box<str>]>)]>);
+
+impl From<Keys> for ListedKeys {
+    fn from(keys: Keys) -> Self {
+        let list = |Pointers(pointers): Pointers| pointers.into_values().map(String::into_boxed_str).collect();
+        Self(keys.0.into_iter().map(|(name, pointers)| (name.into_boxed_str(), list(pointers))).collect())
+    }
+}
+
+impl From<ListedKeys> for Keys {
+    fn from(ListedKeys(listed): ListedKeys) -> Self {
+        let pointers = |list: Box<[Box<str>]>| Pointers::of(list.into_iter().map(String::from));
+        Self(listed.into_iter().map(|(name, list)| (String::from(name), pointers(list))).collect())
+    }
+}
+
 /// What a revision does to configurations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Configured {

@@ -4,6 +4,7 @@
 //! process, and everything that depends on it is decided so that losing it is safe.
 
 mod history;
+mod kept;
 mod rollout;
 mod sends;
 
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 pub use history::History;
 use jiff::{SignedDuration, Timestamp};
+pub use kept::Kept;
 pub use rollout::{Job, JobState, RolloutKnown, RolloutTrouble, Sample};
 pub use sends::Sends;
 
@@ -30,7 +32,7 @@ use crate::names::ObjectName;
 pub const CORRECTIONS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
 
 /// What one process has learnt about one resource.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Knowledge {
     /// Since when this process may write: its start, or when it gained leadership.
     pub since: Timestamp,

@@ -198,7 +198,7 @@ pub(super) fn assess(
         failures: known.map_or(&memory.progress.failures, |known| &known.failures).clone(),
         deadline: deadline.and_then(|deadline| created_at.checked_add(deadline).ok()),
         failure: known.and_then(|known| known.trouble.as_ref()).map(|trouble| trouble.failure.clone()),
-        sample_failure: known.and_then(|known| known.sample_failure.clone()),
+        sample_failure: known.and_then(|known| known.sample_failure.as_deref()).cloned(),
         is_uncounted: known.is_some_and(|known| known.job == JobState::Gone),
         is_fresh: now.duration_since(created_at) < FRESH_FOR,
         next: NextReading::Rest(None),

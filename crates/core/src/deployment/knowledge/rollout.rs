@@ -32,9 +32,9 @@ pub struct RolloutKnown {
     /// What is still to be read of them.
     pub sample: Sample,
     /// Why failed devices could not be read.
-    pub sample_failure: Option<Failure>,
+    pub sample_failure: Option<Box<Failure>>,
     /// Why it can't be read.
-    pub trouble: Option<RolloutTrouble>,
+    pub trouble: Option<Box<RolloutTrouble>>,
 }
 
 /// The job that rolls a revision out.
@@ -170,7 +170,7 @@ impl Knowledge {
         self.with_rollout(memory, at, |known| {
             if known.sample.is_open() {
                 known.sample = Sample::Failed;
-                known.sample_failure = Some(failure);
+                known.sample_failure = Some(Box::new(failure));
                 return;
             }
             let (attempts, first_at) = match &known.trouble {
@@ -178,7 +178,7 @@ impl Knowledge {
                 None => (1, at),
             };
             known.not_before = Some(later(at, wait(attempts, first_at)));
-            known.trouble = Some(RolloutTrouble { failure, attempts, first_at });
+            known.trouble = Some(Box::new(RolloutTrouble { failure, attempts, first_at }));
         });
     }
 
