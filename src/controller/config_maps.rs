@@ -151,7 +151,7 @@ impl Seen {
     }
 
     fn referrers(&self, name: &str) -> Vec<ObjectName> {
-        let name = ObjectName { namespace: self.namespace.clone(), name: name.to_owned() };
+        let name = ObjectName { namespace: self.namespace.as_str().into(), name: name.into() };
         self.store.referrers(&Reference::ConfigMap(name))
     }
 }

@@ -230,7 +230,7 @@ mod tests {
             let running = self.running.fetch_add(1, Ordering::SeqCst) + 1;
             self.most.fetch_max(running, Ordering::SeqCst);
             let first = !turn.reasons.contains(Reason::Broken);
-            match turn.name.name.as_str() {
+            match &*turn.name.name {
                 "panics" if first => {
                     self.running.fetch_sub(1, Ordering::SeqCst);
                     panic!("as it was told to")
@@ -240,7 +240,7 @@ mod tests {
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,
             }
             self.running.fetch_sub(1, Ordering::SeqCst);
-            self.ended.lock().unwrap().push(turn.name.name);
+            self.ended.lock().unwrap().push(turn.name.name.to_string());
             Rest::until_woken()
         }
 

@@ -47,6 +47,7 @@ impl Json {
 
     /// The bytes that it takes.
     #[cfg(test)]
+    #[must_use]
     pub fn kept_bytes(&self) -> usize {
         self.compressed.len()
     }

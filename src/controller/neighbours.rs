@@ -47,7 +47,7 @@ impl Objects {
     pub async fn owner(&self, name: &ObjectName) -> OwnerFound {
         let is_watched = match self.namespaces() {
             Namespaces::All => true,
-            Namespaces::Only(names) => names.contains(&name.namespace),
+            Namespaces::Only(names) => names.contains(&*name.namespace),
         };
         if !is_watched {
             return OwnerFound::Exists;

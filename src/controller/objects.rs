@@ -144,7 +144,7 @@ impl Objects {
 
     pub(super) fn api_of(&self, name: &ObjectName) -> Api<RawObject> {
         // A cluster-scoped object has no namespace.
-        self.api_in(Some(name.namespace.as_str()).filter(|namespace| !namespace.is_empty()))
+        self.api_in(Some(&*name.namespace).filter(|namespace| !namespace.is_empty()))
     }
 
     /// Makes a call within the time limit, and counts it.
@@ -282,7 +282,7 @@ mod tests {
         };
         let (objects, requests) = objects_answering([page(&["b"], "more"), page(&["a"], "")]);
         let found = objects.list_live_by_field("status.resolved.targetArn", "arn:aws:iot:r:1:thing/x").await.unwrap();
-        let names: Vec<_> = found.iter().map(|record| record.name.name.as_str()).collect();
+        let names: Vec<_> = found.iter().map(|record| &*record.name.name).collect();
         assert_eq!(names, ["a", "b"]);
         let requests = requests.all();
         assert!(requests[0].uri.contains("fieldSelector=status.resolved.targetArn%3Darn"), "{}", requests[0].uri);

@@ -45,8 +45,8 @@ impl Objects {
             api_version: Some(self.resource().api_version.clone()),
             kind: Some(self.resource().kind.clone()),
             metadata: ObjectMeta {
-                name: Some(record.name.name.clone()),
-                namespace: Some(record.name.namespace.clone()).filter(|namespace| !namespace.is_empty()),
+                name: Some(record.name.name.to_string()),
+                namespace: Some(record.name.namespace.to_string()).filter(|namespace| !namespace.is_empty()),
                 uid: Some(record.uid.to_string()),
                 resource_version: Some(record.resource_version.to_string()),
                 ..ObjectMeta::default()

@@ -105,8 +105,8 @@ impl Record {
         let mut take = |key: &str| annotations.remove(key).map(String::into_boxed_str);
         Ok(Self {
             name: ObjectName {
-                namespace: metadata.namespace.unwrap_or_default(),
-                name: metadata.name.ok_or(NotARecord::Missing("name"))?,
+                namespace: metadata.namespace.unwrap_or_default().into(),
+                name: metadata.name.ok_or(NotARecord::Missing("name"))?.into(),
             },
             uid: metadata.uid.ok_or(NotARecord::Missing("uid"))?.into_boxed_str(),
             resource_version,
@@ -253,11 +253,11 @@ pub(crate) mod tests {
     fn the_size_of_a_record_is_printed() {
         let object: RawObject = serde_json::from_value(as_the_api_server_sends_it()).unwrap();
         let record = Record::of(object).unwrap();
-        let heap = record.name.namespace.capacity()
-            + record.name.name.capacity()
+        let heap = record.name.namespace.len()
+            + record.name.name.len()
             + record.uid.len()
             + record.finalizers.iter().map(|text| text.len() + size_of_val(text)).sum::<usize>()
-            + [&record.spec, &record.status].into_iter().flatten().map(|json| json.kept_bytes()).sum::<usize>();
+            + [&record.spec, &record.status].into_iter().flatten().map(Json::kept_bytes).sum::<usize>();
         let whole = size_of::<Record>() + heap;
         #[allow(clippy::print_stdout, reason = "a measurement, for whoever asks with --nocapture")]
         {

@@ -228,7 +228,7 @@ impl Store {
         let gone: Vec<Arc<Record>> = state
             .records
             .iter()
-            .filter(|(name, _)| namespace.is_none_or(|namespace| name.namespace == namespace))
+            .filter(|(name, _)| namespace.is_none_or(|namespace| *name.namespace == *namespace))
             .filter(|(name, _)| !listed.contains(*name))
             .map(|(_, record)| Arc::clone(record))
             .collect();
@@ -277,7 +277,7 @@ impl Store {
     #[must_use]
     pub fn config_map_namespaces(&self) -> BTreeSet<String> {
         let namespace = |reference: &Reference| match reference {
-            Reference::ConfigMap(name) => Some(name.namespace.clone()),
+            Reference::ConfigMap(name) => Some(name.namespace.to_string()),
             Reference::Key(_)
             | Reference::Parent(_)
             | Reference::Identity(_)

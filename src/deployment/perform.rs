@@ -319,7 +319,7 @@ impl Act<'_> {
         let is_settled = |at: Timestamp| self.all.clock.now().duration_since(at) < IDENTITY_CHECKED_WITHIN;
         // While it fails it has a turn of its own already.
         if accepted_at.is_some_and(|at| !is_settled(at)) {
-            let name = ObjectName { namespace: String::new(), name };
+            let name = ObjectName { namespace: "".into(), name: name.into() };
             self.all.identity_queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
         }
     }

@@ -106,7 +106,7 @@ pub(super) fn wanted(
 
 /// The resource that `parent` names, in the same namespace.
 fn find_parent(record: &Record, name: &str, world: &World) -> ParentFound {
-    let name = ObjectName { namespace: record.name.namespace.clone(), name: name.to_owned() };
+    let name = ObjectName { namespace: Arc::clone(&record.name.namespace), name: name.into() };
     let Some(found) = world.store.get(&name) else { return ParentFound::Missing };
     let Lenient { target, parent, .. } = raw(&found);
     let target = target.filter(|target| target.kind() == TargetKind::ThingGroup && parent.is_none());
@@ -131,7 +131,7 @@ fn raw(record: &Record) -> Lenient {
 
 /// What a record refers to: its own key, its parent, and `ConfigMaps`.
 pub(super) fn references(record: &Record, world: &World) -> BTreeSet<Reference> {
-    let in_namespace = |name: String| ObjectName { namespace: record.name.namespace.clone(), name };
+    let in_namespace = |name: String| ObjectName { namespace: Arc::clone(&record.name.namespace), name: name.into() };
     let mut references: BTreeSet<Reference> =
         config_maps(record).into_iter().map(|name| Reference::ConfigMap(in_namespace(name))).collect();
     let raw = raw(record);

@@ -9,18 +9,18 @@ use greengrass_operator_core::deployment::knowledge::{Kept, Knowledge, RowStatus
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
 
-/// What this process has learnt about one incarnation of a resource; between turns with [`Kept`] knowledge.
-pub(super) struct Session<K = Knowledge> {
+/// What this process has learnt about one incarnation of a resource, in its turn.
+pub(super) struct Session {
     /// The object's uid: a re-created object starts afresh.
     pub(super) uid: Box<str>,
     /// What is known of AWS.
-    pub(super) knowledge: K,
+    pub(super) knowledge: Knowledge,
     /// When AWS is looked at again though nothing happened; none where the account's walks look after it.
     pub(super) next_look_at: Option<Timestamp>,
     /// What its deployment is for.
     pub(super) key: Option<Key>,
     /// The name of its identity.
-    pub(super) identity: Box<str>,
+    pub(super) identity: String,
     /// How often its identity wants it to be compared with AWS.
     pub(super) look_interval: Option<Duration>,
     /// Who looks after it from here on, as the last turn has found.
@@ -85,7 +85,7 @@ pub(super) enum Standing {
 enum Slot {
     /// A turn has taken it out, or has broken off with it.
     UnderWay,
-    Resting(Box<Session<Kept>>),
+    Resting(Box<Resting>),
 }
 
 /// The sessions of all resources.
@@ -105,7 +105,7 @@ impl Session {
             knowledge: Knowledge { predecessor_until, ..Knowledge::new(now) },
             next_look_at: None,
             key: None,
-            identity: Box::default(),
+            identity: String::new(),
             look_interval: None,
             keeper: Keeper::default(),
             newest: Newest::default(),
@@ -117,32 +117,51 @@ impl Session {
     }
 }
 
-impl<K> Session<K> {
-    fn with_knowledge<L>(self, knowledge: impl FnOnce(K) -> L) -> Session<L> {
-        let Self {
+/// The same between two turns: what each step finds anew is left out.
+struct Resting {
+    uid: Box<str>,
+    knowledge: Kept,
+    next_look_at: Option<Timestamp>,
+    keeper: Keeper,
+    newest: Newest,
+    known_at: Option<Timestamp>,
+    owes_look: bool,
+    judged_by: Option<(i64, Option<Timestamp>)>,
+}
+
+impl From<Session> for Resting {
+    fn from(session: Session) -> Self {
+        let Session {
             uid,
-            knowledge: known,
+            knowledge,
             next_look_at,
-            key,
-            identity,
-            look_interval,
+            key: _,
+            identity: _,
+            look_interval: _,
             keeper,
             newest,
-            has_acted,
+            has_acted: _,
             known_at,
             owes_look,
             judged_by,
-        } = self;
-        Session {
+        } = session;
+        Self { uid, knowledge: knowledge.into(), next_look_at, keeper, newest, known_at, owes_look, judged_by }
+    }
+}
+
+impl From<Resting> for Session {
+    fn from(resting: Resting) -> Self {
+        let Resting { uid, knowledge, next_look_at, keeper, newest, known_at, owes_look, judged_by } = resting;
+        Self {
             uid,
-            knowledge: knowledge(known),
+            knowledge: knowledge.into(),
             next_look_at,
-            key,
-            identity,
-            look_interval,
+            key: None,
+            identity: String::new(),
+            look_interval: None,
             keeper,
             newest,
-            has_acted,
+            has_acted: false,
             known_at,
             owes_look,
             judged_by,
@@ -167,7 +186,7 @@ impl Sessions {
             self.is_one_of_groups.then(|| now.checked_add(PREDECESSOR_MAY_SEND_FOR).unwrap_or(Timestamp::MAX));
         let predecessor_until = led_before.max(had_before);
         match self.lock().insert(name.clone(), Slot::UnderWay) {
-            Some(Slot::Resting(session)) if &*session.uid == uid => Box::new(session.with_knowledge(Knowledge::from)),
+            Some(Slot::Resting(session)) if &*session.uid == uid => Box::new((*session).into()),
             Some(Slot::Resting(_) | Slot::UnderWay) | None => Box::new(Session::new(uid, now, predecessor_until)),
         }
     }
@@ -185,8 +204,8 @@ impl Sessions {
 
     /// Puts it back.
     pub(super) fn put(&self, name: ObjectName, session: Box<Session>) {
-        let kept = Box::new(session.with_knowledge(Kept::from));
-        self.lock().insert(name, Slot::Resting(kept));
+        let resting = Box::new(Resting::from(*session));
+        self.lock().insert(name, Slot::Resting(resting));
     }
 
     /// The resource is gone.

@@ -60,7 +60,6 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
         return Rest::until_woken();
     };
     let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
-    session.has_acted = false;
     session.keeper = Keeper::Turns;
     let rest = Box::pin(drive(all, &turn, Record::clone(&record), &mut session)).await;
     if session.has_acted {
@@ -157,7 +156,7 @@ async fn one_step(
     let peers = resolve::peers(record, &wanted, &all.world);
     let version = record.resource_version.to_string();
     let subject = subject(all, record, &version, (&access, &wanted), &peers);
-    session.identity = resolve::identity_name(record, &all.world).into();
+    session.identity = resolve::identity_name(record, &all.world);
     session.look_interval = given.drift_interval;
     note_requests(&subject, &memory, &mut session.knowledge, now);
     session.key = resolve::key(record, &memory, &all.world);

@@ -208,9 +208,9 @@ impl Registry {
     /// An identity was made or changed. True: resources that name none may have another one now.
     pub fn set(&self, record: &Record) -> bool {
         let is_mine = self.surroundings.selector.as_ref().is_none_or(|selector| selector.selects(&record.labels));
-        let name = &record.name.name;
+        let name = record.name.name.to_string();
         let parsed = match record.decode_spec::<AwsIdentitySpec>() {
-            Ok(spec) => parse(name, &spec, self.surroundings.allow_insecure_endpoints),
+            Ok(spec) => parse(&name, &spec, self.surroundings.allow_insecure_endpoints),
             Err(error) => Parsed::unreadable(format!("spec can't be read: {error}")),
         };
         let mut state = self.lock();
@@ -227,7 +227,7 @@ impl Registry {
         }
         known.is_mine = is_mine;
         let is_default = name == DEFAULT || parsed.default_for != Defaults::Nobody;
-        let before = state.parsed.insert(name.clone(), parsed.clone());
+        let before = state.parsed.insert(name, parsed.clone());
         // Who may not use its default, or whose default can't be used, is known by no identity's name.
         before.is_none_or(|before| before.default_for != parsed.default_for || is_default && before != parsed)
     }
@@ -242,7 +242,7 @@ impl Registry {
     /// AWS was asked who an identity of that generation is. True: what its resources see of it has changed.
     pub fn checked(&self, record: &Record, learn: impl FnOnce(&mut Checked)) -> bool {
         let mut state = self.lock();
-        let Some(known) = state.known.get_mut(&record.name.name) else { return false };
+        let Some(known) = state.known.get_mut(&*record.name.name) else { return false };
         if known.uid != record.uid || known.generation != record.generation {
             return false;
         }

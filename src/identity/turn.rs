@@ -88,7 +88,7 @@ fn learnt(
         }
     };
     if is_changed {
-        info!(identity = name, "what AWS says to the credentials has changed");
+        info!(identity = &**name, "what AWS says to the credentials has changed");
         all.dependants.wake_users(name);
     }
     rest

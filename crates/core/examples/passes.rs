@@ -72,7 +72,7 @@ impl Case {
     /// AWS was asked just now, and has nothing for the target.
     fn first() -> Self {
         let now: Timestamp = "2026-11-23T12:00:00Z".parse().unwrap();
-        let object = ObjectName { namespace: "bench".to_owned(), name: "r00000".to_owned() };
+        let object = ObjectName { namespace: "bench".into(), name: "r00000".into() };
         let spec: GreengrassDeploymentSpec = serde_json::from_value(spec("1.0.0")).unwrap();
         let wanted = Wanted::present(validate(&object, &spec, &References::unrestricted()).unwrap());
         let mut case = Self {

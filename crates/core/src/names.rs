@@ -1,6 +1,7 @@
 //! Names that AWS and Kubernetes give to things, parsed once. Pure.
 
 use std::fmt;
+use std::sync::Arc;
 
 use thiserror::Error;
 
@@ -122,13 +123,14 @@ pub struct Key {
     pub parent: Option<TargetArn>,
 }
 
-/// A resource's namespace and name: `NAMESPACE/NAME`.
+/// A resource's namespace and name: `NAMESPACE/NAME`. Shared, because caches, queue and sessions of thousands of resources all
+/// have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ObjectName {
     /// The namespace.
-    pub namespace: String,
+    pub namespace: Arc<str>,
     /// The name.
-    pub name: String,
+    pub name: Arc<str>,
 }
 
 impl fmt::Display for ObjectName {

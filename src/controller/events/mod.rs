@@ -195,7 +195,7 @@ impl Events {
     }
 
     fn event(&self, record: &Record, severity: Severity, reason: &str, note: &str) -> Event {
-        let namespace = Some(record.name.namespace.clone()).filter(|namespace| !namespace.is_empty());
+        let namespace = Some(record.name.namespace.to_string()).filter(|namespace| !namespace.is_empty());
         Event {
             metadata: ObjectMeta {
                 // Events about cluster-scoped objects live in the namespace "default".
@@ -209,7 +209,7 @@ impl Events {
             regarding: Some(ObjectReference {
                 api_version: Some(self.inner.api_version.clone()),
                 kind: Some(self.inner.kind.clone()),
-                name: Some(record.name.name.clone()),
+                name: Some(record.name.name.to_string()),
                 namespace,
                 resource_version: Some(record.resource_version.to_string()),
                 uid: Some(record.uid.to_string()),

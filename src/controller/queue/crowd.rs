@@ -12,9 +12,9 @@ use super::lanes::Place;
 #[derive(Debug, Default)]
 pub(super) struct Crowd {
     /// None is empty.
-    namespaces: BTreeMap<String, Namespace>,
+    namespaces: BTreeMap<Arc<str>, Namespace>,
     /// Whose turn it is: the first is next; who had a turn, and who is new, comes last.
-    round: BTreeMap<u64, String>,
+    round: BTreeMap<u64, Arc<str>>,
     seats: u64,
     len: usize,
 }
@@ -32,8 +32,9 @@ impl Crowd {
             namespace.places.insert(place, name);
             return;
         }
-        let seat = self.sit_down(name.namespace.clone());
-        self.namespaces.insert(name.namespace.clone(), Namespace { seat, places: BTreeMap::from([(place, name)]) });
+        let seat = self.sit_down(Arc::clone(&name.namespace));
+        self.namespaces
+            .insert(Arc::clone(&name.namespace), Namespace { seat, places: BTreeMap::from([(place, name)]) });
     }
 
     /// Takes out one that is there.
@@ -49,8 +50,8 @@ impl Crowd {
     }
 
     /// The namespace whose turn it is among those that may.
-    pub(super) fn next(&self, may: impl Fn(&str) -> bool) -> Option<&str> {
-        self.round.values().map(String::as_str).find(|namespace| may(namespace))
+    pub(super) fn next(&self, may: impl Fn(&str) -> bool) -> Option<&Arc<str>> {
+        self.round.values().find(|namespace| may(namespace))
     }
 
     /// Takes out the first of a namespace, which has had its turn by that.
@@ -59,7 +60,7 @@ impl Crowd {
         let name = self.take(place, namespace)?;
         let seat = self.namespaces.get(namespace).map(|of| of.seat);
         if let Some(namespace) = seat.and_then(|seat| self.round.remove(&seat)) {
-            let seat = self.sit_down(namespace.clone());
+            let seat = self.sit_down(Arc::clone(&namespace));
             if let Some(of) = self.namespaces.get_mut(&namespace) {
                 of.seat = seat;
             }
@@ -80,7 +81,7 @@ impl Crowd {
         self.namespaces.values().filter_map(|of| of.places.keys().next()).min().map(|(since, _)| *since)
     }
 
-    fn sit_down(&mut self, namespace: String) -> u64 {
+    fn sit_down(&mut self, namespace: Arc<str>) -> u64 {
         self.seats += 1;
         self.round.insert(self.seats, namespace);
         self.seats

@@ -33,7 +33,7 @@ struct LaneState {
     shares: Shares,
     running: usize,
     /// The same by namespace; none is zero.
-    running_of: BTreeMap<String, usize>,
+    running_of: BTreeMap<Arc<str>, usize>,
     /// The number of the turn that this lane had last.
     served: u64,
 }
@@ -146,7 +146,7 @@ impl LaneState {
 
     fn begin(&mut self, class: Class, places: usize) -> Option<Arc<ObjectName>> {
         let crowd = self.ready.get(&class)?;
-        let namespace = crowd.next(|name| self.has_place(name, places))?.to_owned();
+        let namespace = Arc::clone(crowd.next(|name| self.has_place(name, places))?);
         let name = self.ready.get_mut(&class)?.take_first_of(&namespace)?;
         self.shares.serve(class, self.ready.keys().copied());
         self.ready.retain(|_, crowd| !crowd.is_empty());

@@ -12,7 +12,7 @@ use crate::controller::driver::{DEFAULT_CONCURRENCY, LANE_CONCURRENCY};
 use crate::controller::record::ResourceVersion;
 
 fn name(number: usize) -> ObjectName {
-    ObjectName { namespace: "press".into(), name: format!("o{number}") }
+    ObjectName { namespace: "press".into(), name: format!("o{number}").into() }
 }
 
 fn seconds(count: u64) -> Duration {
@@ -245,7 +245,7 @@ fn a_lower_class_of_one_lane_gets_its_share_although_other_lanes_are_full_of_cha
     state.wake(name(0), wake(Class::Sweep, Reason::Listed, now).in_lane(Lane::named("busy")));
     let waited = (1..200).position(|number| {
         for lane in ["busy", "other"] {
-            let flood = ObjectName { namespace: "press".into(), name: format!("{lane}{number}") };
+            let flood = ObjectName { namespace: "press".into(), name: format!("{lane}{number}").into() };
             state.wake(flood, wake(Class::Change, Reason::SpecChanged, now).in_lane(Lane::named(lane)));
         }
         let turn = turn(&mut state, now).unwrap();
@@ -257,7 +257,7 @@ fn a_lower_class_of_one_lane_gets_its_share_although_other_lanes_are_full_of_cha
 }
 
 fn in_namespace(namespace: &str, number: usize) -> ObjectName {
-    ObjectName { namespace: namespace.into(), name: format!("o{number}") }
+    ObjectName { namespace: namespace.into(), name: format!("o{number}").into() }
 }
 
 #[test]
@@ -293,9 +293,9 @@ fn one_namespace_leaves_places_for_others() {
         state.wake(in_namespace("paint", number), wake(Class::Sweep, Reason::Listed, now));
     }
     let others = std::iter::from_fn(|| turn(&mut state, now)).map(|turn| turn.name.namespace).collect::<Vec<_>>();
-    assert_eq!(others, ["paint", "paint"]);
+    assert_eq!(others, ["paint".into(), "paint".into()]);
     state.done(&in_namespace("press", 0), Rest::until_woken(), now);
-    assert_eq!(turn(&mut state, now).unwrap().name.namespace, "press");
+    assert_eq!(turn(&mut state, now).unwrap().name.namespace, "press".into());
 }
 
 #[test]
@@ -339,7 +339,7 @@ fn work(queue: &Queue, creates: &Arc<Mutex<Vec<(String, Instant)>>>) -> tokio::t
                         break;
                     }
                     if call == 2 {
-                        creates.lock().unwrap().push((turn.name.namespace.clone(), Instant::now()));
+                        creates.lock().unwrap().push((turn.name.namespace.to_string(), Instant::now()));
                     }
                     tokio::time::sleep(Duration::from_millis(60)).await;
                 }

@@ -126,7 +126,7 @@ async fn changes_and_the_end_of_objects_wake_and_an_echo_does_not() {
     let mut woken = Vec::new();
     for _ in 0..2 {
         let lease = running.queue.next().await;
-        woken.push((lease.turn().name.name.clone(), lease.turn().reasons.iter().collect::<Vec<_>>()));
+        woken.push((lease.turn().name.name.to_string(), lease.turn().reasons.iter().collect::<Vec<_>>()));
         lease.done(Rest::until_woken());
     }
     woken.sort();

@@ -142,9 +142,12 @@ impl Keys {
     }
 }
 
+/// The pointers of one component, as [`ListedKeys`] has them.
+type Listed = (Box<str>, Box<[Box<str>]>);
+
 /// [`Keys`] for as long as nobody asks: maps of a few entries take the room of eleven.
 #[derive(Debug)]
-pub struct ListedKeys(Box<[(Box<str>, Box<[Box<str>]>)]>);
+pub struct ListedKeys(Box<[Listed]>);
 
 impl From<Keys> for ListedKeys {
     fn from(keys: Keys) -> Self {

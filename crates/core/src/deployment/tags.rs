@@ -118,7 +118,7 @@ impl OwnerTags {
         let (ordinal, attempt) = tags.get(INTENT)?.split_once('.')?;
         Some(Self {
             cluster: tags.get(CLUSTER)?.clone(),
-            resource: ObjectName { namespace: namespace.to_owned(), name: name.to_owned() },
+            resource: ObjectName { namespace: namespace.into(), name: name.into() },
             uid: tags.get(UID).cloned().unwrap_or_default(),
             ordinal: ordinal.parse().ok()?,
             attempt: attempt.parse().ok()?,
