@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use greengrass_operator_core::identity::{DEFAULT, Identity, Role};
+use greengrass_operator_core::identity::{Identity, Role};
 
 /// Credentials and endpoints. Two that are made of the same are the same; clones are cheap.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,10 +36,11 @@ const COMMON_SESSION: &str = "greengrass-operator";
 
 impl Connection {
     /// With the operator's own credentials, as they are.
+    #[cfg(test)]
     #[must_use]
     pub fn own() -> Self {
         Self(Arc::new(Parts {
-            identity: DEFAULT.to_owned(),
+            identity: greengrass_operator_core::identity::DEFAULT.to_owned(),
             role: None,
             region: None,
             endpoint_url: None,

@@ -30,7 +30,9 @@ pub fn report_quotas(keeper: Arc<QuotaKeeper>, metrics: &Metrics) {
 
 /// From now on the metrics show how many resources of a kind there are, what their devices do and how its queue stands.
 ///
-/// A process that stands by knows the same resources, and shows none: the sum over all processes is what there is.
+/// A process that stands by knows the same resources, and shows none: the sum over the processes that elect one leader is what
+/// there is. Of several groups that share identities each leader shows all: which are its own changes with every identity, and is
+/// known to turns alone.
 pub fn report(
     kind: &'static str,
     store: &Arc<Store>,

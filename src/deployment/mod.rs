@@ -33,7 +33,7 @@ use crate::identity::Registry;
 use crate::leadership::Predecessor;
 use crate::telemetry::metrics::Metrics;
 use account_view::{First, Places};
-use resolve::World;
+use resolve::{ReadSpec, World};
 use session::Sessions;
 
 /// The kind as the API server knows it.
@@ -140,8 +140,8 @@ impl Kind for Deployments {
     fn lane(&self, record: &Record) -> Lane {
         let memory = Memory::recall(&resolve::status(record));
         let lane = if record.is_deleting() { deletions_lane } else { lane };
-        resolve::key(record, &memory, &self.world)
-            .map_or_else(Lane::unresolved, |key| lane(&resolve::identity_name(record, &self.world), &key))
+        let read = ReadSpec::of(record);
+        read.key(&memory, &self.world).map_or_else(Lane::unresolved, |key| lane(&read.identity_name(&self.world), &key))
     }
 
     fn look_interval(&self) -> Duration {
@@ -187,12 +187,12 @@ impl Kind for Deployments {
                 }
                 // Written by another replica, or by us with an answer that was lost: nobody else tells those who wait for it.
                 if before.status != after.status {
-                    let key = resolve::key(after, &Memory::recall(&resolve::status(after)), &self.world);
+                    let key = ReadSpec::of(after).key(&Memory::recall(&resolve::status(after)), &self.world);
                     turn::wake_dependants(self, &after.name, key.as_ref());
                 }
             }
             Change::Gone(record) => {
-                let key = resolve::key(record, &Memory::recall(&resolve::status(record)), &self.world);
+                let key = ReadSpec::of(record).key(&Memory::recall(&resolve::status(record)), &self.world);
                 turn::wake_dependants(self, &record.name, key.as_ref());
             }
         }

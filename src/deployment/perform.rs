@@ -20,7 +20,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use tracing::{info, warn};
 
-use super::{Deployments, resolve};
+use super::Deployments;
+use super::resolve::ReadSpec;
 use crate::aws::{ApiFamily, CallRequest, Caller, Class, Permit, Scope};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Wake};
@@ -49,6 +50,7 @@ pub(super) enum Done {
 pub(super) struct Act<'a> {
     pub(super) all: &'a Deployments,
     pub(super) record: &'a Record,
+    pub(super) read: &'a ReadSpec<'a>,
     pub(super) subject: &'a Subject<'a>,
     pub(super) memory: &'a Memory,
     /// The place of this turn among those who call.
@@ -60,14 +62,14 @@ impl Act<'_> {
         // What was deployed to, even where the spec means something else by now: an open change is settled by reading there.
         self.memory.key.clone().or_else(|| match self.subject.desired() {
             Some(desired) => Some(desired.key.clone()),
-            None => resolve::key(self.record, self.memory, &self.all.world),
+            None => self.read.key(self.memory, &self.all.world),
         })
     }
 
     /// Through what AWS is called about a key; none where the identity, as it is at this moment, does not allow it. The next step says
     /// so on the resource.
     fn scope(&self, key: &Key) -> Option<Scope> {
-        let given = resolve::given(self.record, &self.all.world);
+        let given = self.read.given(&self.all.world);
         match given.access([key]) {
             Access::Granted { .. } => given.connection.map(|connection| Scope::of(connection, &key.target)),
             Access::Barred(_) => None,
@@ -314,7 +316,7 @@ impl Act<'_> {
 impl Act<'_> {
     /// Its credentials don't work. The identity says so itself, looks again at a pace of its own, and wakes everybody once they do.
     pub(super) fn check_identity(&self) {
-        let name = resolve::identity_name(self.record, &self.all.world);
+        let name = self.read.identity_name(&self.all.world);
         let accepted_at = self.all.world.identities.accepted_at(&name);
         let is_settled = |at: Timestamp| self.all.clock.now().duration_since(at) < IDENTITY_CHECKED_WITHIN;
         // While it fails it has a turn of its own already.

@@ -33,14 +33,47 @@ pub(super) struct World {
     pub(super) identities: Arc<Registry>,
 }
 
-/// What its identity gives a record now.
-pub(super) fn given(record: &Record, world: &World) -> Given {
-    world.identities.given(&raw(record).identity, &record.name.namespace)
+/// A record, and what can be read of its spec, whichever version it was written for: read once for all who ask in one step.
+pub(super) struct ReadSpec<'a> {
+    record: &'a Record,
+    raw: Lenient,
 }
 
-/// The name of a record's identity, for what is kept apart by it; whatever it is called where there is none.
-pub(super) fn identity_name(record: &Record, world: &World) -> String {
-    world.identities.name_of(&raw(record).identity, &record.name.namespace).unwrap_or_default()
+impl<'a> ReadSpec<'a> {
+    /// Reads the spec.
+    pub(super) fn of(record: &'a Record) -> Self {
+        let raw = lenient(&record.spec.as_ref().and_then(|spec| spec.decode::<Value>().ok()).unwrap_or_default());
+        Self { record, raw }
+    }
+
+    /// What its identity gives it now.
+    pub(super) fn given(&self, world: &World) -> Given {
+        world.identities.given(&self.raw.identity, &self.record.name.namespace)
+    }
+
+    /// The name of its identity, for what is kept apart by it; whatever it is called where there is none.
+    pub(super) fn identity_name(&self, world: &World) -> String {
+        world.identities.name_of(&self.raw.identity, &self.record.name.namespace).unwrap_or_default()
+    }
+
+    /// Whether where its target is will be known in a moment, so that nothing should be said of it now.
+    pub(super) fn is_pending(&self, given: &Given) -> bool {
+        given.is_pending && matches!(self.raw.target, Some(Target::Named(..)))
+    }
+
+    /// What its deployment is for, where it can be told.
+    pub(super) fn key(&self, memory: &Memory, world: &World) -> Option<Key> {
+        let raw = self.raw_key(world);
+        // What is to be cleared is what was made, whatever the spec has come to say since.
+        if self.record.is_deleting() { memory.key.clone().or(raw) } else { raw.or_else(|| memory.key.clone()) }
+    }
+
+    fn raw_key(&self, world: &World) -> Option<Key> {
+        self.raw.key(self.given(world).found.place().as_ref(), |name| match find_parent(self.record, name, world) {
+            ParentFound::Target(target) => Some(target),
+            ParentFound::Missing | ParentFound::Unfit => None,
+        })
+    }
 }
 
 /// Through what AWS may be called for a record: about what its status names, and about what its spec does. What is not known of them
@@ -54,24 +87,18 @@ pub(super) fn access(memory: &Memory, wanted: &Wanted, given: &Given) -> Access 
     given.access(memory.key.iter().chain(of_spec))
 }
 
-/// Whether where a record's target is will be known in a moment, so that nothing should be said of it now.
-pub(super) fn is_pending(record: &Record, given: &Given) -> bool {
-    let is_short = matches!(raw(record).target, Some(Target::Named(..)));
-    is_short && given.is_pending
-}
-
 /// What a record asks for; `config_maps` are those that were read in this turn.
 pub(super) fn wanted(
-    record: &Record,
+    read: &ReadSpec<'_>,
     memory: &Memory,
     config_maps: &BTreeMap<String, ConfigMapFound>,
     given: &Given,
     world: &World,
 ) -> Wanted {
+    let ReadSpec { record, raw } = read;
     if record.is_deleting() {
-        let raw = raw(record);
         let policy = raw.deletion_policy.or(memory.deletion_policy).unwrap_or(DeletionPolicy::Retain);
-        let key = key(record, memory, world);
+        let key = read.key(memory, world);
         let timeout = raw.remove_timeout.or(memory.remove_timeout).unwrap_or(REMOVE_TIMEOUT);
         let times_out_at = record.deleted_at.and_then(|at| at.checked_add(timeout).ok()).unwrap_or(Timestamp::MAX);
         let adoption = raw.adoption_policy.unwrap_or_default();
@@ -108,9 +135,10 @@ pub(super) fn wanted(
 fn find_parent(record: &Record, name: &str, world: &World) -> ParentFound {
     let name = ObjectName { namespace: Arc::clone(&record.name.namespace), name: name.into() };
     let Some(found) = world.store.get(&name) else { return ParentFound::Missing };
-    let Lenient { target, parent, .. } = raw(&found);
-    let target = target.filter(|target| target.kind() == TargetKind::ThingGroup && parent.is_none());
-    let arn = target.and_then(|target| target.arn(given(&found, world).found.place().as_ref()));
+    let read = ReadSpec::of(&found);
+    let Lenient { target, parent, .. } = &read.raw;
+    let target = target.as_ref().filter(|target| target.kind() == TargetKind::ThingGroup && parent.is_none());
+    let arn = target.and_then(|target| target.arn(read.given(world).found.place().as_ref()));
     arn.map_or(ParentFound::Unfit, ParentFound::Target)
 }
 
@@ -125,16 +153,13 @@ pub(super) fn config_maps(record: &Record) -> BTreeSet<String> {
         .collect()
 }
 
-fn raw(record: &Record) -> Lenient {
-    lenient(&record.spec.as_ref().and_then(|spec| spec.decode::<Value>().ok()).unwrap_or_default())
-}
-
 /// What a record refers to: its own key, its parent, and `ConfigMaps`.
 pub(super) fn references(record: &Record, world: &World) -> BTreeSet<Reference> {
     let in_namespace = |name: String| ObjectName { namespace: Arc::clone(&record.name.namespace), name: name.into() };
     let mut references: BTreeSet<Reference> =
         config_maps(record).into_iter().map(|name| Reference::ConfigMap(in_namespace(name))).collect();
-    let raw = raw(record);
+    let read = ReadSpec::of(record);
+    let raw = &read.raw;
     if let Some(Parent::Resource(name)) = &raw.parent {
         references.insert(Reference::Named(in_namespace(name.clone())));
     }
@@ -143,7 +168,7 @@ pub(super) fn references(record: &Record, world: &World) -> BTreeSet<Reference> 
     if raw.identity == IdentityReference::Absent {
         references.insert(Reference::DefaultIdentity);
     }
-    if let Some(key) = raw_key(record, &raw, world) {
+    if let Some(key) = read.raw_key(world) {
         references.extend(key.parent.as_ref().map(|parent| Reference::Parent(target_text(parent).into())));
         references.insert(Reference::Key(key_text(&key).into()));
     }
@@ -221,19 +246,4 @@ pub(super) fn key_words(target: &str, parent: Option<&str>) -> String {
 
 fn target_text(target: &TargetArn) -> String {
     target.to_string()
-}
-
-/// What the record's deployment is for, where it can be told.
-pub(super) fn key(record: &Record, memory: &Memory, world: &World) -> Option<Key> {
-    let raw = raw_key(record, &raw(record), world);
-    // What is to be cleared is what was made, whatever the spec has come to say since.
-    if record.is_deleting() { memory.key.clone().or(raw) } else { raw.or_else(|| memory.key.clone()) }
-}
-
-fn raw_key(record: &Record, raw: &Lenient, world: &World) -> Option<Key> {
-    let place = world.identities.given(&raw.identity, &record.name.namespace).found.place();
-    raw.key(place.as_ref(), |name| match find_parent(record, name, world) {
-        ParentFound::Target(target) => Some(target),
-        ParentFound::Missing | ParentFound::Unfit => None,
-    })
 }

@@ -18,6 +18,7 @@ use tracing::{debug, warn};
 use super::account_view::{First, jittered};
 use super::perform::{Act, Done, reread};
 use super::publisher::{Publisher, Said};
+use super::resolve::ReadSpec;
 use super::session::{Keeper, Newest, Session};
 use super::trace::Shown;
 use super::{Deployments, deletions_lane, jobs_lane, lane, place, resolve};
@@ -141,25 +142,26 @@ async fn one_step(
     let now = all.clock.now();
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
-    let given = resolve::given(record, &all.world);
+    let read = ReadSpec::of(record);
+    let given = read.given(&all.world);
     if given.is_elsewhere {
         // Another process looks after it; a change of its identity wakes it here too.
         session.keeper = Keeper::Elsewhere;
         return Ok(Stepped::Ended(Rest::until_woken()));
     }
-    if resolve::is_pending(record, &given) {
+    if read.is_pending(&given) {
         // The identity's own turn wakes it.
         return Ok(Stepped::Ended(Rest::back_off(IDENTITY_RETRY, caller.class())));
     }
-    let wanted = resolve::wanted(record, &memory, &session.knowledge.config_maps, &given, &all.world);
+    let wanted = resolve::wanted(&read, &memory, &session.knowledge.config_maps, &given, &all.world);
     let access = resolve::access(&memory, &wanted, &given);
     let peers = resolve::peers(record, &wanted, &all.world);
     let version = record.resource_version.to_string();
     let subject = subject(all, record, &version, (&access, &wanted), &peers);
-    session.identity = resolve::identity_name(record, &all.world);
+    session.identity = read.identity_name(&all.world);
     session.look_interval = given.drift_interval;
     note_requests(&subject, &memory, &mut session.knowledge, now);
-    session.key = resolve::key(record, &memory, &all.world);
+    session.key = read.key(&memory, &all.world);
     shown.show(record, &memory, session.key.as_ref());
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     if assessment.old == Old::WithinLimit {
@@ -168,7 +170,7 @@ async fn one_step(
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
     session.has_acted |= is_of_deployments(&next);
-    let act = Act { all, record, subject: &subject, memory: &memory, caller };
+    let act = Act { all, record, read: &read, subject: &subject, memory: &memory, caller };
     let publisher = Publisher { act: &act, status: &status };
     let outcome = match &next {
         Step::Rest(until) => {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use greengrass_operator_core::deployment::subject::Access;
 use greengrass_operator_core::names::{Key, TargetArn};
 
+use super::super::resolve::ReadSpec;
 use super::super::session::{Known, Standing};
-use super::super::{Deployments, place, resolve};
+use super::super::{Deployments, place};
 use super::compare::Remembered;
 use super::walk::RowKey;
 use crate::aws::Scope;
@@ -40,7 +41,7 @@ pub(super) fn members(all: &Deployments, of: &Place) -> Members {
     for record in all.store.records() {
         let remembered = remembered(&record);
         let Some(key) = key(&remembered).filter(|key| place(key) == *of) else { continue };
-        let given = resolve::given(&record, &all.world);
+        let given = ReadSpec::of(&record).given(&all.world);
         if given.is_elsewhere {
             continue;
         }

@@ -1,27 +1,18 @@
 """boto3 with a fleet of thirty devices: its paginators, what quotas do to it, and faults. The emulator's clock stands still."""
 
-import json
 import os
 import threading
 import time
-import urllib.request
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
-URL = os.environ["AWS_ENDPOINT_URL"]
+from emulator import admin
+
 ACCOUNT, REGION = os.environ["AWS_ACCESS_KEY_ID"], os.environ["AWS_DEFAULT_REGION"]
 OTHER = "210987654321"
 NAMES = [f"core-{number:02}" for number in range(1, 31)]
-
-
-def admin(method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(f"{URL}/_emulator/{path}", data=data, method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request) as response:
-        return json.loads(response.read() or "null")
 
 
 def passes(seconds):

@@ -1,16 +1,14 @@
 """Groups, things and subdeployments through boto3. Everything that botocore parses is checked against its model too."""
 
 import datetime
-import json
-import os
-import urllib.request
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from botocore.validate import ParamValidator
 
-URL = os.environ["AWS_ENDPOINT_URL"]
+from emulator import admin
+
 
 
 def checked(client):
@@ -27,14 +25,6 @@ def checked(client):
 
     client.meta.events.register("after-call", check)
     return client
-
-
-def admin(method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data=data, method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request) as response:
-        return json.loads(response.read() or "null")
 
 
 def refused(exception, call, **parameters):
@@ -122,7 +112,7 @@ assert greengrass.get_deployment(deploymentId=subs[2])["deploymentStatus"] == "I
 
 thing = greengrass.create_deployment(targetArn=things[0]["thingArn"])
 assert "iotJobId" not in thing
-admin("POST", f"/_emulator/deployments/{thing['deploymentId']}/status", {"status": "COMPLETED"})
+admin("POST", f"deployments/{thing['deploymentId']}/status", {"status": "COMPLETED"})
 assert greengrass.get_deployment(deploymentId=thing["deploymentId"])["deploymentStatus"] == "COMPLETED"
 
 arn = f"arn:aws:greengrass:eu-west-1:123456789012:deployments:{thing['deploymentId']}"
@@ -140,14 +130,14 @@ assert answer["reason"] == "FIELD_VALIDATION_FAILED"
 assert answer["fields"][0]["name"] == "components.c.componentVersion"
 refused(errors.ValidationException, greengrass.list_deployments, nextToken="nonsense")
 
-admin("POST", "/_emulator/faults", {"action": {"type": "throttle", "retryAfterSeconds": 9}})
+admin("POST", "faults", {"action": {"type": "throttle", "retryAfterSeconds": 9}})
 answer = refused(errors.ThrottlingException, greengrass.list_deployments)
 assert answer["retryAfterSeconds"] == 9, answer
 assert answer["serviceCode"] == "greengrass"
 for action in ("resetBefore", "resetAfter"):
     before = len(greengrass.list_deployments(targetArn=other, historyFilter="ALL")["deployments"])
     rule = {"match": {"operation": "CreateDeployment"}, "action": {"type": action}}
-    admin("POST", "/_emulator/faults", rule)
+    admin("POST", "faults", rule)
     try:
         greengrass.create_deployment(targetArn=other)
         raise AssertionError("an answer came")
@@ -175,10 +165,10 @@ for key, secret, code in (
 ):
     wrong = boto3.client("sts", config=config, aws_access_key_id=key, aws_secret_access_key=secret)
     assert refused(ClientError, wrong.get_caller_identity)["Error"]["Code"] == code
-admin("POST", "/_emulator/faults", {"match": {"service": "sts"}, "action": {"type": "throttle"}})
+admin("POST", "faults", {"match": {"service": "sts"}, "action": {"type": "throttle"}})
 assert refused(ClientError, boto3.client("sts", config=config).get_caller_identity)["Error"]["Code"] == "Throttling"
 
-calls = admin("GET", "/_emulator/calls?operation=CreateDeployment")
+calls = admin("GET", "calls?operation=CreateDeployment")
 assert {call["account"] for call in calls} == {"123456789012"}
 assert [call["fault"] for call in calls][-2:] == ["resetBefore", "resetAfter"]
 print("done")

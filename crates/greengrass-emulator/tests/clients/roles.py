@@ -6,27 +6,19 @@ import json
 import os
 import pathlib
 import tempfile
-import urllib.request
 
 import boto3
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-URL = os.environ["AWS_ENDPOINT_URL"]
+from emulator import URL, admin
+
 ROLE = "arn:aws:iam::210987654321:role/deployer"
 CONFIG = Config(retries={"total_max_attempts": 1})
 
 
-def admin(method, path, body=None):
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(URL + path, data=data, method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request) as response:
-        return json.loads(response.read() or "null")
-
-
 def define(**conditions):
-    admin("POST", "/_emulator/roles", {"arn": ROLE, **conditions})
+    admin("POST", "roles", {"arn": ROLE, **conditions})
 
 
 def refused(call, **parameters):
@@ -55,7 +47,7 @@ def caller(**environment):
     finally:
         os.environ.clear()
         os.environ.update(kept)
-    entered = admin("GET", "/_emulator/calls?operation=ListDeployments")[-1]["caller"]
+    entered = admin("GET", "calls?operation=ListDeployments")[-1]["caller"]
     assert entered["arn"] == arn and entered["roleArn"] == ROLE, (entered, arn)
     return arn.rsplit("/", 1)[-1], entered["sessionTags"]
 
@@ -75,10 +67,10 @@ keys = {
 }
 greengrass = boto3.client("greengrassv2", config=CONFIG, **keys)
 assert greengrass.list_deployments()["deployments"] == []
-entered = admin("GET", "/_emulator/calls?operation=ListDeployments")[-1]
+entered = admin("GET", "calls?operation=ListDeployments")[-1]
 assert entered["account"] == "210987654321" and entered["caller"]["sessionTags"] == {"team": "ü edge"}, entered
 
-admin("DELETE", f"/_emulator/sessions?roleArn={ROLE}")
+admin("DELETE", f"sessions?roleArn={ROLE}")
 assert refused(greengrass.list_deployments) == "AccessDeniedException"
 
 with tempfile.TemporaryDirectory() as folder:
@@ -108,6 +100,6 @@ with tempfile.TemporaryDirectory() as folder:
     name, tags = caller(AWS_CONTAINER_CREDENTIALS_FULL_URI=f"{URL}/v1/credentials", AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE=str(pod))
     assert name == "eks-emulator-operator" and tags["kubernetes-namespace"] == "greengrass", (name, tags)
 
-admin("PUT", "/_emulator/instance-role", {"arn": ROLE})
+admin("PUT", "instance-role", {"arn": ROLE})
 assert caller(AWS_EC2_METADATA_SERVICE_ENDPOINT=URL) == ("i-1234567890abcdef0", {})
 print("done")
