@@ -142,24 +142,20 @@ impl Keys {
     }
 }
 
-/// The pointers of one component, as [`ListedKeys`] has them.
-type Listed = (Box<str>, Box<[Box<str>]>);
-
-/// [`Keys`] for as long as nobody asks: maps of a few entries take the room of eleven.
+/// [`Keys`] for as long as nobody asks, as one text: maps of a few entries take the room of eleven, and each pointer that of two.
 #[derive(Debug)]
-pub struct ListedKeys(Box<[Listed]>);
+pub struct WrittenKeys(Box<str>);
 
-impl From<Keys> for ListedKeys {
-    fn from(keys: Keys) -> Self {
-        let list = |Pointers(pointers): Pointers| pointers.into_values().map(String::into_boxed_str).collect();
-        Self(keys.0.into_iter().map(|(name, pointers)| (name.into_boxed_str(), list(pointers))).collect())
+impl From<&Keys> for WrittenKeys {
+    fn from(keys: &Keys) -> Self {
+        Self(serde_json::json!(keys.to_status()).to_string().into_boxed_str())
     }
 }
 
-impl From<ListedKeys> for Keys {
-    fn from(ListedKeys(listed): ListedKeys) -> Self {
-        let pointers = |list: Box<[Box<str>]>| Pointers::of(list.into_iter().map(String::from));
-        Self(listed.into_iter().map(|(name, list)| (String::from(name), pointers(list))).collect())
+impl From<WrittenKeys> for Keys {
+    fn from(WrittenKeys(text): WrittenKeys) -> Self {
+        // A map of lists was written.
+        Self::recorded(&serde_json::from_str(&text).unwrap_or_default())
     }
 }
 

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::{History, Knowledge, RolloutKnown};
-use crate::deployment::configuration::{Configured, ListedKeys};
+use crate::deployment::configuration::{Configured, WrittenKeys};
 
 /// What is known of one resource, in little room: 0.2 KiB for one that is done, where [`Knowledge`] itself takes 1.1, most of it for
 /// what only turns need.
@@ -29,8 +29,8 @@ pub struct Kept {
 #[derive(Debug)]
 struct KeptConfigured {
     deployment_id: String,
-    set: ListedKeys,
-    reset: ListedKeys,
+    set: WrittenKeys,
+    reset: WrittenKeys,
 }
 
 impl Kept {
@@ -106,7 +106,7 @@ impl From<Kept> for Knowledge {
 
 impl From<(String, Configured)> for KeptConfigured {
     fn from((deployment_id, Configured { set, reset }): (String, Configured)) -> Self {
-        Self { deployment_id, set: set.into(), reset: reset.into() }
+        Self { deployment_id, set: (&set).into(), reset: (&reset).into() }
     }
 }
 
