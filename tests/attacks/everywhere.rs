@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use super::is_soak;
 use super::proxy::{Attack, Proxy};
 use super::scenarios::{SCENARIOS, Scenario, Stage, end_state, made};
 use crate::world::World;
@@ -22,7 +23,7 @@ fn killed_at_any_write_it_ends_as_if_nothing_had_happened() {
 #[test]
 fn whatever_becomes_of_any_write_it_ends_as_if_nothing_had_happened() {
     // Once; and three times in a row where there is time for it.
-    let in_a_row: &[usize] = if std::env::var_os("OPERATOR_TEST_SOAK").is_some() { &[0, 2] } else { &[0] };
+    let in_a_row: &[usize] = if is_soak() { &[0, 2] } else { &[0] };
     let attacks = Attack::ALL.into_iter().filter(|attack| !attack.kills());
     let attacks: Vec<_> = attacks.flat_map(|attack| in_a_row.iter().map(move |more| (attack, *more))).collect();
     println!("{} attacks on writes covered", covered(&attacks));
@@ -30,9 +31,9 @@ fn whatever_becomes_of_any_write_it_ends_as_if_nothing_had_happened() {
 
 fn covered(attacks: &[(Attack, usize)]) -> usize {
     let only = std::env::var("OPERATOR_TEST_SCENARIO").unwrap_or_default();
-    let is_soak = std::env::var_os("OPERATOR_TEST_SOAK").is_some();
+    let at_length = is_soak();
     let is_wanted = |scenario: &&Scenario| {
-        if only.is_empty() { is_soak || !scenario.is_long } else { scenario.name == only }
+        if only.is_empty() { at_length || !scenario.is_long } else { scenario.name == only }
     };
     let scenarios: Vec<&Scenario> = SCENARIOS.iter().filter(is_wanted).collect();
     let (next, covered) = (AtomicUsize::new(0), AtomicUsize::new(0));

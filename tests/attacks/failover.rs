@@ -13,17 +13,17 @@ use crate::world::operator::Operator;
 use crate::world::{ACCOUNT, Manifest, World, install_definitions_on};
 
 /// A lease duration, what comes before and after it, and a machine on which a dozen other tests run.
-const PATIENCE: Duration = Duration::from_mins(2);
+pub(super) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// One of the processes.
-struct Replica {
+pub(super) struct Replica {
     name: &'static str,
-    operator: Operator,
-    relay: Relay,
+    pub(super) operator: Operator,
+    pub(super) relay: Relay,
 }
 
 impl Replica {
-    fn start(world: &World, name: &'static str) -> Self {
+    pub(super) fn start(world: &World, name: &'static str) -> Self {
         let relay = Relay::to(world.endpoint());
         let endpoint = relay.endpoint();
         let settings = BTreeMap::from([
@@ -38,12 +38,12 @@ impl Replica {
         Self { name, operator, relay }
     }
 
-    fn is_ready(&self) -> bool {
+    pub(super) fn is_ready(&self) -> bool {
         self.operator.page("/readyz").is_some_and(|(status, _)| status == 200)
     }
 
     /// Whether it says that it may write. A process that is stopped says nothing.
-    fn leads(&self) -> bool {
+    pub(super) fn leads(&self) -> bool {
         self.operator.page("/metrics").is_some_and(|(_, text)| text.contains("greengrass_operator_leading 1\n"))
     }
 }
@@ -63,7 +63,7 @@ fn lease(world: &World) -> Value {
 }
 
 /// Two replicas, the one that leads first.
-fn two(world: &World) -> (Replica, Replica) {
+pub(super) fn two(world: &World) -> (Replica, Replica) {
     let (one, other) = (Replica::start(world, "one"), Replica::start(world, "other"));
     world.wait_patiently("both to be ready and one to lead", PATIENCE, || {
         let leading = one.leads() || other.leads();

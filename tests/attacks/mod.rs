@@ -5,8 +5,14 @@
 
 mod everywhere;
 mod failover;
+mod load;
 mod proxy;
 mod relay;
 mod replicas;
 mod scenarios;
 mod stale;
+
+/// Whether `make soak` runs.
+fn is_soak() -> bool {
+    std::env::var_os("OPERATOR_TEST_SOAK").is_some()
+}
