@@ -5,6 +5,7 @@
 //! 40 and 14 µs); turns and walks read them all the time.
 
 use std::fmt;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -14,10 +15,10 @@ use thiserror::Error;
 /// What the JSON of many objects has in common. It may be changed at any time: nothing compressed leaves the process.
 const DICTIONARY: &[u8] = include_bytes!("json/dictionary.json");
 
-/// JSON, compressed, the keys of its objects sorted: equal content is equal.
+/// JSON, compressed, the keys of its objects sorted: equal content is equal. Clones share it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Json {
-    compressed: Box<[u8]>,
+    compressed: Arc<[u8]>,
     /// Bytes of the text.
     length: u32,
 }
@@ -34,7 +35,7 @@ impl Json {
     pub fn of_value(value: &Value) -> Result<Self, DecodeError> {
         let text = serde_json::to_vec(value).map_err(|error| DecodeError::new(&error))?;
         let length = u32::try_from(text.len()).map_err(|_| DecodeError("it is too large".to_owned()))?;
-        Ok(Self { compressed: lz4_flex::block::compress_with_dict(&text, DICTIONARY).into_boxed_slice(), length })
+        Ok(Self { compressed: lz4_flex::block::compress_with_dict(&text, DICTIONARY).into(), length })
     }
 
     /// Reads it as a type.

@@ -311,7 +311,10 @@ impl Store {
 }
 
 impl State {
-    fn put(&mut self, record: Record) -> Arc<Record> {
+    fn put(&mut self, mut record: Record) -> Arc<Record> {
+        if let Some(before) = self.records.get(&record.name) {
+            record.share_with(before);
+        }
         let record = Arc::new(record);
         self.tally.add(&record);
         if let Some(before) = self.records.insert(record.name.clone(), Arc::clone(&record)) {

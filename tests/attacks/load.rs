@@ -81,7 +81,7 @@ fn whatever_dies_stops_or_is_slow_at_full_load_each_change_is_one_revision() {
 
     load.while_all_change("nothing happens", |_| {});
 
-    load.while_all_change("etcd is slow", |load| stutter(&pid_of(load.cluster, "etcd"), Duration::from_secs(10)));
+    load.while_all_change("etcd is slow", |load| stutter(pid_of(load.cluster, "etcd"), Duration::from_secs(10)));
 
     load.while_all_change("the API server is restarted", |load| {
         load.cluster.stop_api_server().unwrap();
@@ -111,12 +111,12 @@ fn pid_of(cluster: &Cluster, server: &str) -> Pid {
 }
 
 /// Lets a server run for a fifth of the time.
-fn stutter(server: &Pid, time: Duration) {
+fn stutter(server: Pid, time: Duration) {
     let begun = Instant::now();
     while begun.elapsed() < time {
-        kill_process(*server, Signal::STOP).unwrap();
+        kill_process(server, Signal::STOP).unwrap();
         sleep(Duration::from_millis(400));
-        kill_process(*server, Signal::CONT).unwrap();
+        kill_process(server, Signal::CONT).unwrap();
         sleep(Duration::from_millis(100));
     }
 }

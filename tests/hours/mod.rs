@@ -5,6 +5,7 @@
 mod account_view;
 mod adoption;
 mod chains;
+mod churn;
 mod configuration;
 mod drift;
 mod history;

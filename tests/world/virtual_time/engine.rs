@@ -36,6 +36,8 @@ const LOG_KEPT: usize = 1 << 20;
 
 enum Command {
     Advance(Duration, mpsc::Sender<()>),
+    /// How many tasks its runtime has.
+    CountTasks(mpsc::Sender<usize>),
     /// SIGTERM.
     End(mpsc::Sender<()>),
 }
@@ -110,10 +112,16 @@ impl Engine {
         self.command(Command::End);
     }
 
-    fn command(&self, command: impl FnOnce(mpsc::Sender<()>) -> Command) {
+    /// How many tasks there are, the operator's and those of its connections.
+    pub(super) fn alive_tasks(&self) -> usize {
+        self.command(Command::CountTasks)
+    }
+
+    fn command<T>(&self, command: impl FnOnce(mpsc::Sender<T>) -> Command) -> T {
         let (done, answer) = mpsc::channel();
         let sent = self.commands.as_ref().is_some_and(|commands| commands.send(command(done)).is_ok());
-        assert!(sent && answer.recv_timeout(PATIENCE).is_ok(), "the operator has ended\n{}", self.log.end());
+        let answer = sent.then(|| answer.recv_timeout(PATIENCE).ok()).flatten();
+        answer.unwrap_or_else(|| panic!("the operator has ended\n{}", self.log.end()))
     }
 }
 
@@ -208,6 +216,9 @@ async fn obey(
                 emulator.advance(by).unwrap();
                 tokio::time::advance(by).await;
                 let _ = done.send(());
+            }
+            Command::CountTasks(done) => {
+                let _ = done.send(tokio::runtime::Handle::current().metrics().num_alive_tasks());
             }
             Command::End(done) => {
                 stop.cancel();

@@ -99,6 +99,12 @@ impl VirtualWorld {
         self.engine.as_ref().expect("no operator runs")
     }
 
+    /// How many tasks the operator has while it waits for time.
+    pub fn alive_tasks(&self) -> usize {
+        self.settle();
+        self.engine().alive_tasks()
+    }
+
     /// The time of day in this world.
     pub fn now(&self) -> Timestamp {
         self.emulator.now()
