@@ -99,6 +99,11 @@ fn values_that_would_not_work_are_refused_with_their_name() {
         ("watchNamespaces={Team_A}", "watchNamespaces"),
         ("aws.endpointUrl=emulator", "endpointUrl"),
         ("terminationGracePeriodSeconds=10", "terminationGracePeriodSeconds"),
+        ("metrics.serviceMonitor.interval=30", "interval"),
+        ("networkPolicy.apiServerPorts={}", "apiServerPorts"),
+        ("podDisruptionBudget.maxUnavailable=0", "maxUnavailable"),
+        ("identities.North.region=eu-west-1", "North"),
+        ("identities.default.region=eu-west-1", "identities.default"),
     ];
     for (value, name) in refused {
         let output = template("somewhere", &[value]);
@@ -198,12 +203,29 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
         "podAnnotations.a=b",
         "podLabels.c=d",
         "commonLabels.e=f",
+        "topologySpreadConstraints[0].maxSkew=1",
+        "topologySpreadConstraints[0].topologyKey=topology.kubernetes.io/zone",
+        "topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule",
+        "topologySpreadConstraints[0].labelSelector.matchLabels.release=operator",
+        "networkPolicy.enabled=true",
+        "networkPolicy.metricsFrom[0].namespaceSelector.matchLabels.name=monitoring",
+        "networkPolicy.extraEgress[0].ports[0].port=3128",
+        "metrics.service.annotations.a=b",
+        "metrics.dashboard.enabled=true",
+        "metrics.dashboard.annotations.a=b",
+        "identities.north.region=eu-central-1",
+        "identities.north.roleArn=arn:aws:iam::123456789012:role/deployer",
+        "extraObjects[0].apiVersion=v1",
+        "extraObjects[0].kind=ConfigMap",
+        "extraObjects[0].metadata.name=more",
     ];
     let matrix: &[&[&str]] = &[
         &[],
         &["clusterName=factory", &watch],
         &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"],
         &["replicas=1", "leaderElection.enabled=false"],
+        &["networkPolicy.enabled=true", "metrics.dashboard.enabled=true", "rbac.aggregateToEdit=true"],
+        &["metrics.service.enabled=false", "podDisruptionBudget.maxUnavailable=50%"],
         every_list,
     ];
     for values in matrix {
@@ -220,6 +242,107 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
         assert!(output.status.success(), "{values:?}: {}", output.stderr);
         assert_eq!(output.stderr.trim(), "", "{values:?}");
     }
+}
+
+/// The chart as it is rendered in a cluster with the Prometheus Operator.
+fn rendered_for_prometheus(values: &[&str]) -> String {
+    let chart = chart();
+    let mut arguments = vec!["template", "operator", chart.to_str().unwrap()];
+    let kinds =
+        ["ServiceMonitor", "PodMonitor", "PrometheusRule"].map(|kind| format!("monitoring.coreos.com/v1/{kind}"));
+    for kind in &kinds {
+        arguments.extend(["--api-versions", kind]);
+    }
+    for value in values {
+        arguments.extend(["--set", value]);
+    }
+    success(&helm(None, &arguments))
+}
+
+#[test]
+fn monitors_and_alerts_are_made_where_their_apis_are() {
+    let values = ["serviceMonitor", "podMonitor", "prometheusRule"].map(|name| format!("metrics.{name}.enabled=true"));
+    let values: Vec<&str> = values.iter().map(String::as_str).collect();
+    assert!(!rendered(&values).contains("monitoring.coreos.com"), "they would be refused");
+    assert!(!rendered_for_prometheus(&[]).contains("monitoring.coreos.com"), "nobody has asked");
+    let all = rendered_for_prometheus(&values);
+    for kind in ["ServiceMonitor", "PodMonitor", "PrometheusRule"] {
+        assert_eq!(all.matches(&format!("\nkind: {kind}\n")).count(), 1, "{kind}");
+    }
+    let rules = fs::read_to_string(chart().join("files/prometheus/rules.yaml")).unwrap();
+    let groups: Vec<&str> = rules.lines().skip_while(|line| *line != "groups:").collect();
+    assert!(!groups.is_empty());
+    for line in groups {
+        assert!(all.contains(&format!("  {line}")), "the alerts come out of helm as they went in: {line}");
+    }
+    let chart = chart();
+    let without_service = [
+        "template",
+        "operator",
+        chart.to_str().unwrap(),
+        "--set=metrics.service.enabled=false,metrics.serviceMonitor.enabled=true",
+        "--api-versions=monitoring.coreos.com/v1/ServiceMonitor",
+    ];
+    assert!(complaint(&helm(None, &without_service)).contains("metrics.service.enabled"));
+}
+
+#[test]
+fn the_dashboard_asks_for_metrics_that_there_are() {
+    let text = fs::read_to_string(chart().join("files/grafana/dashboard.json")).unwrap();
+    let dashboard: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let documented = fs::read_to_string(repository().join("docs/watching.md")).unwrap();
+    let mut asked = BTreeSet::new();
+    for panel in dashboard["panels"].as_array().unwrap() {
+        for target in panel["targets"].as_array().unwrap() {
+            let expression = target["expr"].as_str().unwrap();
+            let words = expression.split(|character: char| character != '_' && !character.is_ascii_alphanumeric());
+            asked.extend(words.filter(|word| word.starts_with("greengrass_operator_")).map(ToOwned::to_owned));
+        }
+    }
+    assert!(asked.len() >= 12, "{asked:?}");
+    for metric in asked {
+        let metric = metric.trim_end_matches("_bucket");
+        assert!(documented.contains(&format!("| `{metric}` |")), "{metric} is in no table of docs/watching.md");
+    }
+    assert!(rendered(&["metrics.dashboard.enabled=true"]).contains("grafana_dashboard: \"1\""));
+}
+
+#[test]
+fn nobody_may_write_identities_status_or_finalizers_by_the_chart() {
+    let edit = |text: &str| {
+        let role = text.split("\n---\n").find(|part| part.contains("aggregate-to-edit"));
+        role.map(|role| {
+            role.lines()
+                .filter(|line| line.starts_with("  ") && !line.contains("app.kubernetes.io"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        })
+    };
+    assert_eq!(edit(&rendered(&[])), None, "off by default");
+    let role = edit(&rendered(&["rbac.aggregateToEdit=true"])).unwrap();
+    assert!(role.contains("resources: [greengrassdeployments]\n"), "{role}");
+    assert!(role.contains("verbs: [create, update, patch, delete, deletecollection]"), "{role}");
+    for never in ["awsidentities", "/status", "/finalizers", "*"] {
+        assert!(!role.contains(never), "{role}");
+    }
+}
+
+#[test]
+fn further_objects_are_texts_or_yaml_and_know_the_release() {
+    let chart = chart();
+    let objects = r#"extraObjects=["kind: A\nmetadata: {name: {{ .Release.Name }}}", {"kind": "B", "metadata": {"name": "{{ .Release.Namespace }}"}}]"#;
+    let both =
+        success(&helm(None, &["template", "operator", chart.to_str().unwrap(), "-n", "home", "--set-json", objects]));
+    assert!(both.contains("kind: A\nmetadata: {name: operator}"), "{both}");
+    assert!(both.contains("kind: B\nmetadata:\n  name: 'home'"), "{both}");
+}
+
+#[test]
+fn two_replicas_are_protected_and_one_is_in_nobodys_way() {
+    let budget = |values: &[&str]| rendered(values).contains("kind: PodDisruptionBudget");
+    assert!(budget(&[]));
+    assert!(!budget(&["replicas=1"]), "no node with it could be drained");
+    assert!(!budget(&["podDisruptionBudget.enabled=false"]));
 }
 
 /// What RBAC lets the `ServiceAccount` do, one line per rule, without what everybody may.
