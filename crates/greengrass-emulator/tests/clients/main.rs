@@ -31,4 +31,5 @@ mod sts;
 mod support;
 mod switches;
 mod validation;
+mod verify;
 mod walkthrough;
