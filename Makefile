@@ -27,7 +27,7 @@ test-switches: ## Run every test with AWS in the other position of everything th
 
 soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewer or more chains of random specs
 	OPERATOR_TEST_SOAK=1 MODEL_CHECK_MORE=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
-	  cargo test $(everything) -- hours::chains hours::configuration attacks:: in_every_state --nocapture
+	  cargo test $(everything) -- hours::chains hours::churn hours::configuration attacks:: in_every_state --nocapture
 
 bench: bench-programs ## Measure against other ways to do it: 100 and 300 resources (70 min; SYSTEMS=a,b for some)
 	bench/run accept --systems "$(SYSTEMS)"
