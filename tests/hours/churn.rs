@@ -54,15 +54,17 @@ fn after_a_day_of_changes_no_task_is_left_over() {
     for resident in 0..RESIDENTS {
         world.group(&format!("Resident{resident}"));
     }
-    let mut tasks = Vec::new();
+    let (mut tasks, mut made) = (Vec::new(), 0);
     for number in 1..=hours {
         hour(&world, number);
         tasks.push(world.alive_tasks());
+        made += world.count("CreateDeployment");
+        // The ledger of a day would hide what the operator itself holds.
+        world.emulator.clear_calls();
         println!("hour {number}: {} tasks, {} KiB resident in this process", world.alive_tasks(), resident_kib());
     }
     // One revision for each version, one for each that somebody overrode, and the guests'.
-    let own = world.count("CreateDeployment");
-    assert_eq!(own, hours * (RESIDENTS + 2), "no change is lost, and none made twice");
+    assert_eq!(made, hours * (RESIDENTS + 2), "no change is lost, and none made twice");
     assert!(tasks.iter().all(|count| *count <= tasks[0]), "{tasks:?}");
 }
 
