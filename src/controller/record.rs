@@ -139,11 +139,10 @@ impl Record {
         self.status.as_ref().map(Json::decode).transpose()
     }
 
-    /// Takes over from an older version what is the same: what is replaced with every label leaves holes in memory.
+    /// Takes over what is the same from an older version of the object, or from another one that had its name: what is replaced with
+    /// every label leaves holes in memory.
     pub fn share_with(&mut self, older: &Self) {
-        if self.name == older.name {
-            self.name = older.name.clone();
-        }
+        self.name.clone_from(&older.name);
         if self.spec == older.spec {
             self.spec.clone_from(&older.spec);
         }
@@ -265,11 +264,17 @@ pub(crate) mod tests {
     #[test]
     fn a_newer_version_shares_what_it_has_in_common() {
         let older = record("a", 7);
-        let mut newer = Record { status: Some(Json::of(&json!({"ordinal": 1})).unwrap()), ..record("a", 8) };
+        let status = |ordinal: u64| Some(Json::of(&json!({"ordinal": ordinal})).unwrap());
+        let older = Record { status: status(1), ..older };
+        let mut newer = Record { status: status(2), ..record("a", 8) };
         let expected = newer.clone();
         newer.share_with(&older);
         assert_eq!(newer, expected, "it says the same");
         assert!(std::sync::Arc::ptr_eq(&newer.name.name, &older.name.name));
+        assert!(newer.spec.as_ref().unwrap().is_shared_with(older.spec.as_ref().unwrap()));
+        let mut newest = Record { status: status(2), ..record("a", 9) };
+        newest.share_with(&newer);
+        assert!(newest.status.unwrap().is_shared_with(newer.status.as_ref().unwrap()));
     }
 
     #[test]

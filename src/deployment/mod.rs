@@ -6,6 +6,7 @@ pub mod account_view;
 mod perform;
 mod publisher;
 mod resolve;
+mod rest;
 mod session;
 mod trace;
 mod turn;
