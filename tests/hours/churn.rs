@@ -11,8 +11,8 @@ const MINUTE: Duration = Duration::from_mins(1);
 const STEP: Duration = Duration::from_secs(10);
 const RESIDENTS: usize = 4;
 
-/// An hour of changes: each resource gets a new version, one is overridden by somebody, AWS refuses for a while, a thing is deployed to
-/// and given up, and a resource comes and goes.
+/// An hour of changes: each resource gets a new version, one is overridden by somebody, AWS refuses for a while, and a resource comes
+/// and goes.
 fn hour(world: &VirtualWorld, number: usize) {
     for resident in 0..RESIDENTS {
         world.apply(&resident_in(resident).version(&format!("1.{number}.0")));
