@@ -3,11 +3,15 @@
 mod namespaces;
 mod registry;
 mod selector;
+#[cfg(test)]
+mod tests;
 mod turn;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use greengrass_operator_core::identity::{Identity, IdentityReference};
 use kube::api::ApiResource;
 
 pub use namespaces::NamespaceLabels;
@@ -43,26 +47,49 @@ pub struct Dependants {
 impl Dependants {
     /// Wakes those that use this identity.
     fn wake_users(&self, identity: &str) {
-        self.wake(&Reference::Identity(identity.into()));
+        self.wake(&Reference::Identity(identity.into()), |_| true);
     }
 
-    /// Wakes those that name none: they may have another one now.
-    fn wake_nameless(&self) {
-        self.wake(&Reference::DefaultIdentity);
-    }
-
-    /// Labels of a namespace have changed: wakes those whose identity looks at labels, and those that name none.
-    fn wake_selected(&self, registry: &Registry) {
-        for name in registry.names_that_select() {
-            self.wake_users(&name);
+    /// Changes what is known of identities or of namespaces, and wakes those whom another identity serves now, or none, or one again:
+    /// those that name none, and those whose identity looks at labels. The others stay asleep: in a cluster in which somebody makes
+    /// namespaces and identities all day, thousands of turns for each would stand before those that have something to do.
+    fn change(&self, registry: &Registry, change: impl FnOnce(&Registry)) {
+        let before = self.served(registry);
+        change(registry);
+        let after = self.served(registry);
+        for (reference, namespaces) in &before {
+            let differs = |namespace: &str| {
+                namespaces.get(namespace) != after.get(reference).and_then(|namespaces| namespaces.get(namespace))
+            };
+            self.wake(reference, differs);
         }
-        self.wake_nameless();
+    }
+
+    /// Which identity serves whom, by what they refer to and by namespace.
+    fn served(&self, registry: &Registry) -> BTreeMap<Reference, BTreeMap<Arc<str>, Result<Identity, String>>> {
+        let named = registry
+            .names_that_select()
+            .into_iter()
+            .map(|name| (Reference::Identity(name.as_str().into()), IdentityReference::Named(name)));
+        let nameless = (Reference::DefaultIdentity, IdentityReference::Absent);
+        let served = |(reference, says): (Reference, IdentityReference)| {
+            let namespaces: BTreeSet<Arc<str>> =
+                self.store.referrers(&reference).into_iter().map(|name| name.namespace).collect();
+            let serving = |namespace: Arc<str>| {
+                let serving = registry.serving(&says, &namespace);
+                (namespace, serving)
+            };
+            (reference, namespaces.into_iter().map(serving).collect())
+        };
+        named.chain([nameless]).map(served).collect()
     }
 
     /// Their turns cost no call to AWS unless there is something to do.
-    fn wake(&self, reference: &Reference) {
+    fn wake(&self, reference: &Reference, is_concerned: impl Fn(&str) -> bool) {
         for name in self.store.referrers(reference) {
-            self.queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
+            if is_concerned(&name.namespace) {
+                self.queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
+            }
         }
     }
 }
@@ -112,16 +139,14 @@ impl Identities {
 
     /// A change takes effect at once, and not with a turn.
     fn note(&self, record: &Record) {
-        let is_default_changed = if record.is_deleting() {
-            self.registry.remove(&record.name.name);
-            true
-        } else {
-            self.registry.set(record)
-        };
+        self.dependants.change(&self.registry, |registry| {
+            if record.is_deleting() {
+                registry.remove(&record.name.name);
+            } else {
+                registry.set(record);
+            }
+        });
         self.dependants.wake_users(&record.name.name);
-        if is_default_changed {
-            self.dependants.wake_nameless();
-        }
     }
 }
 
@@ -167,9 +192,8 @@ impl Kind for Identities {
                 }
             }
             Change::Gone(record) => {
-                self.registry.remove(&record.name.name);
+                self.dependants.change(&self.registry, |registry| registry.remove(&record.name.name));
                 self.dependants.wake_users(&record.name.name);
-                self.dependants.wake_nameless();
             }
         }
         default_wake(change, self.check_interval)

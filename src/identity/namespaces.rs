@@ -51,30 +51,22 @@ impl NamespaceLabels {
         let mut refusals = 0_u32;
         let mut listed: Option<BTreeMap<String, BTreeMap<String, String>>> = None;
         while let Some(event) = events.next().await {
-            let is_changed = match event {
-                Ok(Event::Init) => {
-                    listed = Some(BTreeMap::new());
-                    false
-                }
+            match event {
+                Ok(Event::Init) => listed = Some(BTreeMap::new()),
                 Ok(Event::InitApply(namespace)) => {
                     if let (Some(listed), (Some(name), labels)) = (&mut listed, named(namespace)) {
                         listed.insert(name, labels);
                     }
-                    false
                 }
                 Ok(Event::InitDone) => {
-                    let is_changed = self.registry.set_labels(listed.take());
+                    self.dependants.change(&self.registry, |registry| registry.set_labels(listed.take()));
                     self.asked.send_replace(true);
-                    is_changed
                 }
-                Ok(Event::Apply(namespace)) => match named(namespace) {
-                    (Some(name), labels) => self.registry.set_label(&name, Some(labels)),
-                    (None, _) => false,
-                },
-                Ok(Event::Delete(namespace)) => match named(namespace) {
-                    (Some(name), _) => self.registry.set_label(&name, None),
-                    (None, _) => false,
-                },
+                Ok(Event::Apply(namespace)) => {
+                    let (name, labels) = named(namespace);
+                    self.set(name, Some(labels));
+                }
+                Ok(Event::Delete(namespace)) => self.set(namespace.metadata.name, None),
                 Err(error) => {
                     warn!(%error, "the labels of namespaces can't be watched; it begins again");
                     // What was known before stays: a broken connection is no news of anybody's labels. Nor is one at the start a
@@ -83,12 +75,16 @@ impl NamespaceLabels {
                     if refusals == REFUSALS_BEFORE_GOING_ON {
                         self.asked.send_replace(true);
                     }
-                    false
                 }
-            };
-            if is_changed {
-                self.dependants.wake_selected(&self.registry);
             }
+        }
+    }
+
+    fn set(&self, namespace: Option<String>, labels: Option<BTreeMap<String, String>>) {
+        let Some(namespace) = namespace else { return };
+        // Most changes of a namespace are none of its labels.
+        if !self.registry.knows_labels_of(&namespace, labels.as_ref()) {
+            self.dependants.change(&self.registry, |registry| registry.set_labels_of(&namespace, labels));
         }
     }
 }

@@ -11,9 +11,7 @@ use greengrass_operator_core::deployment::references::{Grant, IdentityFound};
 use greengrass_operator_core::deployment::subject::Access;
 use greengrass_operator_core::failure::Who;
 use greengrass_operator_core::identity::status::Checked;
-use greengrass_operator_core::identity::{
-    DEFAULT, Defaults, Identity, IdentityReference, Namespace, Parsed, Picked, parse, pick,
-};
+use greengrass_operator_core::identity::{Identity, IdentityReference, Namespace, Parsed, Picked, parse, pick};
 use greengrass_operator_core::names::Key;
 use jiff::Timestamp;
 
@@ -205,8 +203,17 @@ impl Registry {
         }
     }
 
-    /// An identity was made or changed. True: resources that name none may have another one now.
-    pub fn set(&self, record: &Record) -> bool {
+    /// The identity that serves whoever says this in that namespace, or why none does.
+    pub fn serving(&self, reference: &IdentityReference, namespace: &str) -> Result<Identity, String> {
+        let state = self.lock();
+        match pick(reference, state.namespace(namespace), &state.parsed) {
+            Picked::Usable(identity) => Ok(identity.clone()),
+            Picked::Missing(message) | Picked::NotAllowed(message) => Err(message),
+        }
+    }
+
+    /// An identity was made or changed.
+    pub fn set(&self, record: &Record) {
         let is_mine = self.surroundings.selector.as_ref().is_none_or(|selector| selector.selects(&record.labels));
         let name = record.name.name.to_string();
         let parsed = match record.decode_spec::<AwsIdentitySpec>() {
@@ -226,10 +233,7 @@ impl Registry {
             *known = fresh;
         }
         known.is_mine = is_mine;
-        let is_default = name == DEFAULT || parsed.default_for != Defaults::Nobody;
-        let before = state.parsed.insert(name, parsed.clone());
-        // Who may not use its default, or whose default can't be used, is known by no identity's name.
-        before.is_none_or(|before| before.default_for != parsed.default_for || is_default && before != parsed)
+        state.parsed.insert(name, parsed);
     }
 
     /// An identity is gone.
@@ -259,25 +263,27 @@ impl Registry {
         self.lock().known.get(name)?.checked.accepted_at
     }
 
-    /// All namespaces with their labels; none where they can't be read. True: something has changed.
-    pub fn set_labels(&self, labels: Option<BTreeMap<String, BTreeMap<String, String>>>) -> bool {
-        let mut state = self.lock();
-        let is_same = match (&state.labels, &labels) {
-            (Labels::Known(before), Some(now)) => before == now,
-            (Labels::Unknown, None) => true,
-            (Labels::Known(_), None) | (Labels::Unknown, Some(_)) => false,
-        };
-        state.labels = labels.map_or(Labels::Unknown, Labels::Known);
-        !is_same
+    /// All namespaces with their labels; none where they can't be read.
+    pub fn set_labels(&self, labels: Option<BTreeMap<String, BTreeMap<String, String>>>) {
+        self.lock().labels = labels.map_or(Labels::Unknown, Labels::Known);
     }
 
-    /// One namespace was made or changed. True: its labels are others now.
-    pub fn set_label(&self, namespace: &str, labels: Option<BTreeMap<String, String>>) -> bool {
+    /// The labels of one namespace; none where it is gone.
+    pub fn set_labels_of(&self, namespace: &str, labels: Option<BTreeMap<String, String>>) {
         let mut state = self.lock();
-        let Labels::Known(known) = &mut state.labels else { return false };
+        let Labels::Known(known) = &mut state.labels else { return };
         match labels {
-            Some(labels) => known.insert(namespace.to_owned(), labels.clone()) != Some(labels),
-            None => known.remove(namespace).is_some(),
+            Some(labels) => known.insert(namespace.to_owned(), labels),
+            None => known.remove(namespace),
+        };
+    }
+
+    /// Whether a namespace is known with these labels, or known to be none.
+    #[must_use]
+    pub fn knows_labels_of(&self, namespace: &str, labels: Option<&BTreeMap<String, String>>) -> bool {
+        match &self.lock().labels {
+            Labels::Known(known) => known.get(namespace) == labels,
+            Labels::Unknown => false,
         }
     }
 
