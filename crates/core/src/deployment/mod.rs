@@ -7,6 +7,8 @@ pub mod assess;
 pub mod configuration;
 pub mod decide;
 pub mod desired;
+pub mod difference;
+pub mod forecast;
 pub mod hash;
 pub mod knowledge;
 pub mod memory;

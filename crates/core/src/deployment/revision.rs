@@ -12,7 +12,7 @@ use super::hash::sha256_hex;
 use super::request::{ComponentRequest, DeploymentRequest};
 use super::rows::DeployedContent;
 use super::tags::OwnerTags;
-use crate::api::{ComponentUpdateAction, DeploymentPolicies, FailureHandlingPolicy};
+use crate::api::{ComponentUpdateAction, DeploymentPolicies, FailureHandlingPolicy, IotJobConfiguration, RunWith};
 use crate::names::{Key, ObjectName};
 
 /// The form of the digest. A new form gets a new number and the old one stays in the code: a digest is compared in the form
@@ -83,14 +83,43 @@ pub fn digest_of_deployed(desired: &Desired, deployed: &DeployedContent) -> Opti
 const DEFAULT_UPDATE_TIMEOUT_SECONDS: i32 = 60;
 const DEFAULT_VALIDATION_TIMEOUT_SECONDS: i32 = 30;
 
-fn canonical(key: &Key, content: &Content) -> Value {
+/// What is wanted, in the one form in which revisions are compared.
+pub(super) fn canonical(key: &Key, content: &Content) -> Value {
     let Content { name, components, policies, job } = content;
-    let components: Map<String, Value> =
-        components.iter().map(|(name, component)| (name.clone(), canonical_component(component))).collect();
+    let components = components.iter().map(|(name, component)| {
+        let Component { version, merge, reset, run_with } = component;
+        let merge = merge.as_ref().map(|merge| (Value::Object(merge.value.clone()), merge.text.as_str()));
+        (name.clone(), canonical_component(&version.to_string(), merge, reset, run_with.as_ref()))
+    });
+    canonical_revision(key, name.as_deref(), components.collect(), policies.as_ref(), job.as_ref())
+}
+
+/// The same of what somebody else deployed, also where no spec could say it. Its name counts only where the user names the
+/// deployment.
+pub(super) fn canonical_of_deployed(desired: &Desired, deployed: &DeployedContent) -> Value {
+    let DeployedContent { name, components, policies, job } = deployed;
+    let components = components.iter().map(|(name, component)| {
+        let ComponentRequest { component_version, merge, reset, run_with } = component;
+        // A text that is no JSON is compared as the text that it is.
+        let read = |text| serde_json::from_str(text).unwrap_or_else(|_| json!(text));
+        let merge = merge.as_deref().map(|text| (read(text), text));
+        (name.clone(), canonical_component(component_version, merge, reset, run_with.as_ref()))
+    });
+    let name = name.as_deref().filter(|_| desired.content.name.is_some());
+    canonical_revision(&desired.key, name, components.collect(), policies.as_ref(), job.as_ref())
+}
+
+fn canonical_revision(
+    key: &Key,
+    name: Option<&str>,
+    components: Map<String, Value>,
+    policies: Option<&DeploymentPolicies>,
+    job: Option<&IotJobConfiguration>,
+) -> Value {
     let mut revision = json!({
         "targetArn": key.target.as_str(),
         "components": components,
-        "deploymentPolicies": canonical_policies(policies.as_ref()),
+        "deploymentPolicies": canonical_policies(policies),
     });
     if let Some(fields) = revision.as_object_mut() {
         if let Some(parent) = &key.parent {
@@ -99,29 +128,34 @@ fn canonical(key: &Key, content: &Content) -> Value {
         if let Some(name) = name {
             fields.insert("deploymentName".into(), json!(name));
         }
-        if let Some(job) = job.as_ref().and_then(said) {
+        if let Some(job) = job.and_then(said) {
             fields.insert("iotJobConfiguration".into(), job);
         }
     }
     normalised(&revision)
 }
 
-fn canonical_component(component: &Component) -> Value {
-    let Component { version, merge, reset, run_with } = component;
+/// `merge` is what it means, and its text.
+fn canonical_component(
+    version: &str,
+    merge: Option<(Value, &str)>,
+    reset: &[String],
+    run_with: Option<&RunWith>,
+) -> Value {
     let mut fields = Map::new();
-    fields.insert("componentVersion".into(), json!(version.to_string()));
+    fields.insert("componentVersion".into(), json!(version));
     // An empty merge changes nothing on a device, so it is the same revision as none.
-    if let Some(merge) = merge.as_ref().filter(|merge| !merge.value.is_empty()) {
-        fields.insert("merge".into(), Value::Object(merge.value.clone()));
-        if has_inexact_number(&merge.text) {
+    if let Some((value, text)) = merge.filter(|(value, _)| value.as_object().is_none_or(|value| !value.is_empty())) {
+        fields.insert("merge".into(), value);
+        if has_inexact_number(text) {
             // The parsed value has lost digits: two texts that differ only there must not be one revision.
-            fields.insert("mergeText".into(), json!(merge.text));
+            fields.insert("mergeText".into(), json!(text));
         }
     }
     if !reset.is_empty() {
         fields.insert("reset".into(), json!(reset));
     }
-    if let Some(run_with) = run_with.as_ref().and_then(said) {
+    if let Some(run_with) = run_with.and_then(said) {
         fields.insert("runWith".into(), run_with);
     }
     Value::Object(fields)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use super::super::configuration::set_by;
-use super::super::desired::{Component, Desired};
+use serde_json::Value;
+
+use super::super::desired::Desired;
+use super::super::difference::{ComponentDifference, Difference, KeyDifference};
 use super::super::knowledge::DeployedContent;
-use super::super::request::ComponentRequest;
-use crate::names::TargetKind;
 
 /// Lines that are shown; one more says how many are left out.
 const LINES_AT_MOST: usize = 20;
@@ -18,29 +18,18 @@ const KEY_LENGTH: usize = 64;
 const KEYS_AT_MOST: usize = 5;
 
 pub(super) fn lines(desired: &Desired, deployed: &DeployedContent) -> Vec<String> {
-    let content = &desired.content;
-    let names: BTreeSet<&String> = content.components.keys().chain(deployed.components.keys()).collect();
-    let mut lines: Vec<String> = names
-        .into_iter()
-        .filter_map(|name| {
-            let change = match (deployed.components.get(name), content.components.get(name)) {
-                (None, Some(wanted)) => Some(format!("{} is added", wanted.version)),
-                (Some(there), None) => Some(format!("{} is removed", there.component_version)),
-                (Some(there), Some(wanted)) => component(there, wanted),
-                (None, None) => None,
-            }?;
-            Some(format!("component {name}: {change}"))
-        })
-        .collect();
-    if content.name.is_some() && content.name != deployed.name {
-        lines.push("deploymentName".to_owned());
-    }
-    if content.policies != deployed.policies {
-        lines.push("deploymentPolicies".to_owned());
-    }
-    if desired.key.target.kind() == TargetKind::ThingGroup && content.job != deployed.job {
-        lines.push("iotJobConfiguration".to_owned());
-    }
+    let Difference { components, settings } = Difference::between(Some(deployed), desired);
+    let component = |(name, difference): (&String, &ComponentDifference)| {
+        let change = match difference {
+            ComponentDifference::Added(keys) => format!("{} is added", version(keys, |key| &key.after)),
+            ComponentDifference::Removed(keys) => format!("{} is removed", version(keys, |key| &key.before)),
+            ComponentDifference::Changed(keys) => changes(keys),
+        };
+        format!("component {name}: {change}")
+    };
+    let mut lines: Vec<String> = components.iter().map(component).collect();
+    let fields: BTreeSet<&str> = settings.iter().map(|key| first_part(&key.field)).collect();
+    lines.extend(fields.into_iter().map(str::to_owned));
     if lines.len() > LINES_AT_MOST {
         let more = lines.len() - LINES_AT_MOST;
         lines.truncate(LINES_AT_MOST);
@@ -49,41 +38,37 @@ pub(super) fn lines(desired: &Desired, deployed: &DeployedContent) -> Vec<String
     lines
 }
 
-fn component(there: &ComponentRequest, wanted: &Component) -> Option<String> {
+fn changes(keys: &[KeyDifference]) -> String {
+    let of_field = |name: &'static str| keys.iter().filter(move |key| key.field == name);
     let mut changes = Vec::new();
-    let version = wanted.version.to_string();
-    if there.component_version != version {
-        changes.push(format!("{} becomes {version}", there.component_version));
+    if of_field("componentVersion").next().is_some() {
+        changes.push(format!("{} becomes {}", version(keys, |key| &key.before), version(keys, |key| &key.after)));
     }
-    let keys = changed_keys(there, wanted);
-    if !keys.is_empty() {
-        let short = |key: &String| key.chars().take(KEY_LENGTH).collect::<String>();
-        let shown: Vec<String> = keys.iter().take(KEYS_AT_MOST).map(short).collect();
-        let more = keys.len().checked_sub(KEYS_AT_MOST).filter(|more| *more > 0);
+    let merged: Vec<&str> =
+        of_field("configurationUpdate.merge").map(|key| key.pointer.as_deref().unwrap_or("numbers")).collect();
+    if !merged.is_empty() {
+        let short = |key: &&str| key.chars().take(KEY_LENGTH).collect::<String>();
+        let shown: Vec<String> = merged.iter().take(KEYS_AT_MOST).map(short).collect();
+        let more = merged.len().checked_sub(KEYS_AT_MOST).filter(|more| *more > 0);
         let more = more.map(|more| format!(" and {more} more")).unwrap_or_default();
         changes.push(format!("merge of {}{more}", shown.join(", ")));
     }
-    if there.reset != wanted.reset {
+    if of_field("configurationUpdate.reset").next().is_some() {
         changes.push("reset".to_owned());
     }
-    if there.run_with != wanted.run_with {
+    if keys.iter().any(|key| first_part(&key.field) == "runWith") {
         changes.push("runWith".to_owned());
     }
-    (!changes.is_empty()).then(|| changes.join("; "))
+    changes.join("; ")
 }
 
-fn changed_keys(there: &ComponentRequest, wanted: &Component) -> BTreeSet<String> {
-    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap_or_default();
-    let before = there.merge.as_deref().map(read).unwrap_or_default();
-    let after = wanted.merge.as_ref().map(|merge| merge.value.clone()).unwrap_or_default();
-    let set = |value: Option<&serde_json::Map<String, serde_json::Value>>| value.map(set_by).unwrap_or_default();
-    let (old, new) = (set(before.as_object()), set(Some(&after)));
-    let after = serde_json::Value::Object(after);
-    old.iter()
-        .chain(new.iter())
-        .filter(|pointer| before.pointer(pointer) != after.pointer(pointer))
-        .map(ToOwned::to_owned)
-        .collect()
+fn version(keys: &[KeyDifference], side: impl Fn(&KeyDifference) -> &Option<Value>) -> String {
+    let key = keys.iter().find(|key| key.field == "componentVersion");
+    key.and_then(|key| side(key).as_ref()?.as_str()).unwrap_or_default().to_owned()
+}
+
+fn first_part(field: &str) -> &str {
+    field.split('.').next().unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -95,6 +80,7 @@ mod tests {
     use super::*;
     use crate::api::GreengrassDeploymentSpec;
     use crate::deployment::references::References;
+    use crate::deployment::request::ComponentRequest;
     use crate::deployment::validate::validate;
     use crate::names::ObjectName;
 
