@@ -12,6 +12,7 @@
 
 mod attacks;
 mod chart;
+mod commands;
 mod crd;
 mod deletion;
 mod hours;

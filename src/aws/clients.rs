@@ -9,6 +9,7 @@ use std::time::{Duration, SystemTime};
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::identity::IdentityCache;
 use aws_config::meta::region::ProvideRegion;
+use aws_config::profile::ProfileFileRegionProvider;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{AppName, BehaviorVersion, FrameworkMetadata, Region, SdkConfig};
@@ -260,6 +261,15 @@ fn timeouts(answer: Duration) -> TimeoutConfig {
         .operation_attempt_timeout(answer)
         .operation_timeout(answer)
         .build()
+}
+
+/// The region that the environment or the configuration file names, as the AWS CLI reads them. Nothing is asked over the network.
+pub async fn configured_region() -> Option<String> {
+    let region = match EnvironmentVariableRegionProvider::new().region().await {
+        Some(region) => Some(region),
+        None => ProfileFileRegionProvider::new().region().await,
+    };
+    region.map(|region| region.to_string())
 }
 
 /// Reads the environment.

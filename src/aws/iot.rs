@@ -5,6 +5,7 @@ use greengrass_operator_core::api::devices::DeviceFailure;
 use greengrass_operator_core::deployment::knowledge::Job;
 use greengrass_operator_core::deployment::rollout::{BadEnd, MAX_FAILURES};
 use greengrass_operator_core::failure::{Failure, Operation};
+use jiff::Timestamp;
 
 use super::calls::Calls;
 use super::clients::ServiceClients;
@@ -13,6 +14,29 @@ use super::quota::Permit;
 
 /// The shadow by which Greengrass deploys to a thing (aws-greengrass-nucleus, `ShadowDeploymentListener`).
 const SHADOW: &str = "AWSManagedGreengrassV2Deployment";
+
+/// As many as `ListJobExecutionsForJob` gives at once (API reference, `maxResults`).
+const EXECUTIONS_A_PAGE: i32 = 250;
+
+/// What one device did with a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Execution {
+    /// The device.
+    pub thing: String,
+    /// AWS's word for how far it is, for example `IN_PROGRESS`.
+    pub state: String,
+    /// When that last changed.
+    pub changed_at: Option<Timestamp>,
+}
+
+/// One page of a job's devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExecutionPage {
+    /// The devices.
+    pub executions: Vec<Execution>,
+    /// Where the next page starts.
+    pub next_token: Option<String>,
+}
 
 /// Calls `IoT` Core. Clones share everything.
 #[derive(Clone)]
@@ -49,6 +73,28 @@ impl Iot {
                     clients.iot.list_job_executions_for_job().job_id(job).status(status).max_results(some).send().await
                 },
                 |output| Ok(reply::things(output)),
+            )
+            .await
+    }
+
+    /// One page of a job's devices with what they did: all, or those that are in that state.
+    pub async fn list_executions(
+        &self,
+        permit: Permit,
+        job: &str,
+        state: Option<&str>,
+        page: Option<&str>,
+    ) -> Result<ExecutionPage, Failure> {
+        self.calls
+            .call(
+                permit,
+                Operation::ListJobExecutionsForJob,
+                async |clients: ServiceClients| {
+                    let list = clients.iot.list_job_executions_for_job().job_id(job).max_results(EXECUTIONS_A_PAGE);
+                    let list = list.set_status(state.map(JobExecutionStatus::from));
+                    list.set_next_token(page.map(ToOwned::to_owned)).send().await
+                },
+                |output| Ok(reply::executions(output)),
             )
             .await
     }

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use aws_sdk_iot::operation::describe_job::DescribeJobOutput;
 use aws_sdk_iot::operation::describe_job_execution::DescribeJobExecutionOutput;
 use aws_sdk_iot::operation::list_job_executions_for_job::ListJobExecutionsForJobOutput;
-use aws_sdk_iot::types::{JobExecutionStatus, JobProcessDetails, JobStatus};
+use aws_sdk_iot::types::{JobExecutionStatus, JobExecutionSummaryForJob, JobProcessDetails, JobStatus};
 use aws_sdk_iotdataplane::operation::get_thing_shadow::GetThingShadowOutput;
 use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure};
 use greengrass_operator_core::deployment::knowledge::{Job, JobState};
 use greengrass_operator_core::deployment::rollout::{BadEnd, MAX_CODES};
 use greengrass_operator_core::failure::scrub;
+use jiff::Timestamp;
 use serde_json::Value;
 
+use super::iot::{Execution, ExecutionPage};
 use super::reply::Missing;
 
 /// What a device says is shown up to here: the nucleus cuts at 1024, and ten of them must fit a status.
@@ -49,6 +51,23 @@ fn counts(details: &JobProcessDetails) -> DeviceCounts {
         removed: count(details.number_of_removed_things),
     }
     .totalled()
+}
+
+pub(super) fn executions(output: ListJobExecutionsForJobOutput) -> ExecutionPage {
+    let summaries = output.execution_summaries.unwrap_or_default();
+    let execution = |summary: JobExecutionSummaryForJob| {
+        let thing = summary.thing_arn.as_deref().and_then(|arn| arn.rsplit_once(":thing/")).map(|(_, name)| name)?;
+        let details = summary.job_execution_summary?;
+        Some(Execution {
+            thing: thing.to_owned(),
+            state: details.status?.as_str().to_owned(),
+            changed_at: details.last_updated_at.and_then(|at| Timestamp::from_second(at.secs()).ok()),
+        })
+    };
+    ExecutionPage {
+        executions: summaries.into_iter().filter_map(execution).collect(),
+        next_token: output.next_token.filter(|token| !token.is_empty()),
+    }
 }
 
 pub(super) fn things(output: ListJobExecutionsForJobOutput) -> Vec<String> {

@@ -42,11 +42,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use calls::Calls;
-pub use clients::{ClientSettings, Clients};
+pub use clients::{ClientSettings, Clients, configured_region};
 pub use connection::{Connection, Session};
 pub use fence::{BootClock, BootTime, Fence, Leadership, SingleReplica, SystemBootClock};
 pub use greengrass::Greengrass;
-pub use iot::Iot;
+pub use iot::{Execution, ExecutionPage, Iot};
 pub use line::Caller;
 pub use observe::{CallObserver, CallOutcome, NoObserver};
 pub use quota::{CallRequest, Permit, QuotaKeeper, Quotas, Rate, Standing, Wait, WaitReason};

@@ -7,13 +7,14 @@ use jiff::Timestamp;
 
 use super::assess::{Assessment, Phase, Sync, assess};
 use super::decide::{Change, Query, Step, Why, decide};
-use super::knowledge::{Details, Knowledge, Look, Reading};
+use super::knowledge::{Details, Knowledge, Look, OwnerFound, Reading, Row};
 use super::memory::Memory;
 use super::request::DeploymentRequest;
 use super::subject::Subject;
 use super::summarise::summarise;
 use super::tags::Cause;
 use crate::api::GreengrassDeploymentStatus;
+use crate::names::ObjectName;
 
 /// Steps of a forecast. The longest there is, taking up a target with fifty foreign revisions, takes 60.
 const STEPS_AT_MOST: usize = 200;
@@ -30,9 +31,24 @@ pub struct Forecast {
 #[derive(Debug)]
 pub enum Next {
     /// This must be read, and the forecast be told.
-    Read(Query),
+    Read(Question),
     /// It has come to an end.
     Ended(Box<Ending>),
+}
+
+/// What a forecast must be told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Question {
+    /// All deployments of the key: [`Forecast::looked`].
+    Look,
+    /// One deployment: [`Forecast::read`].
+    Deployment(String),
+    /// The newest subdeployments of the target: [`Forecast::read_subdeployments`].
+    Subdeployments,
+    /// The newest deployment of the parent: [`Forecast::read_parent`].
+    Parent,
+    /// Whether a resource is there: [`Forecast::read_owner`].
+    Owner(ObjectName),
 }
 
 /// What would happen.
@@ -78,7 +94,7 @@ impl Forecast {
     }
 
     /// All deployments of the key were listed.
-    pub fn looked(&mut self, subject: &Subject<'_>, rows: Vec<super::knowledge::Row>) {
+    pub fn looked(&mut self, subject: &Subject<'_>, rows: Vec<Row>) {
         let look = Look { began_at: self.now, resource_version: subject.resource_version.to_owned(), rows };
         let remembered = self.memory.deployment.as_ref().map(|own| own.deployment_id.clone());
         self.knowledge.looked(look, remembered.as_deref());
@@ -90,17 +106,23 @@ impl Forecast {
     }
 
     /// The newest subdeployments of the target were listed.
-    pub fn read_subdeployments(&mut self, rows: Vec<super::knowledge::Row>) {
+    pub fn read_subdeployments(&mut self, rows: Vec<Row>) {
         self.knowledge.subdeployments = Some(Reading { at: self.now, value: rows });
     }
 
     /// The newest deployment of the parent was read; none where there is none.
-    pub fn read_parent(&mut self, newest: Option<super::knowledge::Row>) {
+    pub fn read_parent(&mut self, newest: Option<Row>) {
+        self.saw_parent(newest.as_ref());
         self.knowledge.parent = Some(Reading { at: self.now, value: newest });
     }
 
+    /// The newest deployment of a parent that is managed, where there is one: what is old has settled.
+    pub fn saw_parent(&mut self, newest: Option<&Row>) {
+        self.knowledge.parent_since = newest.map(|row| (row.deployment_id.clone(), row.created_at));
+    }
+
     /// Whether the resource that a deployment names as its owner is there.
-    pub fn read_owner(&mut self, owner: crate::names::ObjectName, found: super::knowledge::OwnerFound) {
+    pub fn read_owner(&mut self, owner: ObjectName, found: OwnerFound) {
         self.knowledge.owners.insert(owner, found);
     }
 
@@ -121,13 +143,11 @@ impl Forecast {
                 Step::Ask(Query::Rollout(_) | Query::References) | Step::Rest(_) => {
                     return self.ended(resting(&assessment), subject, &assessment);
                 }
-                Step::Ask(
-                    query @ (Query::Look
-                    | Query::Deployment(_)
-                    | Query::Subdeployments
-                    | Query::Parent
-                    | Query::Owner(_)),
-                ) => return Next::Read(query),
+                Step::Ask(Query::Look) => return Next::Read(Question::Look),
+                Step::Ask(Query::Deployment(id)) => return Next::Read(Question::Deployment(id)),
+                Step::Ask(Query::Subdeployments) => return Next::Read(Question::Subdeployments),
+                Step::Ask(Query::Parent) => return Next::Read(Question::Parent),
+                Step::Ask(Query::Owner(owner)) => return Next::Read(Question::Owner(owner)),
                 Step::Write(Change::Remember(memory, why)) => self.remember(*memory, why),
                 // The object is held by it: as good as done.
                 Step::Write(Change::AddFinalizer) => {

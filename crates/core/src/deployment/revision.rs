@@ -91,7 +91,7 @@ pub(super) fn canonical(key: &Key, content: &Content) -> Value {
         let merge = merge.as_ref().map(|merge| (Value::Object(merge.value.clone()), merge.text.as_str()));
         (name.clone(), canonical_component(&version.to_string(), merge, reset, run_with.as_ref()))
     });
-    canonical_revision(key, name.as_deref(), components.collect(), policies.as_ref(), job.as_ref())
+    canonical_revision(key, name.as_deref(), &components.collect(), policies.as_ref(), job.as_ref())
 }
 
 /// The same of what somebody else deployed, also where no spec could say it. Its name counts only where the user names the
@@ -106,13 +106,13 @@ pub(super) fn canonical_of_deployed(desired: &Desired, deployed: &DeployedConten
         (name.clone(), canonical_component(component_version, merge, reset, run_with.as_ref()))
     });
     let name = name.as_deref().filter(|_| desired.content.name.is_some());
-    canonical_revision(&desired.key, name, components.collect(), policies.as_ref(), job.as_ref())
+    canonical_revision(&desired.key, name, &components.collect(), policies.as_ref(), job.as_ref())
 }
 
 fn canonical_revision(
     key: &Key,
     name: Option<&str>,
-    components: Map<String, Value>,
+    components: &Map<String, Value>,
     policies: Option<&DeploymentPolicies>,
     job: Option<&IotJobConfiguration>,
 ) -> Value {

@@ -129,17 +129,17 @@ impl Scene {
         for _ in 0..50 {
             match forecast.advance(&subject) {
                 Next::Ended(ending) => return *ending,
-                Next::Read(Query::Look) => {
+                Next::Read(Question::Look) => {
                     let rows = self.there.iter().map(|details| details.row.clone()).collect();
                     forecast.looked(&subject, rows);
                 }
-                Next::Read(Query::Deployment(id)) => {
+                Next::Read(Question::Deployment(id)) => {
                     let found = self.there.iter().find(|details| details.row.deployment_id == id);
                     forecast.read(&subject, &id, found.cloned());
                 }
-                Next::Read(Query::Owner(owner)) => forecast.read_owner(owner, OwnerFound::Exists),
-                Next::Read(Query::Subdeployments) => forecast.read_subdeployments(Vec::new()),
-                Next::Read(query) => panic!("{query:?}"),
+                Next::Read(Question::Owner(owner)) => forecast.read_owner(owner, OwnerFound::Exists),
+                Next::Read(Question::Subdeployments) => forecast.read_subdeployments(Vec::new()),
+                Next::Read(question @ Question::Parent) => panic!("{question:?}"),
             }
         }
         panic!("it comes to no end")

@@ -1,14 +1,9 @@
-//! The command line. I/O: reads arguments and environment, prints, starts the operator and passes signals on.
+//! `run`: the operator itself. I/O: reads arguments and environment, starts the operator and passes signals on.
 
-use std::error::Error;
-use std::io::Write;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
-use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
-use greengrass_operator_core::api::schema::{Definition, definitions};
+use clap::Args;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,35 +24,9 @@ const MOST_THREADS: usize = 4;
 /// Each turn that runs may need a connection of its own; beyond this the API server's own limits (400) are near.
 const MOST_CONCURRENCY: u16 = 256;
 
-/// Kubernetes operator for AWS IoT Greengrass V2 deployments.
-#[derive(Debug, Parser)]
-#[command(name = "greengrass-operator", version, propagate_version = true)]
-struct Cli {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, Subcommand)]
-#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
-enum Command {
-    /// Runs the operator: in a cluster with the Pod's service account, else with KUBECONFIG or ~/.kube/config.
-    ///
-    /// AWS is reached with the SDK's own configuration: AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, web identity,
-    /// Pod identity and so on.
-    Run(Box<RunArgs>),
-    /// Prints the CustomResourceDefinitions as YAML.
-    Crd {
-        /// Writes one file for each into this directory instead.
-        #[arg(long, value_name = "DIRECTORY")]
-        directory: Option<PathBuf>,
-    },
-    /// Prints the version.
-    Version,
-}
-
 #[derive(Debug, Args)]
 #[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
-struct RunArgs {
+pub(super) struct RunArgs {
     /// Name of this cluster in the tags of its deployments in AWS. Clusters that deploy to one account need different
     /// names, and a name must never change. Default: the UID of the namespace kube-system.
     #[arg(long, env = "GREENGRASS_OPERATOR_CLUSTER_NAME", value_name = "NAME")]
@@ -187,9 +156,9 @@ struct ElectionArgs {
     leader_election_retry_period: ElectionDuration,
 }
 
-/// Why a command failed.
+/// Why the operator could not be started, or ended.
 #[derive(Debug, Error)]
-enum CommandError {
+pub(super) enum StartError {
     #[error(transparent)]
     Log(#[from] LogError),
     #[error(transparent)]
@@ -198,64 +167,14 @@ enum CommandError {
     Threads(#[source] std::io::Error),
     #[error("signals can't be received")]
     Signals(#[source] std::io::Error),
-    #[error("can't print")]
-    Print(#[source] std::io::Error),
-    #[error("{0} can't be written")]
-    Write(PathBuf, #[source] std::io::Error),
     #[error(transparent)]
     Election(#[from] InvalidTimings),
     #[error(transparent)]
     Run(#[from] RunError),
 }
 
-/// Does what the command line says.
-#[must_use]
-pub fn main() -> ExitCode {
-    let done = match Cli::parse().command {
-        Command::Run(args) => run(*args),
-        Command::Crd { directory: None } => print(&every_definition()),
-        Command::Crd { directory: Some(directory) } => write_definitions(&directory),
-        Command::Version => print(concat!("greengrass-operator ", env!("CARGO_PKG_VERSION"), "\n")),
-    };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nothing is left to do if standard error is closed.
-            let _ = writeln!(std::io::stderr(), "greengrass-operator: {}", chain(&error));
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn every_definition() -> String {
-    definitions().map(Definition::yaml).join("---\n")
-}
-
-fn write_definitions(directory: &Path) -> Result<(), CommandError> {
-    for definition in definitions() {
-        let path = directory.join(definition.file_name());
-        std::fs::write(&path, definition.yaml()).map_err(|error| CommandError::Write(path, error))?;
-    }
-    Ok(())
-}
-
-fn print(text: &str) -> Result<(), CommandError> {
-    std::io::stdout().write_all(text.as_bytes()).map_err(CommandError::Print)
-}
-
-/// An error and what caused it, in one line.
-fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
-
-fn run(args: RunArgs) -> Result<(), CommandError> {
+/// Runs the operator until it is told to stop.
+pub(super) fn run(args: RunArgs) -> Result<(), StartError> {
     let (filter, format, otlp) = (args.log.clone(), args.log_format, args.otlp_endpoint.clone());
     let config = args.into_config()?;
     let threads = std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(MOST_THREADS);
@@ -263,14 +182,14 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
         .worker_threads(threads)
         .enable_all()
         .build()
-        .map_err(CommandError::Threads)?;
+        .map_err(StartError::Threads)?;
     let to = |endpoint| Traces::to(&endpoint, &config.instance_name, runtime.handle().clone());
     let traces = otlp.map(to).transpose()?;
     log::set_up(&filter, format, traces.as_ref())?;
     let ended = runtime.block_on(async {
         let stop = CancellationToken::new();
-        let mut terminate = signal(SignalKind::terminate()).map_err(CommandError::Signals)?;
-        let mut interrupt = signal(SignalKind::interrupt()).map_err(CommandError::Signals)?;
+        let mut terminate = signal(SignalKind::terminate()).map_err(StartError::Signals)?;
+        let mut interrupt = signal(SignalKind::interrupt()).map_err(StartError::Signals)?;
         let stopping = stop.clone();
         tokio::spawn(async move {
             let mut received = async || {
@@ -287,7 +206,7 @@ fn run(args: RunArgs) -> Result<(), CommandError> {
             std::process::exit(130);
         });
         info!(version = env!("CARGO_PKG_VERSION"), ?config, "starting");
-        operator::run(config, stop).await.map_err(CommandError::Run)
+        operator::run(config, stop).await.map_err(StartError::Run)
     });
     if let Some(traces) = traces {
         traces.end();
@@ -367,21 +286,22 @@ fn concurrency(text: &str) -> Result<usize, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::{CommandFactory, Parser};
 
+    use super::super::Cli;
     use super::*;
 
-    fn config(arguments: &[&str]) -> Result<Config, String> {
-        let arguments = ["greengrass-operator", "run"].iter().chain(arguments);
-        match Cli::try_parse_from(arguments).map_err(|error| error.to_string())?.command {
-            Command::Run(args) => args.into_config().map_err(|error| error.to_string()),
-            Command::Crd { .. } | Command::Version => panic!("not asked for"),
-        }
+    /// The arguments alone.
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: RunArgs,
     }
 
-    #[test]
-    fn the_command_line_is_sound() {
-        Cli::command().debug_assert();
+    fn config(arguments: &[&str]) -> Result<Config, String> {
+        let arguments = ["greengrass-operator"].iter().chain(arguments);
+        let line = Line::try_parse_from(arguments).map_err(|error| error.to_string())?;
+        line.args.into_config().map_err(|error| error.to_string())
     }
 
     #[test]
@@ -457,11 +377,5 @@ mod tests {
         assert!(config(&["--otlp-endpoint=http://localhost:4318"]).is_ok());
         let error = config(&["--otlp-endpoint=https://collector:4318"]).unwrap_err();
         assert!(error.contains("write the collector's address as http://HOST:PORT"), "{error}");
-    }
-
-    #[test]
-    fn an_error_is_told_with_its_causes() {
-        let error = CommandError::Print(std::io::Error::other("broken pipe"));
-        assert_eq!(chain(&error), "can't print: broken pipe");
     }
 }

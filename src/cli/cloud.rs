@@ -1,0 +1,196 @@
+//! What people's commands ask of AWS: reads alone, with the caller's own credentials or through an identity's role. I/O.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use greengrass_operator_core::api::devices::DeviceFailure;
+use greengrass_operator_core::deployment::knowledge::{Details, Row, RowFilter};
+use greengrass_operator_core::deployment::rollout::BadEnd;
+use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
+use greengrass_operator_core::identity::status::Caller as Identified;
+use greengrass_operator_core::identity::{DEFAULT, Identity, NamespaceRule, TargetRule};
+
+use crate::aws::{
+    ApiFamily, Aws, CallRequest, Caller, Class, ClientSettings, Connection, Execution, NoObserver, Permit, Quotas,
+    Scope, Session, SingleReplica,
+};
+
+/// How often a call is made that AWS throttles or that does not get through.
+const ATTEMPTS_AT_MOST: u32 = 6;
+/// The first pause between two attempts; each is twice as long as the one before: 15 s in all.
+const PAUSE: Duration = Duration::from_millis(500);
+/// A person waits no longer for quota than this; other callers of the account would have to use all of it.
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A hundred pages of a hundred: a list that is longer has no end.
+const PAGES_AT_MOST: usize = 100;
+
+/// AWS, read by a person.
+pub(super) struct Cloud {
+    aws: Aws,
+    caller: Caller,
+}
+
+impl Cloud {
+    /// With the credentials that the AWS SDK finds.
+    pub(super) fn of_process() -> Self {
+        let aws = Aws::new(ClientSettings::default(), Quotas::default(), Arc::new(NoObserver));
+        Self { aws, caller: Caller::new(Class::Change, "") }
+    }
+
+    /// Whose credentials they are.
+    pub(super) async fn caller(&self, region: &str) -> Result<Identified, Failure> {
+        let scope = own_scope("", region);
+        self.again(&scope, ApiFamily::Sts, Operation::GetCallerIdentity, async |permit| {
+            self.aws.sts().get_caller_identity(permit).await
+        })
+        .await
+    }
+
+    /// Deployments, every page.
+    pub(super) async fn rows(&self, scope: &Scope, filter: &RowFilter) -> Result<Vec<Row>, Failure> {
+        let mut rows = Vec::new();
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES_AT_MOST {
+            let page = self
+                .again(scope, ApiFamily::Greengrass, Operation::ListDeployments, async |permit| {
+                    self.aws.greengrass().list_deployments(permit, filter, next.as_deref()).await
+                })
+                .await?;
+            rows.extend(page.rows);
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(rows);
+            }
+        }
+        let words = "the list of deployments has no end: more than a hundred pages of a hundred";
+        Err(Failure::new(Operation::ListDeployments, FailureKind::BadReply, words))
+    }
+
+    /// One deployment; none where there is no such deployment.
+    pub(super) async fn deployment(&self, scope: &Scope, id: &str) -> Result<Option<Details>, Failure> {
+        let found = self
+            .again(scope, ApiFamily::Greengrass, Operation::GetDeployment, async |permit| {
+                self.aws.greengrass().get_deployment(permit, id).await
+            })
+            .await;
+        match found {
+            Ok(details) => Ok(Some(details)),
+            Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// What the devices of a job did, every page.
+    pub(super) async fn executions(
+        &self,
+        scope: &Scope,
+        job: &str,
+        state: Option<&str>,
+    ) -> Result<Vec<Execution>, Failure> {
+        let mut all = Vec::new();
+        let mut next: Option<String> = None;
+        loop {
+            let page = self
+                .again(scope, ApiFamily::IotJobs, Operation::ListJobExecutionsForJob, async |permit| {
+                    self.aws.iot().list_executions(permit, job, state, next.as_deref()).await
+                })
+                .await?;
+            all.extend(page.executions);
+            next = page.next_token;
+            if next.is_none() {
+                return Ok(all);
+            }
+        }
+    }
+
+    /// Why a device of a job does not run the revision.
+    pub(super) async fn failure(
+        &self,
+        scope: &Scope,
+        job: &str,
+        thing: &str,
+        end: BadEnd,
+    ) -> Result<Option<DeviceFailure>, Failure> {
+        self.again(scope, ApiFamily::IotJobs, Operation::DescribeJobExecution, async |permit| {
+            self.aws.iot().describe_job_execution(permit, job, thing, end).await
+        })
+        .await
+    }
+
+    /// Why a thing does not run the revision of its own deployment.
+    pub(super) async fn failure_of_thing(
+        &self,
+        scope: &Scope,
+        thing: &str,
+        revision: &str,
+    ) -> Result<Option<DeviceFailure>, Failure> {
+        self.again(scope, ApiFamily::IotJobs, Operation::GetThingShadow, async |permit| {
+            self.aws.iot().get_deployment_shadow(permit, thing, revision).await
+        })
+        .await
+    }
+
+    /// A read is made again where AWS is busy or can't be reached; what a person must mend is told at once.
+    async fn again<T>(
+        &self,
+        scope: &Scope,
+        family: ApiFamily,
+        operation: Operation,
+        call: impl AsyncFn(Permit) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let mut pause = PAUSE;
+        let mut attempt = 1;
+        loop {
+            let request = CallRequest { scope, family, caller: &self.caller, is_deletion: false };
+            let Ok(permit) = self.aws.permit(request, LONGEST_WAIT, &SingleReplica).await else {
+                let words = "AWS has throttled this account for too long: try again later";
+                return Err(Failure::new(operation, FailureKind::Throttled, words));
+            };
+            match call(permit).await {
+                Err(failure) if attempt < ATTEMPTS_AT_MOST && is_passing(failure.kind) => {
+                    tokio::time::sleep(failure.retry_after.unwrap_or(pause)).await;
+                    pause *= 2;
+                    attempt += 1;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+}
+
+fn is_passing(kind: FailureKind) -> bool {
+    match kind {
+        FailureKind::Throttled | FailureKind::Service | FailureKind::TimedOut | FailureKind::Unreachable => true,
+        FailureKind::AccessDenied
+        | FailureKind::Credentials
+        | FailureKind::NotFound
+        | FailureKind::Validation
+        | FailureKind::QuotaExceeded
+        | FailureKind::DeletionLimit
+        | FailureKind::Conflict
+        | FailureKind::InProgress
+        | FailureKind::BadReply
+        | FailureKind::Construction
+        | FailureKind::Fenced => false,
+    }
+}
+
+/// With the caller's own credentials, as they are.
+pub(super) fn own_scope(account: &str, region: &str) -> Scope {
+    let own = Identity {
+        name: DEFAULT.to_owned(),
+        role: None,
+        region: None,
+        endpoint_url: None,
+        allowed_namespaces: NamespaceRule::default(),
+        allowed_targets: TargetRule::default(),
+        drift_interval: None,
+        tags: std::collections::BTreeMap::new(),
+    };
+    Scope { connection: connection(&own, ""), account: account.to_owned(), region: region.to_owned() }
+}
+
+/// Through an identity, on behalf of no namespace.
+pub(super) fn connection(identity: &Identity, cluster: &str) -> Connection {
+    Connection::through(identity, Session { cluster: cluster.to_owned(), namespace: None })
+}

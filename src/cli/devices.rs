@@ -1,0 +1,258 @@
+//! `devices`: what each device did with a resource's revision. I/O: asks the cluster and AWS, prints.
+
+use clap::{Args, ValueEnum};
+use greengrass_operator_core::api::devices::DeviceFailure;
+use greengrass_operator_core::api::status::Resolved;
+use greengrass_operator_core::deployment::rollout::BadEnd;
+use greengrass_operator_core::failure::Failure;
+use jiff::Timestamp;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::Ended;
+use super::cloud::{Cloud, own_scope};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, bare_name};
+use super::output::{self, Cell, Format, Meaning, PrintError, Screen, age, table};
+use crate::aws::{Execution, Scope};
+use crate::controller::clock::Clock;
+
+/// Lists what each device did with a resource's revision, the troubled ones first.
+///
+/// The resource is read from the cluster, its devices from AWS with your own credentials (AWS_PROFILE and so on): iot:ListJobExecutionsForJob
+/// and iot:DescribeJobExecution for thing groups; greengrass:GetDeployment and iot:GetThingShadow for things. Without them, the command status
+/// shows counts and up to ten failures.
+#[derive(Args, Debug)]
+#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
+pub(super) struct DevicesArgs {
+    #[command(flatten)]
+    cluster: ClusterArgs,
+
+    /// The resource, as NAME or ggd/NAME.
+    #[arg(value_name = "NAME")]
+    name: String,
+
+    /// Only devices in these states, separated by commas.
+    #[arg(short, long, value_name = "STATE,…", value_enum, value_delimiter = ',')]
+    state: Vec<State>,
+
+    /// Of so many devices that don't run the revision AWS is asked why; AWS allows ten such questions a second.
+    #[arg(long, value_name = "COUNT", default_value_t = 20)]
+    reasons: usize,
+
+    /// How it is written.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: Format,
+}
+
+/// How far a device is: AWS's words for a job's execution, the troubled ones first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+enum State {
+    /// The deployment failed.
+    Failed,
+    /// The device refused it.
+    Rejected,
+    /// It took too long.
+    TimedOut,
+    /// It is at it.
+    InProgress,
+    /// It has not begun.
+    Queued,
+    /// It has the revision.
+    Succeeded,
+    /// It was cancelled before the device had it.
+    Canceled,
+    /// The device left the group.
+    Removed,
+}
+
+/// Why devices can't be listed.
+#[derive(Debug, Error)]
+pub(super) enum DevicesError {
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
+    #[error(transparent)]
+    Aws(#[from] Failure),
+    #[error("{0} has no deployment in AWS yet: see the command status")]
+    NoDeployment(String),
+    #[error(
+        "your credentials are for account {own}, and the deployment is in account {wanted}: use credentials for that account"
+    )]
+    OtherAccount { own: String, wanted: String },
+    #[error(transparent)]
+    Print(#[from] PrintError),
+}
+
+/// A device, for programs.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Device {
+    thing: String,
+    /// AWS's word.
+    state: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_at: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    error_codes: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct Devices {
+    items: Vec<Device>,
+}
+
+/// Lists what each device did.
+pub(super) async fn devices(args: DevicesArgs, clock: Clock) -> Result<Ended, DevicesError> {
+    let DevicesArgs { cluster, name, state, reasons, output: format } = args;
+    let cluster = Cluster::of(cluster).await?;
+    let resource = cluster.get(bare_name(&name)?).await?;
+    let no_deployment = || DevicesError::NoDeployment(format!("{}/{}", resource.namespace, resource.name));
+    let resolved = resource.status.resolved.as_ref().ok_or_else(no_deployment)?;
+    let id = resource.status.deployment_id.as_ref().ok_or_else(no_deployment)?;
+    let cloud = Cloud::of_process();
+    let caller = cloud.caller(&resolved.region).await?;
+    if caller.account != resolved.account_id {
+        return Err(DevicesError::OtherAccount { own: caller.account, wanted: resolved.account_id.clone() });
+    }
+    let scope = own_scope(&resolved.account_id, &resolved.region);
+    let mut devices = match &resource.status.iot_job_id {
+        Some(job) => of_job(&cloud, &scope, job, &state, reasons).await?,
+        None => of_thing(&cloud, &scope, &resource, resolved, id).await?,
+    };
+    devices.retain(|device| state.is_empty() || state.iter().any(|state| state.word() == device.state));
+    devices.sort_by(|a, b| (rank(&a.state), &a.thing).cmp(&(rank(&b.state), &b.thing)));
+    let devices = Devices { items: devices };
+    let screen = Screen::of_process();
+    let text = output::rendered(format, &devices).unwrap_or_else(|| shown(&devices.items, format, screen, clock.now()));
+    if devices.items.is_empty() && matches!(format, Format::Text | Format::Wide) {
+        output::note("no devices");
+    } else {
+        output::print(&text)?;
+    }
+    Ok(Ended::Well)
+}
+
+async fn of_job(
+    cloud: &Cloud,
+    scope: &Scope,
+    job: &str,
+    states: &[State],
+    reasons: usize,
+) -> Result<Vec<Device>, Failure> {
+    let mut executions: Vec<Execution> = Vec::new();
+    if states.is_empty() {
+        executions = cloud.executions(scope, job, None).await?;
+    }
+    for state in states {
+        executions.extend(cloud.executions(scope, job, Some(state.word())).await?);
+    }
+    let mut devices = Vec::new();
+    let mut asked = 0;
+    for Execution { thing, state, changed_at } in executions {
+        let end = BadEnd::ALL.into_iter().find(|end| end.as_str() == state).filter(|_| asked < reasons);
+        let why = match end {
+            Some(end) => {
+                asked += 1;
+                cloud.failure(scope, job, &thing, end).await?
+            }
+            None => None,
+        };
+        let (reason, error_codes) = why.map(|why| (why.reason, why.error_codes)).unwrap_or_default();
+        devices.push(Device { thing, state, changed_at, reason, error_codes });
+    }
+    Ok(devices)
+}
+
+/// A thing has no job: its deployment says how far it is, and its shadow why.
+async fn of_thing(
+    cloud: &Cloud,
+    scope: &Scope,
+    resource: &Resource,
+    resolved: &Resolved,
+    id: &str,
+) -> Result<Vec<Device>, Failure> {
+    let Some(details) = cloud.deployment(scope, id).await? else { return Ok(Vec::new()) };
+    let thing = resolved.target_arn.rsplit_once('/').map_or("", |(_, thing)| thing).to_owned();
+    let revision = resource.status.revision_id.clone().unwrap_or_default();
+    let state = match details.row.status.as_str() {
+        "COMPLETED" => State::Succeeded.word(),
+        // Cancelled by somebody, or superseded: what the device did before is not known any more.
+        "CANCELED" | "INACTIVE" => State::Canceled.word(),
+        "FAILED" => State::Failed.word(),
+        _ => State::Queued.word(),
+    };
+    let why =
+        if state == State::Failed.word() { cloud.failure_of_thing(scope, &thing, &revision).await? } else { None };
+    let (state, reason, error_codes) = match why {
+        Some(DeviceFailure { thing: _, status, reason, error_codes }) => (status, reason, error_codes),
+        None => (state.to_owned(), None, Vec::new()),
+    };
+    Ok(vec![Device { thing, state, changed_at: None, reason, error_codes }])
+}
+
+impl State {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Failed => "FAILED",
+            Self::Rejected => "REJECTED",
+            Self::TimedOut => "TIMED_OUT",
+            Self::InProgress => "IN_PROGRESS",
+            Self::Queued => "QUEUED",
+            Self::Succeeded => "SUCCEEDED",
+            Self::Canceled => "CANCELED",
+            Self::Removed => "REMOVED",
+        }
+    }
+
+    const fn meaning(self) -> Meaning {
+        match self {
+            Self::Failed | Self::Rejected | Self::TimedOut => Meaning::Bad,
+            Self::InProgress => Meaning::Moving,
+            Self::Succeeded => Meaning::Good,
+            Self::Queued | Self::Canceled | Self::Removed => Meaning::Aside,
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::value_variants().iter().copied().find(|state| state.word() == word)
+    }
+}
+
+/// The troubled ones first; states that AWS may add last.
+fn rank(word: &str) -> (bool, Option<State>) {
+    let state = State::of(word);
+    (state.is_none(), state)
+}
+
+fn shown(devices: &[Device], format: Format, screen: Screen, now: Timestamp) -> String {
+    let is_wide = format == Format::Wide;
+    let row = |device: &Device| {
+        let Device { thing, state, changed_at, reason, error_codes } = device;
+        let meaning = State::of(state).map_or(Meaning::Plain, State::meaning);
+        let codes = if is_wide { error_codes.join(",") } else { error_codes.last().cloned().unwrap_or_default() };
+        let since = changed_at.map_or_else(|| "-".to_owned(), |at| age(at, now));
+        vec![
+            Cell::from(thing.clone()),
+            Cell::of(meaning, state.clone()),
+            Cell::from(since),
+            Cell::from(if codes.is_empty() { "-".to_owned() } else { codes }),
+            Cell::from(reason.clone().unwrap_or_default()),
+        ]
+    };
+    let rows: Vec<Vec<Cell>> = devices.iter().map(row).collect();
+    let screen = if is_wide { Screen { width: None, ..screen } } else { screen };
+    table(&["THING", "STATE", "SINCE", "CODE", "REASON"], &rows, screen)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_troubled_come_first_and_unknown_states_last() {
+        let mut words = ["SUCCEEDED", "FAILED", "QUEUED", "NEW_ONE", "TIMED_OUT"];
+        words.sort_by_key(|word| rank(word));
+        assert_eq!(words, ["FAILED", "TIMED_OUT", "QUEUED", "SUCCEEDED", "NEW_ONE"]);
+    }
+}

@@ -1,0 +1,176 @@
+//! `import`: manifests for deployments that exist. I/O: reads AWS, prints or writes files.
+
+mod manifest;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+use greengrass_operator_core::deployment::knowledge::{Row, RowFilter};
+use greengrass_operator_core::failure::Failure;
+use greengrass_operator_core::names::{TargetArn, TargetKind};
+use serde_json::json;
+use thiserror::Error;
+
+use super::Ended;
+use super::cloud::{Cloud, own_scope};
+use super::output::{self, PrintError, note};
+use crate::aws::{Scope, configured_region};
+use manifest::{Imported, Importer};
+
+/// Writes manifests for deployments that exist in AWS, so that applying them changes nothing there but tags.
+///
+/// AWS is read with your own credentials (AWS_PROFILE and so on): greengrass:ListDeployments and greengrass:GetDeployment are enough. Each
+/// manifest is checked: it is written only if the operator would take the deployment over as it is. What can't be is told, with the reason, on
+/// standard error. Deployments that an operator has made are left out.
+#[derive(Args, Debug)]
+#[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
+pub(super) struct ImportArgs {
+    /// Only deployments for these thing groups, by name. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    thing_group: Vec<String>,
+
+    /// Only deployments for these things, by name. May be repeated.
+    #[arg(long, value_name = "NAME")]
+    thing: Vec<String>,
+
+    /// The region. Default: as the AWS CLI finds it.
+    #[arg(long, value_name = "REGION")]
+    region: Option<String>,
+
+    /// The namespace in the manifests. Default: none, and they go where they are applied.
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
+
+    /// Names targets without their ARN, so that one manifest serves several accounts; account and region come from the AwsIdentity.
+    #[arg(long)]
+    short_targets: bool,
+
+    /// Writes a file for each into this directory, which must be there, instead of printing all. Files that are there stay.
+    #[arg(short, long, value_name = "DIRECTORY")]
+    directory: Option<PathBuf>,
+
+    /// How manifests are written.
+    #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]
+    output: ManifestFormat,
+}
+
+/// How manifests are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+enum ManifestFormat {
+    /// As Git likes them.
+    #[default]
+    Yaml,
+    /// A list, for programs.
+    Json,
+}
+
+/// Why nothing was imported.
+#[derive(Debug, Error)]
+pub(super) enum ImportError {
+    #[error("no region is known: name one with --region or AWS_REGION")]
+    NoRegion,
+    #[error(transparent)]
+    Aws(#[from] Failure),
+    #[error("no deployment was found that could be imported")]
+    Nothing,
+    #[error("{0} is there already: move it away, or choose another directory")]
+    Exists(PathBuf),
+    #[error("{0} can't be written")]
+    Write(PathBuf, #[source] std::io::Error),
+    #[error(transparent)]
+    Print(#[from] PrintError),
+}
+
+/// Writes the manifests.
+pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
+    let ImportArgs { thing_group, thing, region, namespace, short_targets, directory, output } = args;
+    let region = match region {
+        Some(region) => region,
+        None => configured_region().await.ok_or(ImportError::NoRegion)?,
+    };
+    let cloud = Cloud::of_process();
+    let account = cloud.caller(&region).await?.account;
+    let scope = own_scope(&account, &region);
+    let wanted = Wanted { groups: thing_group.into_iter().collect(), things: thing.into_iter().collect() };
+    let mut importer = Importer::new(namespace, short_targets);
+    let mut all = Vec::new();
+    for row in rows(&cloud, &scope, &wanted).await? {
+        let Some(details) = cloud.deployment(&scope, &row.deployment_id).await? else { continue };
+        match importer.import(&details) {
+            Ok(imported) => all.push(imported),
+            Err(left_out) => note(&format!("left out: {left_out}")),
+        }
+    }
+    if all.is_empty() {
+        return Err(ImportError::Nothing);
+    }
+    match directory {
+        Some(directory) => write(&all, &directory, output)?,
+        None => output::print(&together(&all, output))?,
+    }
+    Ok(Ended::Well)
+}
+
+/// Of whom deployments are imported; where nobody is named, of all.
+struct Wanted {
+    groups: BTreeSet<String>,
+    things: BTreeSet<String>,
+}
+
+impl Wanted {
+    fn has(&self, target: &TargetArn) -> bool {
+        let Self { groups, things } = self;
+        let named = match target.kind() {
+            TargetKind::ThingGroup => groups,
+            TargetKind::Thing => things,
+        };
+        groups.is_empty() && things.is_empty() || named.contains(target.name())
+    }
+}
+
+/// The newest deployment of every key, parents before their subdeployments. Whether the plain list shows subdeployments is not
+/// documented: those of each thing group are asked for as well.
+async fn rows(cloud: &Cloud, scope: &Scope, wanted: &Wanted) -> Result<Vec<Row>, Failure> {
+    let newest = |target_arn, parent_target_arn| RowFilter { target_arn, parent_target_arn, latest_only: true };
+    let mut all = cloud.rows(scope, &newest(None, None)).await?;
+    let groups: BTreeSet<String> =
+        all.iter().filter(|row| row.target_arn.contains(":thinggroup/")).map(|row| row.target_arn.clone()).collect();
+    for group in groups {
+        all.extend(cloud.rows(scope, &newest(None, Some(group))).await?);
+    }
+    all.retain(|row| TargetArn::parse(&row.target_arn).is_ok_and(|target| wanted.has(&target)));
+    // One for each key, whichever list has shown it, and however many "newest" ones a list shows.
+    all.sort_by(|a, b| {
+        let key = |row: &Row| (row.parent_target_arn.is_some(), row.target_arn.clone(), row.parent_target_arn.clone());
+        (key(a), b.revision_id, b.created_at).cmp(&(key(b), a.revision_id, a.created_at))
+    });
+    all.dedup_by(|a, b| a.target_arn == b.target_arn && a.parent_target_arn == b.parent_target_arn);
+    Ok(all)
+}
+
+fn together(all: &[Imported], format: ManifestFormat) -> String {
+    match format {
+        ManifestFormat::Yaml => all.iter().map(Imported::yaml).collect::<Vec<_>>().join("---\n"),
+        ManifestFormat::Json => {
+            let items: Vec<_> = all.iter().map(|imported| &imported.manifest).collect();
+            format!("{:#}\n", json!({"apiVersion": "v1", "kind": "List", "items": items}))
+        }
+    }
+}
+
+fn write(all: &[Imported], directory: &std::path::Path, format: ManifestFormat) -> Result<(), ImportError> {
+    for imported in all {
+        let (end, text) = match format {
+            ManifestFormat::Yaml => ("yaml", imported.yaml()),
+            ManifestFormat::Json => ("json", format!("{:#}\n", imported.manifest)),
+        };
+        let path = directory.join(format!("{}.{end}", imported.name));
+        if path.exists() {
+            return Err(ImportError::Exists(path));
+        }
+        std::fs::write(&path, text).map_err(|error| ImportError::Write(path.clone(), error))?;
+        output::print(&format!("{}\n", path.display()))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,68 @@
+//! `suspend`, `resume`, `reconcile`, `redeploy`, `cancel`: asked and done.
+
+use greengrass_emulator::DeploymentStatus;
+
+use super::run_in;
+use crate::world::{Manifest, World, condition, fleet};
+
+#[test]
+fn a_suspended_resource_holds_its_change_until_it_is_resumed() {
+    let world = World::new("requests");
+    let manifest = Manifest::new("presses", &world.group("Presses"));
+    world.apply(&manifest);
+    world.wait_ready("presses");
+    let said = run_in(&world, &["suspend", "presses"]).expect(0);
+    assert_eq!(said.out, format!("{}/presses suspended: nothing is written to AWS for it any more\n", world.namespace));
+    world.apply(&manifest.version("1.1.0"));
+    world.wait_for("presses", "False", "Suspended");
+    let said = run_in(&world, &["resume", "ggd/presses"]).expect(0);
+    assert!(said.out.contains("Ready=True"), "{}", said.out);
+    assert_eq!(world.deployments().len(), 2);
+    let object = world.object("presses").unwrap();
+    assert!(object["spec"]["suspend"].is_null(), "taken off, not set to false");
+    let writer = object["metadata"]["managedFields"].to_string();
+    assert!(writer.contains("greengrass-operator-cli"), "{writer}");
+}
+
+#[test]
+fn a_redeploy_makes_one_revision_of_the_same_content_and_waits_for_it() {
+    let world = World::new("requests");
+    for name in ["presses", "paint"] {
+        world.apply(&Manifest::new(name, &world.group(name)));
+        world.wait_ready(name);
+    }
+    let said = run_in(&world, &["redeploy", "--all"]).expect(0);
+    assert_eq!(said.out.matches("Ready=True").count(), 2, "{}", said.out);
+    assert_eq!(world.deployments().len(), 4);
+    run_in(&world, &["reconcile", "presses", "paint"]).expect(0);
+    assert_eq!(world.deployments().len(), 4);
+}
+
+#[test]
+fn a_cancelled_rollout_stays_so_until_it_is_asked_for_anew() {
+    let world = World::new("requests");
+    fleet::add_devices(&world.emulator, "Presses", 2, &fleet::offline());
+    world.apply(&Manifest::new("presses", &World::group_arn("Presses")));
+    world.wait_ready("presses");
+    let said = run_in(&world, &["cancel", "presses"]).expect(0);
+    assert!(said.out.contains("Ready=False RolloutCanceled"), "{}", said.out);
+    assert_eq!(world.deployments()[0].deployment_status, DeploymentStatus::Canceled);
+    // What is cancelled is not well: who asks for a look is told.
+    run_in(&world, &["reconcile", "presses"]).expect(1);
+    run_in(&world, &["redeploy", "presses"]).expect(0);
+    let object = world.wait_ready("presses");
+    assert!(condition(&object, "Stalled").is_none());
+}
+
+#[test]
+fn who_waits_in_vain_is_told_why() {
+    let world = World::without_operator("requests");
+    world.apply(&Manifest::new("presses", &world.group("Presses")));
+    let said = run_in(&world, &["reconcile", "presses", "--timeout", "1s"]).expect(1);
+    assert!(said.out.contains("not handled within 1 s; the operator has not looked at it"), "{}", said.out);
+    run_in(&world, &["reconcile", "presses", "--no-wait"]).expect(0);
+    let missing = run_in(&world, &["redeploy", "nowhere"]).expect(1);
+    assert!(missing.err.contains("there is no GreengrassDeployment"), "{}", missing.err);
+    let nobody = run_in(&world, &["suspend", "--selector", "a=b"]).expect(1);
+    assert!(nobody.err.contains("there is no such GreengrassDeployment in namespace"), "{}", nobody.err);
+}
