@@ -194,15 +194,15 @@ mod tests {
     fn documents_and_lists_are_taken_apart_and_other_kinds_left_alone() {
         let manifests = parsed(
             "---\napiVersion: greengrass-operator.dev/v1alpha1\nkind: GreengrassDeployment\nmetadata: {name: a}\nspec: {suspend: true}\n\
-             ---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: n}, data: {k: v}}\n\
+             ---\napiVersion: v1\nkind: List\nitems:\n- {apiVersion: v1, kind: ConfigMap, metadata: {name: c, namespace: mill}, data: {k: v}}\n\
              - {apiVersion: apps/v1, kind: Deployment, metadata: {name: d}}\n\
-             ---\napiVersion: v1\nkind: Namespace\nmetadata: {name: n, labels: {a: b}}\n---\n",
+             ---\napiVersion: v1\nkind: Namespace\nmetadata: {name: mill, labels: {a: b}}\n---\n",
         )
         .unwrap();
         assert_eq!(manifests.deployments.len(), 1);
         assert_eq!(manifests.deployments[0].object.to_string(), "plant/a");
-        assert_eq!(manifests.config_maps[&("n".to_owned(), "c".to_owned())]["k"], "v");
-        assert_eq!(manifests.namespaces["n"]["a"], "b");
+        assert_eq!(manifests.config_maps[&("mill".to_owned(), "c".to_owned())]["k"], "v");
+        assert_eq!(manifests.namespaces["mill"]["a"], "b");
     }
 
     #[test]

@@ -55,8 +55,9 @@ enum Command {
     Reconcile(request::RequestArgs),
     /// Makes a new revision of the same content, the way to try failed devices again, and waits until AWS has it.
     Redeploy(request::RequestArgs),
-    /// Stops the running rollout, and waits until AWS has cancelled it. Devices that have the revision keep it, and it stays so until the
-    /// content changes or a redeploy is asked for.
+    /// Stops the running rollout, and waits until AWS has cancelled it.
+    ///
+    /// Devices that have the revision keep it. It stays so until the content changes or a redeploy is asked for.
     Cancel(request::RequestArgs),
     /// Prints the CustomResourceDefinitions as YAML.
     Crd {
@@ -120,7 +121,12 @@ pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     let command = match parse(&arguments) {
         Ok(command) => command,
-        Err(error) => error.exit(),
+        Err(error) => {
+            // Nobody is left to be told if there is no place to print.
+            let _ = error.print();
+            // Not clap's 2, which says of a plan that something would change.
+            return if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS };
+        }
     };
     match perform(command) {
         Ok(ended) => ended.into(),

@@ -138,6 +138,14 @@ fn subdeployments_are_planned_after_their_parent() {
 }
 
 #[test]
+fn a_mistyped_flag_is_not_taken_for_a_change() {
+    let world = World::without_operator("plan");
+    let said = run(&world, &["plan", "--filenames", "x"]).expect(1);
+    assert!(said.err.contains("a similar argument exists: '--filename'"), "{}", said.err);
+    run(&world, &["plan", "--help"]).expect(0);
+}
+
+#[test]
 fn kustomize_and_folders_are_read() {
     let world = World::without_operator("plan");
     let group = world.group("Presses");

@@ -14,14 +14,13 @@ fn a_suspended_resource_holds_its_change_until_it_is_resumed() {
     let said = run_in(&world, &["suspend", "presses"]).expect(0);
     assert_eq!(said.out, format!("{}/presses suspended: nothing is written to AWS for it any more\n", world.namespace));
     world.apply(&manifest.version("1.1.0"));
-    world.wait_for("presses", "False", "Suspended");
+    let held = world.wait_for("presses", "False", "Suspended");
+    let writers = held["metadata"]["managedFields"].to_string();
+    assert!(writers.contains("greengrass-operator-cli"), "{writers}");
     let said = run_in(&world, &["resume", "ggd/presses"]).expect(0);
     assert!(said.out.contains("Ready=True"), "{}", said.out);
     assert_eq!(world.deployments().len(), 2);
-    let object = world.object("presses").unwrap();
-    assert!(object["spec"]["suspend"].is_null(), "taken off, not set to false");
-    let writer = object["metadata"]["managedFields"].to_string();
-    assert!(writer.contains("greengrass-operator-cli"), "{writer}");
+    assert!(world.object("presses").unwrap()["spec"]["suspend"].is_null(), "taken off, not set to false");
 }
 
 #[test]

@@ -25,9 +25,11 @@ fn a_failed_rollout_is_told_down_to_the_devices() {
         tree.starts_with(&format!("GreengrassDeployment {}/presses\n├── Ready=False RolloutFailed: ", world.namespace)),
         "{tree}"
     );
-    for words in
-        ["1/4: 1 succeeded, 3 failed", "press-00001 FAILED S3_ACCESS_DENIED", "thing group Presses in 123456789012"]
-    {
+    for words in [
+        "1/4: 1 succeeded, 3 failed",
+        "press-00001 FAILED S3_HEAD_OBJECT_ACCESS_DENIED",
+        "thing group Presses in 123456789012",
+    ] {
         assert!(tree.contains(words), "{words}: {tree}");
     }
     let table = run_in(&world, &["status"]).expect(0).out;
@@ -40,10 +42,47 @@ fn a_failed_rollout_is_told_down_to_the_devices() {
         devices["items"].as_array().unwrap().iter().map(|device| (&device["thing"], &device["state"])).collect();
     assert_eq!(states.len(), 4);
     assert_eq!(states[3], (&json!("steady"), &json!("SUCCEEDED")));
-    assert!(devices["items"][0]["errorCodes"].as_array().unwrap().contains(&json!("S3_ACCESS_DENIED")), "{devices}");
+    assert!(
+        devices["items"][0]["errorCodes"].as_array().unwrap().contains(&json!("S3_HEAD_OBJECT_ACCESS_DENIED")),
+        "{devices}"
+    );
     let failed = run_in(&world, &["devices", "presses", "--state", "failed,rejected", "--reasons", "1"]).expect(0).out;
     assert_eq!(failed.lines().count(), 4, "{failed}");
-    assert_eq!(failed.matches("S3_ACCESS_DENIED").count(), 1, "{failed}");
+    assert_eq!(failed.matches("S3_HEAD_OBJECT_ACCESS_DENIED").count(), 1, "{failed}");
+}
+
+#[test]
+fn kubectl_finds_the_commands_as_its_plugin() {
+    let world = World::without_operator("status");
+    let folder = world.folder().join("bin");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_greengrass-operator"), folder.join("kubectl-greengrass")).unwrap();
+    let kubectl = |arguments: &[&str]| {
+        let mut command = world.cluster.kubectl_command();
+        let output = command.arg("greengrass").args(arguments).env("PATH", &folder).output().unwrap();
+        (output.status.code(), String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap())
+    };
+    let kubeconfig = world.cluster.kubeconfig().to_str().unwrap();
+    let (code, said) = kubectl(&["status", "--kubeconfig", kubeconfig, "--namespace", &world.namespace]);
+    assert_eq!((code, said), (Some(0), format!("no GreengrassDeployment in namespace {}\n", world.namespace)));
+    let (_, help) = kubectl(&["--help"]);
+    assert!(help.contains("Usage: kubectl greengrass <COMMAND>"), "{help}");
+}
+
+#[test]
+fn shells_and_man_are_served() {
+    let world = World::without_operator("status");
+    for shell in ["bash", "zsh", "fish"] {
+        let script = run(&world, &["completion", shell]).expect(0).out;
+        assert!(script.contains("greengrass-operator") && script.contains("redeploy"), "{shell}");
+    }
+    let bash = run(&world, &["completion", "bash"]).out;
+    std::fs::write(world.folder().join("completion"), bash).unwrap();
+    let parsed = std::process::Command::new("bash").arg("-n").arg(world.folder().join("completion")).status().unwrap();
+    assert!(parsed.success());
+    run(&world, &["man", "--directory", "."]).expect(0);
+    let page = std::fs::read_to_string(world.folder().join("greengrass-operator-plan.1")).unwrap();
+    assert!(page.contains("without a cluster and without changing anything"), "{page}");
 }
 
 #[test]

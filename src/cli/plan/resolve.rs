@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use greengrass_operator_core::api::GreengrassDeploymentSpec;
 use greengrass_operator_core::deployment::references::{ConfigMapFound, Grant, IdentityFound, ParentFound, References};
 use greengrass_operator_core::deployment::subject::{Absent, Wanted};
-use greengrass_operator_core::deployment::validate::{Lenient, Parent, Refused, lenient, validate};
+use greengrass_operator_core::deployment::validate::{Lenient, Parent, Refused, Target, lenient, validate};
 use greengrass_operator_core::identity::{Identity, IdentityReference, Namespace, Picked, pick};
 use greengrass_operator_core::names::TargetKind;
 use serde_json::Value;
@@ -82,12 +82,12 @@ fn identity(
         notes.push(format!(
             "AwsIdentity {name} is not among the manifests: whom it serves, its region and its tags are not known"
         ));
-        return (IdentityFound::Granted(unrestricted(name, own)), None);
+        return (IdentityFound::Granted(unrestricted(name, raw, own)), None);
     }
     let place = Namespace { name: namespace, labels: all.namespaces.get(namespace) };
     match pick(&raw.identity, place, &all.identities) {
         Picked::Usable(identity) => {
-            let mut grant = unrestricted(&identity.name, own);
+            let mut grant = unrestricted(&identity.name, raw, own);
             if let Some(role) = &identity.role {
                 grant.account = Some(role.arn.account().to_owned());
                 role.arn.partition().clone_into(&mut grant.partition);
@@ -98,21 +98,24 @@ fn identity(
             (IdentityFound::Granted(grant), Some(identity.clone()))
         }
         Picked::Missing(_) if raw.identity == IdentityReference::Absent => {
-            (IdentityFound::Granted(unrestricted(greengrass_operator_core::identity::DEFAULT, own)), None)
+            (IdentityFound::Granted(unrestricted(greengrass_operator_core::identity::DEFAULT, raw, own)), None)
         }
         Picked::Missing(message) => (IdentityFound::Missing(message), None),
         Picked::NotAllowed(message) => (IdentityFound::NotAllowed(message), None),
     }
 }
 
-fn unrestricted(name: &str, own: &Own) -> Grant {
+/// Without a role the operator's own credentials lead to an account that is not known here. The caller's stands in for it where a target is
+/// named without its ARN; whether the caller may read a target is seen where AWS is asked.
+fn unrestricted(name: &str, raw: &Lenient, own: &Own) -> Grant {
     let mut grant = Grant::of_everything(name);
-    grant.account.clone_from(&own.account);
+    if matches!(raw.target, Some(Target::Named(..))) {
+        grant.account.clone_from(&own.account);
+    }
     if let Some(partition) = &own.partition {
         grant.partition.clone_from(partition);
     }
     grant.region.clone_from(&own.region);
-    // The account of the caller's credentials is checked where AWS is asked, with words of its own.
     grant
 }
 
