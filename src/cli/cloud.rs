@@ -24,6 +24,9 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// A hundred pages of a hundred: a list that is longer has no end.
 const PAGES_AT_MOST: usize = 100;
 
+/// Calls at once: at a tenth of a second each, so many use the 20 calls a second that one caller takes of an account's 30.
+pub(super) const AT_ONCE: usize = 4;
+
 /// AWS, read by a person.
 pub(super) struct Cloud {
     aws: Aws,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::{IsTerminal, Write};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use clap::ValueEnum;
 use jiff::Timestamp;
@@ -38,6 +39,43 @@ pub(super) fn print(text: &str) -> Result<(), PrintError> {
 pub(super) fn note(text: &str) {
     // Nobody is left to be told if standard error is closed.
     let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// How far a long step is, on standard error: on one line of a terminal, and nowhere else.
+pub(super) struct Progress {
+    doing: &'static str,
+    all: usize,
+    done: AtomicUsize,
+    is_shown: bool,
+}
+
+impl Progress {
+    /// Of so many.
+    pub(super) fn of(doing: &'static str, all: usize) -> Self {
+        let progress = Self { doing, all, done: AtomicUsize::new(0), is_shown: std::io::stderr().is_terminal() };
+        progress.show(0);
+        progress
+    }
+
+    /// One more is done.
+    pub(super) fn step(&self) {
+        self.show(self.done.fetch_add(1, Ordering::Relaxed) + 1);
+    }
+
+    fn show(&self, done: usize) {
+        if self.is_shown {
+            // ECMA-48, EL: what the line held before goes.
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K{}: {done} of {}", self.doing, self.all);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.is_shown {
+            let _ = write!(std::io::stderr(), "\r\u{1b}[K");
+        }
+    }
 }
 
 /// A result for programs; none for people.

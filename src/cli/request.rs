@@ -9,7 +9,7 @@ use thiserror::Error;
 
 use super::Ended;
 use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, bare_name};
-use super::output::{PrintError, print};
+use super::output::{PrintError, note, print};
 
 /// Which resources.
 #[derive(Args, Debug)]
@@ -180,10 +180,19 @@ async fn wait(
     }
     let key = (cluster.namespace().to_owned(), name.to_owned());
     let mut last: Option<Resource> = None;
+    let mut told = String::new();
     let waiting = cluster.watch(Scope::Namespace, None, async |known| {
         last = known.get(&key).cloned();
         // Gone: there is nothing to wait for.
-        Ok(last.as_ref().is_some_and(|resource| !holds(resource)))
+        let goes_on = last.as_ref().is_some_and(|resource| !holds(resource));
+        if let Some(resource) = last.as_ref().filter(|_| goes_on) {
+            let said = said(resource);
+            if said != told {
+                note(&format!("waiting for {}/{name}: {said}", resource.namespace));
+                told = said;
+            }
+        }
+        Ok(goes_on)
     });
     let in_time = match tokio::time::timeout(patience.timeout, waiting).await {
         Ok(ended) => {
@@ -196,11 +205,7 @@ async fn wait(
         print(&format!("{}/{name} is gone\n", cluster.namespace()))?;
         return Ok(false);
     };
-    let ready = resource.condition("Ready");
-    let said = ready.map_or_else(
-        || "the operator has not looked at it: is it running, and does it watch this namespace?".to_owned(),
-        |ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message),
-    );
+    let said = said(&resource);
     if !in_time {
         let seconds = patience.timeout.as_secs();
         print(&format!("{}/{name} not handled within {seconds} s; {said}\n", resource.namespace))?;
@@ -208,6 +213,13 @@ async fn wait(
     }
     print(&format!("{}/{name} {said}\n", resource.namespace))?;
     Ok(resource.condition("Stalled").is_none_or(|stalled| Some(stalled.reason.as_str()) == asked_for))
+}
+
+fn said(resource: &Resource) -> String {
+    resource.condition("Ready").map_or_else(
+        || "the operator has not looked at it: is it running, and does it watch this namespace?".to_owned(),
+        |ready| format!("Ready={} {}: {}", ready.status, ready.reason, ready.message),
+    )
 }
 
 async fn pick(args: PickArgs) -> Result<(Cluster, Vec<String>), RequestError> {

@@ -14,7 +14,8 @@ fn by_hand(world: &World) {
         json!({
             "targetArn": all, "deploymentName": "By hand",
             "components": {
-                "com.example.Press": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"a\": {\"b\": null, \"on\": 1}}", "reset": ["/c"]}},
+                "com.example.Press": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"a\": {\"b\": null}}", "reset": ["/c"]}},
+                "com.example.Words": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"on\": \"no\"}"}},
                 "com.example.Plain": {"componentVersion": "2.1.0", "configurationUpdate": {"merge": "{\"Message\": \"hello\"}"}},
             },
             "deploymentPolicies": {"failureHandlingPolicy": "DO_NOTHING", "componentUpdatePolicy": {"timeoutInSeconds": 60, "action": "NOTIFY_COMPONENTS"}},

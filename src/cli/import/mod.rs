@@ -6,15 +6,16 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use greengrass_operator_core::deployment::knowledge::{Row, RowFilter};
+use futures::{StreamExt, TryStreamExt, stream};
+use greengrass_operator_core::deployment::knowledge::{Details, Row, RowFilter};
 use greengrass_operator_core::failure::Failure;
 use greengrass_operator_core::names::{TargetArn, TargetKind};
 use serde_json::json;
 use thiserror::Error;
 
 use super::Ended;
-use super::cloud::{Cloud, own_scope};
-use super::output::{self, PrintError, note};
+use super::cloud::{AT_ONCE, Cloud, own_scope};
+use super::output::{self, PrintError, Progress, note};
 use crate::aws::{Scope, configured_region};
 use manifest::{Imported, Importer};
 
@@ -95,8 +96,17 @@ pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
     let wanted = Wanted { groups: thing_group.into_iter().collect(), things: thing.into_iter().collect() };
     let mut importer = Importer::new(namespace, short_targets);
     let mut all = Vec::new();
-    for row in rows(&cloud, &scope, &wanted).await? {
-        let Some(details) = cloud.deployment(&scope, &row.deployment_id).await? else { continue };
+    let rows = rows(&cloud, &scope, &wanted).await?;
+    let progress = Progress::of("reading deployments", rows.len());
+    let read = stream::iter(&rows).map(async |row| {
+        let details = cloud.deployment(&scope, &row.deployment_id).await;
+        progress.step();
+        details
+    });
+    // In the order of the list, so that the same fleet gives the same manifests.
+    let read: Vec<Option<Details>> = read.buffered(AT_ONCE).try_collect().await?;
+    drop(progress);
+    for details in read.into_iter().flatten() {
         match importer.import(&details) {
             Ok(imported) => all.push(imported),
             Err(left_out) => note(&format!("left out: {left_out}")),

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use futures::{StreamExt, stream};
 use greengrass_operator_core::api::{CANCEL_AT, OnParentRevision, RECONCILE_AT, REDEPLOY_AT};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::difference::Difference;
@@ -17,8 +18,9 @@ use greengrass_operator_core::identity::Identity;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
 use jiff::Timestamp;
 
-use super::super::cloud::{Cloud, connection, own_scope};
+use super::super::cloud::{AT_ONCE, Cloud, connection, own_scope};
 use super::super::manifests::{Manifest, Manifests};
+use super::super::output::Progress;
 use super::planned::{Action, Current, Planned};
 use super::resolve::{Own, Resolved, resolve};
 use crate::aws::Scope;
@@ -68,24 +70,36 @@ impl Foreseer<'_> {
             .iter()
             .map(|manifest| (manifest, resolve(manifest, self.manifests, &self.own)))
             .collect();
-        // Parents first: what becomes of a subdeployment hangs on them.
-        let mut order: Vec<usize> = (0..all.len()).collect();
-        order.sort_by_key(|at| {
-            all.get(*at).and_then(|(_, resolved)| key(resolved)).is_some_and(|key| key.parent.is_some())
-        });
+        let progress = Progress::of("reading AWS", all.len());
         let mut parents: BTreeMap<TargetArn, ParentPlan> = BTreeMap::new();
         let mut planned = BTreeMap::new();
-        for at in order {
-            let Some((manifest, resolved)) = all.get(at) else { continue };
-            let own_key = key(resolved);
-            let parent = own_key.and_then(|key| parents.get(key.parent.as_ref()?));
-            let case = Case { manifest, resolved, claimants: self.claimants(manifest, own_key, &all), parent };
-            let (plan, newest) = Box::pin(self.one(&case)).await;
-            if let Some(key) = own_key.filter(|key| key.parent.is_none()) {
-                let parent = ParentPlan { object: manifest.object.clone(), action: plan.action, newest };
-                parents.entry(key.target.clone()).or_insert(parent);
+        // Parents first: what becomes of a subdeployment hangs on them.
+        for is_sub in [false, true] {
+            let cases = all.iter().enumerate().filter_map(|(at, (manifest, resolved))| {
+                let own = key(resolved);
+                let parent = own.and_then(|key| parents.get(key.parent.as_ref()?));
+                let claimants = self.claimants(manifest, own, &all);
+                let is_of_turn = own.is_some_and(|key| key.parent.is_some()) == is_sub;
+                is_of_turn.then_some((at, Case { manifest, resolved, claimants, parent }))
+            });
+            let ended: Vec<(usize, Planned, Option<Row>)> = stream::iter(cases)
+                .map(async |(at, case)| {
+                    let (plan, newest) = Box::pin(self.one(&case)).await;
+                    progress.step();
+                    (at, plan, newest)
+                })
+                .buffered(AT_ONCE)
+                .collect()
+                .await;
+            for (at, plan, newest) in ended {
+                if let Some((manifest, resolved)) = all.get(at)
+                    && let Some(key) = key(resolved).filter(|key| key.parent.is_none())
+                {
+                    let parent = ParentPlan { object: manifest.object.clone(), action: plan.action, newest };
+                    parents.entry(key.target.clone()).or_insert(parent);
+                }
+                planned.insert(at, plan);
             }
-            planned.insert(at, plan);
         }
         planned.into_values().collect()
     }
