@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Args;
-use futures::TryStreamExt;
+use futures::StreamExt;
 use greengrass_operator_core::api::GreengrassDeploymentStatus;
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use kube::core::{ApiResource, GroupVersionKind};
+use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event};
 use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use thiserror::Error;
+
+use super::output::{PrintError, note};
 
 /// Under this name the command line's writes appear in managedFields and the audit log: apart from the operator's.
 const FIELD_MANAGER: &str = "greengrass-operator-cli";
@@ -52,10 +55,10 @@ pub(super) enum ClusterError {
     Refused(String),
     #[error("the API server does not answer")]
     Unreachable(#[source] Box<kube::Error>),
-    #[error("the watch of GreengrassDeployments has ended")]
+    #[error("GreengrassDeployments can't be watched")]
     Watch(#[source] Box<watcher::Error>),
     #[error(transparent)]
-    Print(#[from] super::output::PrintError),
+    Print(#[from] PrintError),
 }
 
 /// A cluster.
@@ -166,12 +169,21 @@ impl Cluster {
     ) -> Result<(), ClusterError> {
         let label_selector = selector.map(ToOwned::to_owned);
         let config = watcher::Config { label_selector, ..watcher::Config::default() };
-        let mut events = std::pin::pin!(watcher::watcher(self.api(scope), config));
+        let mut events = std::pin::pin!(watcher::watcher(self.api(scope), config).default_backoff());
         let mut known = BTreeMap::new();
         let mut fresh = BTreeMap::new();
+        let mut has_begun = false;
         let key = |resource: &Resource| (resource.namespace.clone(), resource.name.clone());
-        // The watch begins anew by itself when it breaks off; an error it can't get over ends it.
-        while let Some(event) = events.try_next().await.map_err(|error| ClusterError::Watch(Box::new(error)))? {
+        while let Some(event) = events.next().await {
+            let event = match event {
+                Ok(event) => event,
+                // Once it has worked, an API server that restarts is waited for: the watch begins anew by itself.
+                Err(error) if has_begun && !is_refusal(&error) => {
+                    note(&format!("the API server does not answer, trying again: {error}"));
+                    continue;
+                }
+                Err(error) => return Err(ClusterError::Watch(Box::new(error))),
+            };
             match event {
                 Event::Init => {
                     fresh.clear();
@@ -182,7 +194,10 @@ impl Cluster {
                     fresh.insert(key(&resource), resource);
                     continue;
                 }
-                Event::InitDone => known = std::mem::take(&mut fresh),
+                Event::InitDone => {
+                    has_begun = true;
+                    known = std::mem::take(&mut fresh);
+                }
                 Event::Apply(object) => {
                     let resource = Resource::of(&object);
                     known.insert(key(&resource), resource);
@@ -265,6 +280,19 @@ pub(super) fn bare_name(text: &str) -> Result<&str, ClusterError> {
     let is_name =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
     if is_name { Ok(name) } else { Err(no_name()) }
+}
+
+/// Whether the API server answers, and will answer the same again.
+fn is_refusal(error: &watcher::Error) -> bool {
+    match error {
+        watcher::Error::InitialListFailed(kube::Error::Api(status))
+        | watcher::Error::WatchStartFailed(kube::Error::Api(status)) => matches!(status.code, 401 | 403 | 404),
+        watcher::Error::WatchError(status) => matches!(status.code, 401 | 403 | 404),
+        watcher::Error::InitialListFailed(_)
+        | watcher::Error::WatchStartFailed(_)
+        | watcher::Error::WatchFailed(_)
+        | watcher::Error::NoResourceVersion => false,
+    }
 }
 
 fn refused(error: kube::Error) -> ClusterError {

@@ -1,5 +1,6 @@
 //! `plan` says what happens when its manifests are applied: with nothing else than the manifests and AWS.
 
+use greengrass_emulator::{FaultAction, FaultRule, Operation};
 use serde_json::{Value, json};
 
 use super::{Said, run, run_with};
@@ -135,6 +136,26 @@ fn subdeployments_are_planned_after_their_parent() {
     assert_eq!(actions(revised), ["wait", "revise"]);
     let yielding = sub.with("onParentRevision", json!("Yield"));
     assert_eq!(actions(both(&parent.version("1.1.0"), &yielding).expect(2)), ["none", "revise"]);
+}
+
+#[test]
+fn what_is_deleted_while_it_is_read_and_aws_when_it_is_busy_are_no_trouble() {
+    let world = World::without_operator("plan");
+    let group = world.group("Presses");
+    let request = json!({"targetArn": group, "components": {"com.example.Other": {"componentVersion": "1.0.0"}}});
+    let id = world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
+    // The list still shows what can't be read any more.
+    let missing = FaultAction::Error { status: 404, code: "ResourceNotFoundException".into(), message: id };
+    world.emulator.faults().add(FaultRule::on(Operation::GetDeployment, missing));
+    let throttled = FaultAction::Throttle { retry_after_seconds: None };
+    world.emulator.faults().add(FaultRule::on(Operation::ListDeployments, throttled).times(2));
+    let planned = only(&plan(&world, &[Manifest::new("presses", &group).to_json()]).expect(2));
+    assert_eq!(planned["action"], "create");
+    let denied = FaultRule::on(Operation::ListDeployments, FaultAction::AccessDenied);
+    world.emulator.faults().add(denied);
+    let unknown = only(&plan(&world, &[Manifest::new("presses", &group).to_json()]).expect(1));
+    assert_eq!(unknown["action"], "unknown");
+    assert!(unknown["message"].as_str().unwrap().contains("AccessDeniedException"), "{unknown}");
 }
 
 #[test]

@@ -4,9 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::process::Stdio;
 
 use serde_json::json;
+use testcluster::Cluster;
 
 use super::{command, run, run_in};
-use crate::world::{Manifest, World, fleet};
+use crate::world::{Manifest, World, fleet, install_definitions_on};
 
 #[test]
 fn a_failed_rollout_is_told_down_to_the_devices() {
@@ -120,6 +121,30 @@ fn every_change_is_told_to_those_who_watch() {
     child.kill().unwrap();
     child.wait().unwrap();
     assert!(reasons.contains(&"RollingOut".to_owned()), "{reasons:?}");
+}
+
+#[test]
+fn a_watch_outlives_an_api_server_that_restarts_and_ends_where_it_is_refused() {
+    let cluster: &'static Cluster = Box::leak(Box::new(Cluster::start().unwrap()));
+    install_definitions_on(cluster);
+    let world = World::without_operator_on(cluster, "status");
+    let arguments = ["status", "--watch", "--namespace", &world.namespace];
+    let mut child =
+        command(&world, &arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+    world.apply(&Manifest::new("before", &World::group_arn("Presses")));
+    assert!(lines.next().unwrap().unwrap().starts_with(&format!("{}/before ", world.namespace)));
+    cluster.stop_api_server().unwrap();
+    cluster.start_api_server().unwrap();
+    world.apply(&Manifest::new("after", &World::group_arn("Paint")));
+    let after = format!("{}/after ", world.namespace);
+    assert!(lines.any(|line| line.unwrap().starts_with(&after)));
+    child.kill().unwrap();
+    child.wait().unwrap();
+
+    let nobody = cluster.service_account_kubeconfig(&world.namespace, "default").unwrap();
+    let refused = run_in(&world, &["status", "--watch", "--kubeconfig", nobody.to_str().unwrap()]).expect(1);
+    assert!(refused.err.contains("GreengrassDeployments can't be watched"), "{}", refused.err);
 }
 
 #[test]

@@ -223,7 +223,14 @@ impl Foreseer<'_> {
                 Next::Read(Question::Look) => forecast.looked(&subject, read.rows.clone()),
                 Next::Read(Question::Deployment(id)) => {
                     let details = self.details(scope, &mut read, &id).await?;
-                    forecast.read(&subject, &id, details);
+                    if details.is_none() {
+                        // Deleted since it was listed: what is left is looked at from the beginning.
+                        read.rows.retain(|row| row.deployment_id != id);
+                        forecast = Forecast::new(self.now);
+                        forecast.saw_parent(parent.and_then(|parent| parent.newest.as_ref()));
+                    } else {
+                        forecast.read(&subject, &id, details);
+                    }
                 }
                 Next::Read(Question::Subdeployments) => {
                     let target = desired.key.target.to_string();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use rstest::rstest;
 use serde_json::{Value, json};
 
+use super::super::desired::Desired;
 use super::super::knowledge::{DeployedContent, OwnerFound, Row, RowStatus};
 use super::super::references::References;
 use super::super::revision::{digest, request};
@@ -39,37 +40,29 @@ fn press(version: &str, merge: &Value) -> Value {
     json!({"com.example.Press": {"componentVersion": version, "configurationUpdate": {"merge": merge}}})
 }
 
-/// A deployment with that content, as its maker would have left it.
-fn deployed(revision: u64, wanted: &Wanted, maker: Option<(&str, &str)>) -> Details {
-    let Wanted::Present(desired, _) = wanted else { panic!("{wanted:?}") };
-    let owner = maker.map(|(cluster, resource)| {
-        let (namespace, name) = resource.split_once('/').unwrap();
-        OwnerTags {
-            cluster: cluster.into(),
-            resource: ObjectName { namespace: namespace.into(), name: name.into() },
-            uid: "u".into(),
-            ordinal: revision,
-            attempt: 0,
-            digest: digest(desired),
-            redeploy: None,
-            cancel: None,
-            parent: None,
-            cause: Cause::Create,
-        }
-    });
-    let tags = owner.as_ref().map(OwnerTags::to_map).unwrap_or_default();
-    let any = OwnerTags {
-        cluster: String::new(),
-        resource: presses(),
-        uid: String::new(),
-        ordinal: 0,
+/// The tags of a deployment with that content that this resource has made as its so-manieth change.
+fn owner(cluster: &str, resource: &str, ordinal: u64, desired: &Desired) -> OwnerTags {
+    let (namespace, name) = resource.split_once('/').unwrap();
+    OwnerTags {
+        cluster: cluster.into(),
+        resource: ObjectName { namespace: namespace.into(), name: name.into() },
+        uid: "u".into(),
+        ordinal,
         attempt: 0,
         digest: digest(desired),
         redeploy: None,
         cancel: None,
         parent: None,
         cause: Cause::Create,
-    };
+    }
+}
+
+/// A deployment with that content, as its maker would have left it.
+fn deployed(revision: u64, wanted: &Wanted, maker: Option<(&str, &str)>) -> Details {
+    let Wanted::Present(desired, _) = wanted else { panic!("{wanted:?}") };
+    let tags =
+        maker.map(|(cluster, resource)| owner(cluster, resource, revision, desired).to_map()).unwrap_or_default();
+    let any = owner("any", "plant/presses", revision, desired);
     let body = request(&presses(), desired, &BTreeMap::new(), &any);
     Details {
         row: Row {
