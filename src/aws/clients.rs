@@ -265,9 +265,11 @@ fn timeouts(answer: Duration) -> TimeoutConfig {
 
 /// The region that the environment or the configuration file names, as the AWS CLI reads them. Nothing is asked over the network.
 pub async fn configured_region() -> Option<String> {
-    let region = match EnvironmentVariableRegionProvider::new().region().await {
+    // An empty variable says nothing, as to the AWS CLI.
+    let is_said = |region: &Region| !region.as_ref().is_empty();
+    let region = match EnvironmentVariableRegionProvider::new().region().await.filter(is_said) {
         Some(region) => Some(region),
-        None => ProfileFileRegionProvider::new().region().await,
+        None => ProfileFileRegionProvider::new().region().await.filter(is_said),
     };
     region.map(|region| region.to_string())
 }

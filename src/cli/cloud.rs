@@ -150,7 +150,7 @@ impl Cloud {
                 return Err(Failure::new(operation, FailureKind::Throttled, words));
             };
             match call(permit).await {
-                Err(failure) if attempt < ATTEMPTS_AT_MOST && is_passing(failure.kind) => {
+                Err(failure) if attempt < attempts(failure.kind) => {
                     tokio::time::sleep(failure.retry_after.unwrap_or(pause)).await;
                     pause *= 2;
                     attempt += 1;
@@ -161,9 +161,12 @@ impl Cloud {
     }
 }
 
-fn is_passing(kind: FailureKind) -> bool {
+/// How often a call is made that fails so.
+fn attempts(kind: FailureKind) -> u32 {
     match kind {
-        FailureKind::Throttled | FailureKind::Service | FailureKind::TimedOut | FailureKind::Unreachable => true,
+        FailureKind::Throttled | FailureKind::Service | FailureKind::TimedOut => ATTEMPTS_AT_MOST,
+        // Nobody waits long to learn that an address is wrong.
+        FailureKind::Unreachable => 3,
         FailureKind::AccessDenied
         | FailureKind::Credentials
         | FailureKind::NotFound
@@ -174,7 +177,7 @@ fn is_passing(kind: FailureKind) -> bool {
         | FailureKind::InProgress
         | FailureKind::BadReply
         | FailureKind::Construction
-        | FailureKind::Fenced => false,
+        | FailureKind::Fenced => 1,
     }
 }
 

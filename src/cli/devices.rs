@@ -70,8 +70,8 @@ enum State {
 pub(super) enum DevicesError {
     #[error(transparent)]
     Cluster(#[from] ClusterError),
-    #[error(transparent)]
-    Aws(#[from] Failure),
+    #[error("{0}")]
+    Aws(String),
     #[error("{0} has no deployment in AWS yet: see the command status")]
     NoDeployment(String),
     #[error(
@@ -80,6 +80,12 @@ pub(super) enum DevicesError {
     OtherAccount { own: String, wanted: String },
     #[error(transparent)]
     Print(#[from] PrintError),
+}
+
+impl From<Failure> for DevicesError {
+    fn from(failure: Failure) -> Self {
+        Self::Aws(failure.happening().to_string())
+    }
 }
 
 /// A device, for programs.

@@ -249,6 +249,15 @@ impl Cluster {
     }
 }
 
+/// The namespace of the kubeconfig's context, which is read and not asked.
+pub(super) fn context_namespace() -> String {
+    let namespace = Kubeconfig::read().ok().and_then(|file| {
+        let name = file.current_context?;
+        file.contexts.into_iter().find(|context| context.name == name)?.context?.namespace
+    });
+    namespace.unwrap_or_else(|| "default".to_owned())
+}
+
 /// Where to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {

@@ -3,7 +3,7 @@
 use greengrass_emulator::{FaultAction, FaultRule, Operation};
 use serde_json::{Value, json};
 
-use super::{Said, run, run_with};
+use super::{Said, command, run, run_with};
 use crate::world::{ACCOUNT, Manifest, REGION, World};
 
 fn plan(world: &World, manifests: &[Value]) -> Said {
@@ -185,4 +185,12 @@ fn kustomize_and_folders_are_read() {
         "greengrass-operator: . holds no .yaml, .yml or .json file: name another folder, or add --recursive\n"
     );
     run(&world, &["plan", "-R", "-f", "."]).expect(2);
+
+    // Where kubectl would apply them.
+    let context = "current-context: c\ncontexts: [{name: c, context: {cluster: c, user: u, namespace: mill}}]\n";
+    let kubeconfig = world.folder().join("kubeconfig");
+    std::fs::write(&kubeconfig, context).unwrap();
+    let output = command(&world, &["plan", "-f", "base", "-o", "json"]).env("KUBECONFIG", kubeconfig).output().unwrap();
+    let planned: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(planned["resources"][0]["namespace"], "mill");
 }

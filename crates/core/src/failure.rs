@@ -193,6 +193,12 @@ impl Failure {
         Rule::of(self.kind, self.operation)
     }
 
+    /// What happened, without the advice, which is for those who look after the operator.
+    #[must_use]
+    pub const fn happening(&self) -> Happening<'_> {
+        Happening(self)
+    }
+
     /// Whether the request surely had no effect.
     #[must_use]
     pub const fn clearly_refused(&self) -> bool {
@@ -204,8 +210,19 @@ impl Failure {
 /// belongs into log and event: in a condition it would make every retry a change of status.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let operation = self.operation;
-        match self.kind {
+        write!(f, "{} ({})", self.happening(), self.rule().advice)
+    }
+}
+
+/// What happened: [`Failure::happening`].
+#[derive(Clone, Copy, Debug)]
+pub struct Happening<'a>(&'a Failure);
+
+impl fmt::Display for Happening<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(failure) = self;
+        let operation = failure.operation;
+        match failure.kind {
             FailureKind::AccessDenied
             | FailureKind::NotFound
             | FailureKind::Validation
@@ -222,14 +239,14 @@ impl fmt::Display for Failure {
             FailureKind::Construction => write!(f, "the request {operation} can't be built")?,
             FailureKind::Fenced => write!(f, "{operation} was not sent")?,
         }
-        if let Some(code) = &self.code {
+        if let Some(code) = &failure.code {
             write!(f, ": {code}")?;
         }
-        if !self.message.is_empty() {
+        if !failure.message.is_empty() {
             // Again, because the field is public: a literal in some test must not become a habit.
-            write!(f, ": {}", scrub(&self.message))?;
+            write!(f, ": {}", scrub(&failure.message))?;
         }
-        write!(f, " ({})", self.rule().advice)
+        Ok(())
     }
 }
 

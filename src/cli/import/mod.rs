@@ -71,8 +71,8 @@ enum ManifestFormat {
 pub(super) enum ImportError {
     #[error("no region is known: name one with --region or AWS_REGION")]
     NoRegion,
-    #[error(transparent)]
-    Aws(#[from] Failure),
+    #[error("{0}")]
+    Aws(String),
     #[error("no deployment was found that could be imported")]
     Nothing,
     #[error("{0} is there already: move it away, or choose another directory")]
@@ -81,6 +81,12 @@ pub(super) enum ImportError {
     Write(PathBuf, #[source] std::io::Error),
     #[error(transparent)]
     Print(#[from] PrintError),
+}
+
+impl From<Failure> for ImportError {
+    fn from(failure: Failure) -> Self {
+        Self::Aws(failure.happening().to_string())
+    }
 }
 
 /// Writes the manifests.

@@ -160,7 +160,7 @@ impl Foreseer<'_> {
         match Box::pin(self.foresee(case, desired, &scope, &mut plan)).await {
             Ok(newest) => (plan, newest),
             Err(failure) => {
-                (plan.action, plan.message) = (Action::Unknown, Some(failure.to_string()));
+                (plan.action, plan.message) = (Action::Unknown, Some(failure.happening().to_string()));
                 (plan, None)
             }
         }
@@ -241,8 +241,13 @@ impl Foreseer<'_> {
                 Next::Read(Question::Owner(owner)) => {
                     let is_here = self.manifests.deployments.iter().any(|manifest| manifest.object == owner);
                     if !is_here {
+                        let hint = if owner.name == manifest.object.name {
+                            "; is it this one? then say --namespace"
+                        } else {
+                            ""
+                        };
                         plan.notes.push(format!(
-                            "the newest deployment names {owner} as its resource: it is taken to be in the cluster still"
+                            "the newest deployment names {owner} as its resource, which is taken to be in the cluster still{hint}"
                         ));
                     }
                     forecast.read_owner(owner, OwnerFound::Exists);

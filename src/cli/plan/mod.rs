@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use super::Ended;
 use super::cloud::Cloud;
+use super::kubernetes::context_namespace;
 use super::manifests::{self, ManifestError, Manifests};
 use super::output::{self, Format, PrintError, Screen};
 use crate::aws::configured_region;
@@ -41,9 +42,10 @@ pub(super) struct PlanArgs {
     #[arg(short = 'R', long)]
     recursive: bool,
 
-    /// The namespace of manifests that name none.
-    #[arg(short, long, value_name = "NAMESPACE", default_value = "default")]
-    namespace: String,
+    /// The namespace of manifests that name none. Default: that of the kubeconfig's context, as kubectl applies them, else default. Nothing
+    /// but the file is read for it.
+    #[arg(short, long, value_name = "NAMESPACE")]
+    namespace: Option<String>,
 
     /// The cluster's name in the tags of its deployments (the chart's clusterName). Default: the one that a deployment of the very resource
     /// names; without one, deployments of other clusters can't be told from this one's.
@@ -86,7 +88,7 @@ pub(super) async fn plan(args: PlanArgs, now: Timestamp) -> Result<Ended, PlanEr
         Some(folder) => manifests::kustomized(folder)?,
         None => manifests::read(&filename, recursive)?,
     };
-    let all = manifests::parse(&sources, &namespace)?;
+    let all = manifests::parse(&sources, &namespace.unwrap_or_else(context_namespace))?;
     if all.deployments.is_empty() {
         return Err(PlanError::Nothing);
     }
@@ -129,6 +131,6 @@ async fn own(cloud: &Cloud, all: &Manifests, region: Option<String>) -> (Own, Op
             let partition = caller.arn.split(':').nth(1).map(ToOwned::to_owned);
             (Own { account: Some(caller.account), partition, region }, None)
         }
-        Err(failure) => (Own { account: None, partition: None, region }, Some(failure.to_string())),
+        Err(failure) => (Own { account: None, partition: None, region }, Some(failure.happening().to_string())),
     }
 }
