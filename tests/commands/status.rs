@@ -28,7 +28,7 @@ fn a_failed_rollout_is_told_down_to_the_devices() {
     );
     for words in [
         "1/4: 1 succeeded, 3 failed",
-        "press-00001 FAILED S3_HEAD_OBJECT_ACCESS_DENIED",
+        "3 things FAILED S3_HEAD_OBJECT_ACCESS_DENIED",
         "thing group Presses in 123456789012",
     ] {
         assert!(tree.contains(words), "{words}: {tree}");

@@ -1,5 +1,7 @@
 //! A resource as a tree: what it says, its revision, its devices, its subdeployments. Pure.
 
+use std::collections::BTreeMap;
+
 use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure, RevisionRecord};
 use jiff::Timestamp;
 
@@ -120,14 +122,22 @@ fn bar(counts: &DeviceCounts, screen: Screen) -> String {
     )
 }
 
+/// Devices that failed alike are told together: on a fleet it is one cause more often than ten.
 fn failures(failures: &[DeviceFailure], counts: Option<&DeviceCounts>, screen: Screen) -> Vec<Node> {
-    let line = |failure: &DeviceFailure| {
-        let DeviceFailure { thing, status, reason, error_codes } = failure;
-        let code = error_codes.last().map(|code| format!(" {code}")).unwrap_or_default();
-        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-        Node::line(format!("{} {}{reason}", screen.paint(Meaning::Bad, thing), format_args!("{status}{code}")))
+    let mut alike: BTreeMap<(&str, &[String], Option<&String>), Vec<&str>> = BTreeMap::new();
+    for DeviceFailure { thing, status, reason, error_codes } in failures {
+        alike.entry((status, error_codes, reason.as_ref())).or_default().push(thing);
+    }
+    let node = |((status, codes, reason), things): (&(&str, &[String], Option<&String>), &Vec<&str>)| {
+        let code = codes.last().map(|code| format!(" {code}")).unwrap_or_default();
+        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+        let (who, below) = match things.as_slice() {
+            [thing] => ((*thing).to_owned(), Vec::new()),
+            several => (format!("{} things", several.len()), vec![Node::line(several.join(", "))]),
+        };
+        Node { line: format!("{} {status}{code}{reason}", screen.paint(Meaning::Bad, &who)), below }
     };
-    let mut nodes: Vec<Node> = failures.iter().map(line).collect();
+    let mut nodes: Vec<Node> = alike.iter().map(node).collect();
     let bad = counts.map(|counts| counts.failed + counts.rejected + counts.timed_out).unwrap_or_default();
     let shown = i64::try_from(failures.len()).unwrap_or(i64::MAX);
     if !failures.is_empty() && bad > shown {
@@ -190,7 +200,11 @@ mod tests {
                 "deploymentId": "d3", "deploymentStatus": "ACTIVE", "revisionId": "3", "iotJobId": "j3",
                 "devices": {"total": 10, "queued": 1, "inProgress": 0, "succeeded": 3, "failed": 5, "rejected": 1, "timedOut": 0, "canceled": 0, "removed": 0},
                 "devicesSummary": "3/10",
-                "failures": [{"thing": "press-1", "status": "FAILED", "reason": "S3 says 403", "errorCodes": ["DEPLOYMENT_FAILURE", "S3_ACCESS_DENIED"]}],
+                "failures": [
+                    {"thing": "press-1", "status": "FAILED", "reason": "S3 says 403", "errorCodes": ["DEPLOYMENT_FAILURE", "S3_ACCESS_DENIED"]},
+                    {"thing": "press-2", "status": "REJECTED"},
+                    {"thing": "press-3", "status": "FAILED", "reason": "S3 says 403", "errorCodes": ["DEPLOYMENT_FAILURE", "S3_ACCESS_DENIED"]},
+                ],
                 "history": [
                     {"revisionId": "3", "deploymentId": "d3", "createdAt": "2026-09-21T14:08:20Z", "outcome": "Failed"},
                     {"revisionId": "2", "deploymentId": "d2", "createdAt": "2026-09-20T14:13:20Z", "outcome": "Completed"},
@@ -216,8 +230,10 @@ mod tests {
 ├── revision 3 ACTIVE (deployment d3, made 5m0s ago)
 │   ├── devices [██████▒▒▒▒▒▒▒▒▒▒▒▒░░] 3/10: 3 succeeded, 1 queued, 5 failed, 1 rejected
 │   ├── job j3
-│   ├── press-1 FAILED S3_ACCESS_DENIED: S3 says 403
-│   └── and 5 more: see the command devices
+│   ├── 2 things FAILED S3_ACCESS_DENIED: S3 says 403
+│   │   └── press-1, press-3
+│   ├── press-2 REJECTED
+│   └── and 3 more: see the command devices
 ├── before
 │   └── revision 2 Completed, made 24h ago
 └── subdeployment canary: Ready=True Deployed, devices 1/1
