@@ -3,10 +3,10 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs lint fmt crd demo demo-down clients controlplane clean
+.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build every program and every test
 	cargo build $(everything)
@@ -48,6 +48,15 @@ bench-programs:
 	cargo build --release --workspace --bins --locked
 	# By itself: with it, the programs would get the features that only tests need.
 	cargo build --release --package greengrass-operator-core --example passes --locked
+
+image: ## Build the container image with buildah, no registry needed; ARCH=arm64 for that architecture
+	@tools/image/build $(or $(ARCH),amd64)
+
+image-check: ## Prove that one source gives one image; FULL=1 builds the program twice too
+	@tools/image/check $(if $(FULL),--program) $(or $(ARCH),amd64)
+
+e2e-image: image ## Run the image under podman as the chart would, against a real control plane, and look at what is in it
+	cargo test $(everything) -- image:: --ignored --nocapture
 
 lint: ## Check format, lints, documentation and dependencies
 	cargo fmt --all --check

@@ -18,6 +18,7 @@ mod deletion;
 mod hours;
 mod identities;
 mod idle;
+mod image;
 mod kill;
 mod lifecycle;
 mod people;
