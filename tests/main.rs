@@ -12,8 +12,10 @@
 
 mod attacks;
 mod chart;
+mod compatibility;
 mod crd;
 mod deletion;
+mod documents;
 mod hours;
 mod identities;
 mod idle;
