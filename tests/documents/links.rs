@@ -19,6 +19,9 @@ fn destination(from: &Path, link: &str) -> Option<(PathBuf, String)> {
         None if path.is_empty() => from.to_owned(),
         None => plain(&from.parent().unwrap().join(path)),
     };
+    // Hosts show a folder by its README.md.
+    let shown = path.join("README.md");
+    let path = if repository().join(&shown).exists() { shown } else { path };
     Some((path, anchor.to_owned()))
 }
 

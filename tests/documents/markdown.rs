@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use pulldown_cmark::{CodeBlockKind, Event, Options, Parser, Tag, TagEnd};
+use pulldown_cmark::{CodeBlockKind, Event, HeadingLevel, Options, Parser, Tag, TagEnd};
 
 /// What stands in a comment right before a block, to say how the block is tested.
 const MARK: &str = "<!-- test: ";
@@ -36,6 +36,8 @@ pub struct Block {
     pub line: usize,
     pub language: String,
     pub text: String,
+    /// The headings that it stands under, the outermost first.
+    pub sections: Vec<String>,
     /// How the block is tested, where the page says so.
     pub mark: Option<String>,
 }
@@ -53,14 +55,18 @@ impl Page {
         };
         let mut headings = BTreeMap::new();
         let mut heading: Option<String> = None;
+        let mut sections: Vec<String> = Vec::new();
         let mut block: Option<Block> = None;
         let mut mark = None;
         for (event, range) in Parser::new_ext(&text, Options::ENABLE_TABLES).into_offset_iter() {
             let line = text[..range.start].lines().count().max(1);
             match event {
                 Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
-                Event::End(TagEnd::Heading(_)) => {
-                    page.anchors.insert(unique(&mut headings, anchor(&heading.take().unwrap())));
+                Event::End(TagEnd::Heading(level)) => {
+                    let words = heading.take().unwrap();
+                    page.anchors.insert(unique(&mut headings, anchor(&words)));
+                    sections.resize(depth(level) - 1, String::new());
+                    sections.push(words);
                 }
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                     page.links.push(Link { line, destination: dest_url.into_string() });
@@ -70,7 +76,7 @@ impl Page {
                         CodeBlockKind::Fenced(language) => language.into_string(),
                         CodeBlockKind::Indented => String::new(),
                     };
-                    block = Some(Block { line, language, text: String::new(), mark: mark.take() });
+                    block = Some(Block { line, language, text: String::new(), sections: sections.clone(), mark: mark.take() });
                 }
                 Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
                 Event::Html(html) => {
@@ -105,6 +111,17 @@ impl Page {
 pub fn anchor(heading: &str) -> String {
     let kept = heading.trim().to_lowercase();
     kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c)).collect::<String>().replace(' ', "-")
+}
+
+fn depth(level: HeadingLevel) -> usize {
+    match level {
+        HeadingLevel::H1 => 1,
+        HeadingLevel::H2 => 2,
+        HeadingLevel::H3 => 3,
+        HeadingLevel::H4 => 4,
+        HeadingLevel::H5 => 5,
+        HeadingLevel::H6 => 6,
+    }
 }
 
 /// A heading that is there twice gets a number.
