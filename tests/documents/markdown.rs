@@ -18,7 +18,6 @@ pub fn repository() -> &'static Path {
 pub struct Page {
     /// From the root of the repository.
     pub path: PathBuf,
-    pub text: String,
     /// What headings can be reached by.
     pub anchors: BTreeSet<String>,
     pub links: Vec<Link>,
@@ -51,7 +50,6 @@ impl Page {
             anchors: BTreeSet::new(),
             links: Vec::new(),
             blocks: Vec::new(),
-            text: text.clone(),
         };
         let mut headings = BTreeMap::new();
         let mut heading: Option<String> = None;
