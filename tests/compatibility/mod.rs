@@ -16,8 +16,8 @@ fn sent(cluster: &Cluster, namespace: &str, how: &[&str], objects: &[Value]) -> 
     let documents: Vec<String> = objects.iter().map(Value::to_string).collect();
     let arguments = [how, &["--namespace", namespace, "--filename=-", "--output=json"]].concat();
     let answer = cluster.kubectl_with_input(&arguments, &documents.join("\n---\n")).unwrap().success().unwrap();
-    let answer: Value = serde_json::from_str(&answer).unwrap();
-    answer["items"].as_array().unwrap().clone()
+    // One object after the other, not a list.
+    serde_json::Deserializer::from_str(&answer).into_iter().map(Result::unwrap).collect()
 }
 
 #[test]

@@ -120,9 +120,13 @@ impl Recorder {
         match program.as_str() {
             "kubectl" => understood(&run(clients.join("kubectl"), &arguments)),
             "helm" if arguments.iter().any(|word| word == "charts/greengrass-operator") => {
-                // Rendering reads the same values, and needs no cluster.
-                let not_for_rendering = ["upgrade", "install", "--install", "--create-namespace", "--wait"];
-                arguments.retain(|word| !not_for_rendering.contains(&word.as_str()) && !word.starts_with("--timeout"));
+                understood(&run(clients.join("helm"), &arguments))?;
+                // That ended where a cluster is needed. Rendering reads the same values, and needs none.
+                let only_upgrading = ["upgrade", "--install", "--create-namespace", "--wait", "--reuse-values", "--dry-run=server"];
+                let rendering = |word: &String| {
+                    !only_upgrading.contains(&word.as_str()) && !word.starts_with("--timeout") && *word != "--reset-then-reuse-values"
+                };
+                arguments.retain(rendering);
                 arguments.insert(0, "template".to_owned());
                 understood(&run(clients.join("helm"), &arguments))
             }

@@ -26,7 +26,7 @@ struct Story {
     before: &'static str,
 }
 
-const STORIES: [Story; 6] = [
+const STORIES: [Story; 7] = [
     Story { page: "README.md", devices: &[("first-##", 10, &["FirstSteps"])], before: "" },
     Story { page: "docs/first-deployment.md", devices: &[], before: "" },
     Story {
@@ -42,6 +42,7 @@ const STORIES: [Story; 6] = [
         before: "",
     },
     Story { page: "docs/guides/configuration.md", devices: &[("oven-#", 3, &["Ovens"])], before: "" },
+    Story { page: "docs/guides/upgrading.md", devices: &[], before: "" },
     Story { page: "docs/guides/removing.md", devices: &[("drill-#", 3, &["Drills"])], before: "" },
 ];
 
@@ -195,4 +196,9 @@ fn the_guide_to_configuration_is_right_word_by_word() {
 #[test]
 fn the_guide_to_removing_software_is_right_word_by_word() {
     follow("docs/guides/removing.md");
+}
+
+#[test]
+fn the_guide_to_upgrades_is_right_word_by_word() {
+    follow("docs/guides/upgrading.md");
 }
