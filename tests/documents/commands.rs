@@ -55,6 +55,7 @@ impl Recorder {
         fs::create_dir(&programs).unwrap();
         // Each word ends with a null byte, each call with a line of its own.
         let script = "#!/bin/bash\n{ printf '%s\\0' \"${0##*/}\" \"$@\"; printf '\\1'; } >>\"$CALLS\"\n\
+                      echo recorded\n\
                       if [[ ! -t 0 && \" $* \" == *' -f - '* ]]; then while read -r _; do :; done; fi\n";
         for program in PROGRAMS.iter().filter(|program| !program.starts_with('/')) {
             let path = programs.join(program);
@@ -64,6 +65,13 @@ impl Recorder {
         for tool in TOOLS {
             let real = ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
             std::os::unix::fs::symlink(real.unwrap(), programs.join(tool)).unwrap();
+        }
+        for part in ["charts", "crds", "docs", "examples", "tools"] {
+            std::os::unix::fs::symlink(repository().join(part), folder.path().join(part)).unwrap();
+        }
+        // What the pages say to save under these names.
+        for file in ["policy.json", "trust.json"] {
+            fs::write(folder.path().join(file), "{}").unwrap();
         }
         Self { folder }
     }
@@ -113,7 +121,7 @@ impl Recorder {
         };
         let run = |program: PathBuf, arguments: &[String]| {
             let mut command = Command::new(program);
-            command.args(arguments).current_dir(repository()).env("KUBECONFIG", self.nobody());
+            command.args(arguments).current_dir(self.folder.path()).env("KUBECONFIG", self.nobody());
             command.env("HOME", self.folder.path()).env("AWS_REGION", "eu-central-1").env("AWS_EC2_METADATA_DISABLED", "true");
             command.output().unwrap()
         };
@@ -141,7 +149,7 @@ impl Recorder {
                 understood(&run(env!("CARGO_BIN_EXE_greengrass-operator").into(), &arguments))
             }
             "make" => {
-                arguments.insert(0, "--dry-run".to_owned());
+                arguments.splice(0..0, ["--dry-run".to_owned(), format!("--directory={}", repository().display())]);
                 understood(&run("make".into(), &arguments))
             }
             // Not on this machine, or nothing of ours: the page says why it is not run.

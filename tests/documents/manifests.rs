@@ -18,7 +18,16 @@ const PLACEHOLDERS: [(&str, &str); 4] =
 
 /// A text with values for its placeholders.
 pub fn filled(text: &str) -> String {
-    PLACEHOLDERS.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value))
+    let mut filled = String::new();
+    // By whole words: REGION is none of AWS_REGION.
+    for word in text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
+        let bare = word.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        match PLACEHOLDERS.iter().find(|(name, _)| *name == bare) {
+            Some((name, value)) => filled.push_str(&word.replacen(name, value, 1)),
+            None => filled.push_str(word),
+        }
+    }
+    filled
 }
 
 /// What the API server says to manifests on trial, in a namespace that has what they name.

@@ -20,4 +20,5 @@ mod commands;
 mod links;
 mod manifests;
 pub mod markdown;
+mod runbook;
 mod stories;
