@@ -16,8 +16,23 @@ use super::markdown::repository;
 
 /// Programs whose calls are written down. What is not named here and no part of bash is not found.
 const PROGRAMS: [&str; 17] = [
-    "kubectl", "helm", "aws", "greengrass-operator", "make", "kind", "docker", "podman", "buildah", "eksctl", "curl", "git", "cargo",
-    "python3", "/tmp/verify/bin/pip", "/tmp/verify/bin/python", "etcdctl",
+    "kubectl",
+    "helm",
+    "aws",
+    "greengrass-operator",
+    "make",
+    "kind",
+    "docker",
+    "podman",
+    "buildah",
+    "eksctl",
+    "curl",
+    "git",
+    "cargo",
+    "python3",
+    "/tmp/verify/bin/pip",
+    "/tmp/verify/bin/python",
+    "etcdctl",
 ];
 /// Programs that blocks may really call.
 const TOOLS: [&str; 4] = ["date", "cat", "sleep", "true"];
@@ -73,7 +88,8 @@ impl Recorder {
             fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
         }
         for tool in TOOLS {
-            let real = ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
+            let real =
+                ["/bin", "/usr/bin"].iter().map(|folder| Path::new(folder).join(tool)).find(|path| path.exists());
             std::os::unix::fs::symlink(real.unwrap(), programs.join(tool)).unwrap();
         }
         for part in ["charts", "crds", "docs", "examples", "tools"] {
@@ -92,9 +108,10 @@ impl Recorder {
         fs::write(&calls, "").unwrap();
         let programs = self.folder.path().join("bin");
         // A program that is named by its place is called by its name alone.
-        let block = PROGRAMS.iter().filter(|program| program.starts_with('/')).fold(block.to_owned(), |block, program| {
-            block.replace(program, "python3")
-        });
+        let block = PROGRAMS
+            .iter()
+            .filter(|program| program.starts_with('/'))
+            .fold(block.to_owned(), |block, program| block.replace(program, "python3"));
         let bash = Command::new("/bin/bash")
             .args(["-euo", "pipefail", "-c", &block])
             .current_dir(self.folder.path())
@@ -126,9 +143,19 @@ impl Recorder {
         let clients = testcluster::tools::clients().unwrap();
         let understood = |output: &Output| {
             let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            let far = ["connection refused", "was refused", "cluster unreachable", "cluster is unreachable", "could not connect to the endpoint"];
+            let far = [
+                "connection refused",
+                "was refused",
+                "cluster unreachable",
+                "cluster is unreachable",
+                "could not connect to the endpoint",
+            ];
             let got_far = far.iter().any(|words| said.to_lowercase().contains(words));
-            if output.status.success() || got_far { Ok(()) } else { Err(format!("{}: {}", call.join(" "), said.trim())) }
+            if output.status.success() || got_far {
+                Ok(())
+            } else {
+                Err(format!("{}: {}", call.join(" "), said.trim()))
+            }
         };
         let run = |program: PathBuf, arguments: &[String]| {
             let mut command = Command::new(program);
@@ -140,9 +167,12 @@ impl Recorder {
             "helm" if arguments.iter().any(|word| word == "charts/greengrass-operator") => {
                 understood(&run(clients.join("helm"), &arguments))?;
                 // That ended where a cluster is needed. Rendering reads the same values, and needs none.
-                let only_upgrading = ["upgrade", "--install", "--create-namespace", "--wait", "--reuse-values", "--dry-run=server"];
+                let only_upgrading =
+                    ["upgrade", "--install", "--create-namespace", "--wait", "--reuse-values", "--dry-run=server"];
                 let rendering = |word: &String| {
-                    !only_upgrading.contains(&word.as_str()) && !word.starts_with("--timeout") && *word != "--reset-then-reuse-values"
+                    !only_upgrading.contains(&word.as_str())
+                        && !word.starts_with("--timeout")
+                        && *word != "--reset-then-reuse-values"
                 };
                 arguments.retain(rendering);
                 arguments.insert(0, "template".to_owned());
@@ -199,7 +229,7 @@ fn a_command_that_is_wrong_is_found() {
         ("kubectl gte ggd", "gte"),
         ("helm upgrade --install x charts/greengrass-operator --set replica=1", "replica"),
         ("helm uninstal x", "uninstal"),
-        ("aws greengrassv2 list-deployments --target x", "target"),
+        ("aws greengrassv2 list-deployments --targets x", "targets"),
         ("aws greengrassv2 list-deployment", "list-deployment"),
         ("greengrass-operator run --watch-namespace x", "watch-namespace"),
         ("make documents", "documents"),

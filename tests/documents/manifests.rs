@@ -102,7 +102,8 @@ fn helm_renders_the_values_of_the_pages() {
         fs::write(&file, filled(&block.text)).unwrap();
         let helm = testcluster::tools::clients().unwrap().join("helm");
         let arguments = ["template", "release", "charts/greengrass-operator", "--values", file.to_str().unwrap()];
-        let output = Command::new(helm).args(arguments).current_dir(repository()).env("KUBECONFIG", "/dev/null").output();
+        let output =
+            Command::new(helm).args(arguments).current_dir(repository()).env("KUBECONFIG", "/dev/null").output();
         let output = output.unwrap();
         if !output.status.success() {
             wrong.push(format!("{}: {}", page.at(block.line), String::from_utf8_lossy(&output.stderr)));

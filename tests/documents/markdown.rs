@@ -45,12 +45,7 @@ impl Page {
     /// Reads a page.
     pub fn read(path: &Path) -> Self {
         let text = fs::read_to_string(repository().join(path)).unwrap();
-        let mut page = Self {
-            path: path.to_owned(),
-            anchors: BTreeSet::new(),
-            links: Vec::new(),
-            blocks: Vec::new(),
-        };
+        let mut page = Self { path: path.to_owned(), anchors: BTreeSet::new(), links: Vec::new(), blocks: Vec::new() };
         let mut headings = BTreeMap::new();
         let mut heading: Option<String> = None;
         let mut sections: Vec<String> = Vec::new();
@@ -74,7 +69,13 @@ impl Page {
                         CodeBlockKind::Fenced(language) => language.into_string(),
                         CodeBlockKind::Indented => String::new(),
                     };
-                    block = Some(Block { line, language, text: String::new(), sections: sections.clone(), mark: mark.take() });
+                    block = Some(Block {
+                        line,
+                        language,
+                        text: String::new(),
+                        sections: sections.clone(),
+                        mark: mark.take(),
+                    });
                 }
                 Event::End(TagEnd::CodeBlock) => page.blocks.extend(block.take()),
                 Event::Html(html) => {

@@ -62,7 +62,8 @@ fn events() -> BTreeSet<String> {
 fn entries(text: &str) -> BTreeSet<String> {
     let headings = text.lines().filter_map(|line| line.strip_prefix("## "));
     let of_headings = headings.flat_map(|heading| heading.split(", ").map(ToOwned::to_owned).collect::<Vec<_>>());
-    let rows = text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(word, _)| word.to_owned());
+    let rows =
+        text.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(word, _)| word.to_owned());
     of_headings.filter(|entry| !entry.contains(' ')).chain(rows).collect()
 }
 
@@ -89,7 +90,8 @@ fn the_runbook_has_an_entry_for_everything_that_is_said_and_no_other() {
 fn what_an_identity_says_has_an_entry() {
     let status = fs::read_to_string(repository().join("crates/core/src/identity/status.rs")).unwrap();
     let code = status.split("#[cfg(test)]").next().unwrap();
-    let literals: BTreeSet<&str> = code.split("reason: \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
+    let literals: BTreeSet<&str> =
+        code.split("reason: \"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect();
     let text = fs::read_to_string(repository().join("docs/repairing.md")).unwrap();
     let written = entries(&text);
     assert!(literals.contains("Authenticated"), "{literals:?}");

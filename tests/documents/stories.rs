@@ -81,9 +81,11 @@ fn followed(page: &Page, world: &World, before: &str) -> Vec<(usize, String)> {
         let file = format!("{}/output-{}", world.folder().display(), block.line);
         writeln!(script, "echo {} >&2", page.at(block.line)).unwrap();
         if fails {
-            writeln!(script, "if {{\n{}\n}} >{file} 2>&1; then echo it is not refused >&2; exit 1; fi", block.text).unwrap();
+            writeln!(script, "if {{\n{}\n}} >{file} 2>&1; then echo it is not refused >&2; exit 1; fi", block.text)
+                .unwrap();
         } else {
-            writeln!(script, "{{\n{}\n}} >{file} 2>{file}.err || {{ cat {file}.err >&2; exit 1; }}", block.text).unwrap();
+            writeln!(script, "{{\n{}\n}} >{file} 2>{file}.err || {{ cat {file}.err >&2; exit 1; }}", block.text)
+                .unwrap();
         }
         run.push((block.line, file));
     }
@@ -118,11 +120,17 @@ fn settled(text: &str) -> Vec<String> {
         let digits = |text: &str| !text.is_empty() && text.chars().all(|c| c.is_ascii_digit());
         let is_id = bare.len() == 36 && bare.chars().all(|c| c.is_ascii_hexdigit() || c == '-');
         let is_age = !bare.is_empty()
-            && bare.split_inclusive(['s', 'm', 'h']).all(|part| {
-                part.strip_suffix(['s', 'm', 'h']).is_some_and(digits)
-            });
+            && bare.split_inclusive(['s', 'm', 'h']).all(|part| part.strip_suffix(['s', 'm', 'h']).is_some_and(digits));
         let is_time = bare.len() >= 10 && bare.starts_with("20") && bare.contains(['T', ':', '-']);
-        let stands_for = if is_id { "ID" } else if is_age { "AGE" } else if is_time { "TIME" } else { return word.to_owned() };
+        let stands_for = if is_id {
+            "ID"
+        } else if is_age {
+            "AGE"
+        } else if is_time {
+            "TIME"
+        } else {
+            return word.to_owned();
+        };
         word.replace(bare, stands_for)
     };
     let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());

@@ -177,10 +177,18 @@ fn each_way_to_take_something_away_is_found() {
     };
     let set = |key: &'static str, value: Value| move |schema: &mut Value| schema[key] = value.clone();
     let cases: [(&str, &dyn Fn(&mut Value), &str); 9] = [
-        ("/properties", &|fields| drop(fields.as_object_mut().unwrap().remove("suspend")), ".spec: the field suspend is gone"),
+        (
+            "/properties",
+            &|fields| drop(fields.as_object_mut().unwrap().remove("suspend")),
+            ".spec: the field suspend is gone",
+        ),
         ("/properties/suspend", &set("type", "string".into()), ".spec.suspend: type has changed"),
         ("", &|spec| spec["required"].as_array_mut().unwrap().push("tags".into()), ".spec: tags has become required"),
-        ("/properties/driftPolicy", &set("enum", Value::from(vec!["Warn"])), ".spec.driftPolicy: \"Correct\" is refused"),
+        (
+            "/properties/driftPolicy",
+            &set("enum", Value::from(vec!["Warn"])),
+            ".spec.driftPolicy: \"Correct\" is refused",
+        ),
         ("/properties/deploymentName", &set("maxLength", 64.into()), ".spec.deploymentName: maxLength has come down"),
         ("/properties/deploymentName", &set("minLength", 2.into()), ".spec.deploymentName: minLength has gone up"),
         ("/properties/deploymentName", &set("pattern", "^a".into()), ".spec.deploymentName: pattern has changed"),

@@ -96,8 +96,7 @@ fn limits(schema: &Value, required: bool) -> Vec<String> {
 /// What the API server says to a value that breaks a rule. Two rules may say the same.
 fn rules(schema: &Value) -> Vec<&str> {
     let rules = schema["x-kubernetes-validations"].as_array();
-    let mut messages: Vec<&str> =
-        rules.into_iter().flatten().map(|rule| rule["message"].as_str().unwrap()).collect();
+    let mut messages: Vec<&str> = rules.into_iter().flatten().map(|rule| rule["message"].as_str().unwrap()).collect();
     messages.dedup();
     messages
 }
