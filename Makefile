@@ -3,7 +3,7 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean
+.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean docs
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,6 +70,9 @@ fmt: ## Format the code
 crd: build ## Write the custom resource definitions, and the chart's copies of them, anew
 	$(programs)/greengrass-operator crd --directory crds
 	cp crds/*.yaml charts/greengrass-operator/files/crds/
+
+docs: ## Build the site of docs/ into target/docs-site (mdBook is built the first time, which takes minutes)
+	@tools/site/build
 
 demo: ## Show the operator at work: control plane, emulated AWS, examples; stays up
 	@tools/demo up

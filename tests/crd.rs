@@ -114,10 +114,13 @@ fn the_api_server_answers_each_mistake_as_the_table_says() {
 fn the_api_server_accepts_every_example() {
     let (cluster, namespace) = cluster("examples");
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-    let arguments = ["apply", "--dry-run=server", "--namespace", &namespace, "--filename", folder];
+    let arguments = ["apply", "--dry-run=server", "--recursive", "--namespace", &namespace, "--filename", folder];
     let applied = cluster.kubectl(&arguments).unwrap();
     assert_eq!(applied.stderr, "");
-    assert_eq!(applied.stdout.lines().count(), std::fs::read_dir(folder).unwrap().count());
+    let folders = [folder.to_owned(), format!("{folder}/reference")];
+    let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
+    let manifests = files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
+    assert_eq!(applied.stdout.lines().count(), manifests.map(|text| text.matches("\nkind: ").count()).sum::<usize>());
 }
 
 #[test]

@@ -13,8 +13,10 @@
 mod attacks;
 mod chart;
 mod commands;
+mod compatibility;
 mod crd;
 mod deletion;
+mod documents;
 mod hours;
 mod identities;
 mod idle;

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use super::rules::rules;
+use crate::documents::markdown::Page;
 
 const BEGIN: &str =
     "<!-- The rules. After a change: UPDATE_DOCS=1 cargo test --test operator watching::document -->\n```yaml\n";
@@ -67,12 +68,6 @@ fn the_document_shows_the_rules_that_the_chart_has() {
     );
 }
 
-/// The anchor that a heading gets where documents are shown.
-fn anchor(heading: &str) -> String {
-    let kept = heading.trim().to_lowercase();
-    kept.chars().filter(|c| c.is_alphanumeric() || [' ', '-', '_'].contains(c)).collect::<String>().replace(' ', "-")
-}
-
 #[test]
 fn every_alert_says_what_to_do_and_where_to_read_on() {
     let rules: serde_json::Value = serde_saphyr::from_str(&fs::read_to_string(rules()).unwrap()).unwrap();
@@ -85,13 +80,8 @@ fn every_alert_says_what_to_do_and_where_to_read_on() {
         let base = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/docs/");
         let link = annotation("runbook_url").strip_prefix(base).unwrap_or_else(|| panic!("{name} leads elsewhere"));
         let (file, wanted) = link.split_once('#').unwrap_or((link, ""));
-        let document = docs(file);
-        let headings = document.lines().filter_map(|line| line.strip_prefix('#'));
-        let mut anchors = headings.map(|heading| anchor(heading.trim_start_matches('#')));
-        assert!(
-            wanted.is_empty() || anchors.any(|anchor| anchor == wanted),
-            "{name} leads to {link}, which is not there"
-        );
+        let anchors = Page::read(&Path::new("docs").join(file)).anchors;
+        assert!(wanted.is_empty() || anchors.contains(wanted), "{name} leads to {link}, which is not there");
         assert!(watching.contains(&format!("`{name}`")) || watching.contains(&format!("### {name}\n")), "{name}");
     }
 }

@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 mod accepted;
+mod compatible;
 mod definition;
 mod documents;
+mod fields;
 mod mistakes;
 mod offline;
 #[path = "../../../../tests/rules/mod.rs"]
