@@ -14,6 +14,7 @@ mod attacks;
 mod chart;
 mod crd;
 mod deletion;
+mod gitops;
 mod hours;
 mod identities;
 mod idle;
