@@ -6,7 +6,7 @@ programs = $${CARGO_TARGET_DIR:-target}/debug
 .PHONY: help build test test-switches soak e2e-gitops bench bench-full bench-accept bench-programs lint fmt crd demo demo-down clients controlplane clean
 
 help: ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## Build every program and every test
 	cargo build $(everything)

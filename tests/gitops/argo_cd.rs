@@ -201,8 +201,7 @@ impl Managed {
 
     /// The Application.
     pub fn application(&self) -> Value {
-        let get = ["get", "application", &self.world.namespace, "--namespace=argocd", "--output=json"];
-        serde_json::from_str(&self.world.cluster.kubectl(&get).unwrap().success().unwrap()).unwrap()
+        application(self.world.cluster, &self.world.namespace)
     }
 
     /// Waits until the Application is Synced to this commit and has this health.
@@ -215,16 +214,28 @@ impl Managed {
         })
     }
 
+    /// Waits for something that the Application says.
     pub fn wait(&self, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
-        let began = Instant::now();
-        loop {
-            let application = self.application();
-            if holds(&application) {
-                return application;
-            }
-            assert!(began.elapsed() < PATIENCE, "waited in vain for {what}:\n{:#}", application["status"]);
-            std::thread::sleep(Duration::from_millis(200));
+        wait_for_application(self.world.cluster, &self.world.namespace, what, holds)
+    }
+}
+
+/// An Application.
+pub fn application(cluster: &Cluster, name: &str) -> Value {
+    let get = ["get", "application", name, "--namespace=argocd", "--output=json"];
+    serde_json::from_str(&cluster.kubectl(&get).unwrap().success().unwrap()).unwrap()
+}
+
+/// Waits for something that an Application says.
+pub fn wait_for_application(cluster: &Cluster, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+    let began = Instant::now();
+    loop {
+        let application = application(cluster, name);
+        if holds(&application) {
+            return application;
         }
+        assert!(began.elapsed() < PATIENCE, "waited in vain for {what}:\n{:#}", application["status"]);
+        std::thread::sleep(Duration::from_millis(200));
     }
 }
 

@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::argo_cd::{Managed, health};
 use super::ownership::{intricate, owns_what_is_its_own};
-use super::rows::{befall, config_map, particular, pruned, rows, to_prune};
-use crate::world::fleet::{add_devices, taking};
+use super::rows::{befall, config_map, identity, particular, pruned, rows, to_prune, versions};
+use super::watch::{Watch, assert_never_failed};
+use crate::world::fleet::{add_device, add_devices, taking};
 
 const LINE: [&str; 2] = ["plant/line/presses.yaml", "plant/line/settings.yaml"];
 const APPLICATION: &str = "clusters/plant-eu/application.yaml";
@@ -215,4 +216,74 @@ fn its_actions_do_what_they_say_and_make_no_difference_to_git() {
     assert_eq!(plant.world.object("presses").unwrap()["status"]["revisionId"], "3");
     let history = plant.application()["status"]["history"].as_array().unwrap().len();
     assert_eq!(history, 1, "self-healing took nothing back");
+}
+
+#[test]
+#[ignore = "needs Argo CD, which `make e2e-gitops` builds"]
+fn what_comes_in_any_order_settles_and_never_looks_broken() {
+    let plant = Managed::new("argocd-order");
+    let identity = identity(&plant.world);
+    let presses = plant.file("plant/line/presses.yaml");
+    let presses = presses.replace(
+        "spec:\n",
+        &format!("spec:\n  identityRef:\n    name: {}\n", identity["metadata"]["name"].as_str().unwrap()),
+    );
+    plant.repository.write("plant/line/presses.yaml", &presses);
+    plant.repository.write("base/settings.yaml", &plant.file("plant/line/settings.yaml"));
+    plant.repository.write("base/identity.yaml", &identity.to_string());
+    let commit = plant.repository.commit("Version 1.0.0");
+    plant.apply(&plant.file(APPLICATION));
+    let mut resources = Watch::of(&plant.world, "greengrassdeployment", &plant.world.namespace);
+    let mut application = Watch::of(&plant.world, &format!("application/{}", plant.world.namespace), "argocd");
+    plant.world.wait_for("presses", "False", "ProgressingWithRetry");
+    let base = format!("name: base-{}\n  namespace: argocd", plant.world.namespace);
+    let own = format!("name: {}\n  namespace: argocd", plant.world.namespace);
+    plant.apply(&plant.file(APPLICATION).replace(&own, &base).replace("path: plant", "path: base"));
+    plant.world.wait_until("presses", "without its target", |object| {
+        object.to_string().contains("thing group does not exist")
+    });
+    plant.world.group("Presses");
+    add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
+    plant.wait_for(&commit, "Healthy");
+    assert_never_failed(&resources.end());
+    for state in application.end() {
+        assert_ne!(state["status"]["health"]["status"], "Degraded", "{state:#}");
+    }
+}
+
+#[test]
+#[ignore = "needs Argo CD, which `make e2e-gitops` builds"]
+fn the_line_gets_a_version_when_the_canary_has_it() {
+    let plant = Managed::new("argocd-canary");
+    for (group, device) in [("Presses", "press-1"), ("PressesCanary", "press-2")] {
+        plant.world.group(group);
+        add_device(&plant.world.emulator, device, &[group], &particular());
+    }
+    plant.write(&LINE);
+    plant.write(&["plant/canary/presses.yaml"]);
+    let first = plant.repository.commit("Version 1.0.0");
+    plant.apply(&plant.file(APPLICATION));
+    plant.wait_for(&first, "Healthy");
+    let release = |version: &str| {
+        for file in ["plant/canary/presses.yaml", "plant/line/presses.yaml"] {
+            plant.repository.write(file, &plant.file(file).replace("1.0.0", version));
+        }
+        let commit = plant.repository.commit(&format!("Version {version}"));
+        plant.refresh();
+        commit
+    };
+    let good = release("1.1.0");
+    plant.wait_for(&good, "Healthy");
+    assert_eq!(plant.world.object("presses").unwrap()["status"]["revisionId"], "2");
+
+    // Version 2.0.0 fails on devices, and the line never gets it.
+    release("2.0.0");
+    plant.wait("the canary to fail the sync", |application| {
+        health(application, "presses-canary").0 == "Degraded"
+            && application["status"]["operationState"]["phase"] == "Failed"
+    });
+    assert_eq!(plant.world.object("presses").unwrap()["status"]["revisionId"], "2");
+    let mended = release("2.0.1");
+    plant.wait_for(&mended, "Healthy");
+    assert_eq!(versions(&plant.world, "Presses"), ["1.0.0", "1.1.0", "2.0.1"]);
 }

@@ -4,9 +4,10 @@ use serde_json::json;
 
 use super::flux::Followed;
 use super::ownership::{intricate, owns_what_is_its_own};
-use super::rows::{befall, config_map, particular, pruned, rows, to_prune};
+use super::rows::{befall, config_map, identity, particular, pruned, rows, to_prune, versions};
+use super::watch::{Watch, assert_never_failed};
 use crate::world::fleet::{add_device, add_devices, offline, taking};
-use crate::world::{ACCOUNT, REGION};
+use crate::world::{ACCOUNT, REGION, condition};
 
 const LINE: [&str; 2] = ["plant/line/presses.yaml", "plant/line/settings.yaml"];
 
@@ -163,14 +164,7 @@ fn the_line_gets_a_version_when_the_canary_has_it() {
     assert_eq!(plant.world.object("presses").unwrap()["status"]["revisionId"], "2");
     let mended = release("2.0.1");
     plant.wait_ready("line", &mended);
-    let versions: Vec<_> = plant
-        .world
-        .deployments()
-        .iter()
-        .filter(|deployment| deployment.target_arn.ends_with("/Presses"))
-        .map(|deployment| deployment.components["com.example.HelloWorld"]["componentVersion"].clone())
-        .collect();
-    assert_eq!(versions, ["1.0.0", "1.1.0", "2.0.1"]);
+    assert_eq!(versions(&plant.world, "Presses"), ["1.0.0", "1.1.0", "2.0.1"]);
 }
 
 #[test]
@@ -268,4 +262,46 @@ fn both_ways_of_suspending_hold_a_change() {
     plant.fetch(&fifth);
     plant.wait_ready("line", &fifth);
     assert_eq!(plant.world.deployments().len(), 3);
+}
+
+#[test]
+#[ignore = "needs Flux, which `make e2e-gitops` builds"]
+fn what_comes_in_any_order_settles_and_never_looks_broken() {
+    let plant = Followed::new("flux-order");
+    let identity = identity(&plant.world);
+    let presses = plant.file("plant/line/presses.yaml");
+    let presses = presses.replace(
+        "spec:\n",
+        &format!("spec:\n  identityRef:\n    name: {}\n", identity["metadata"]["name"].as_str().unwrap()),
+    );
+    plant.repository.write("plant/line/presses.yaml", &presses);
+    plant.repository.write("plant/settings/settings.yaml", &plant.file("plant/line/settings.yaml"));
+    plant.repository.write("plant/identity/identity.yaml", &identity.to_string());
+    let commit = plant.repository.commit("Version 1.0.0");
+    plant.fetch(&commit);
+    let mut resources = Watch::of(&plant.world, "greengrassdeployment", &plant.world.namespace);
+    let mut line = Watch::of(&plant.world, "kustomization", &plant.world.namespace);
+    let apply = |name: &str| {
+        let one = plant.file("clusters/plant-eu/line.yaml");
+        plant.apply(
+            &one.replace("name: line", &format!("name: {name}")).replace("plant/line", &format!("plant/{name}")),
+        );
+    };
+    apply("line");
+    plant.world.wait_for("presses", "False", "ProgressingWithRetry");
+    apply("settings");
+    plant.wait_ready("settings", &commit);
+    plant.world.wait_for("presses", "False", "ProgressingWithRetry");
+    apply("identity");
+    plant.world.wait_until("presses", "without its target", |object| {
+        object.to_string().contains("thing group does not exist")
+    });
+    plant.world.group("Presses");
+    add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
+    plant.wait_ready("line", &commit);
+    assert_never_failed(&resources.end());
+    for state in line.end() {
+        let ready = condition(&state, "Ready");
+        assert!(ready.is_none_or(|ready| ready["status"] != "False"), "{state:#}");
+    }
 }

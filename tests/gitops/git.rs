@@ -41,6 +41,11 @@ impl Repository {
         &self.url
     }
 
+    /// Where the files are that the next commit is made of.
+    pub fn work(&self) -> &Path {
+        &self.work
+    }
+
     /// Writes a file for the next commit.
     pub fn write(&self, path: &str, content: &str) {
         let path = self.work.join(path);

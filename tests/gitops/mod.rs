@@ -3,6 +3,7 @@
 
 mod argo_cd;
 mod argo_cd_stories;
+mod chart;
 mod document;
 mod flux;
 mod flux_stories;
@@ -10,3 +11,4 @@ mod git;
 mod ownership;
 mod rows;
 mod servers;
+mod watch;

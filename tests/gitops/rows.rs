@@ -155,3 +155,20 @@ pub fn pruned(world: &World) {
     assert_eq!(left("deleted"), []);
     assert_eq!(left("removed"), []);
 }
+
+/// An identity that may be used in this namespace only, and is nobody's default.
+pub fn identity(world: &World) -> Value {
+    json!({
+        "apiVersion": "greengrass-operator.dev/v1alpha1",
+        "kind": "AwsIdentity",
+        "metadata": {"name": format!("late-{}", world.namespace)},
+        "spec": {"allowedNamespaces": {"names": [world.namespace]}, "allowedTargets": ["*"]},
+    })
+}
+
+/// The versions that a thing group has been given, oldest first.
+pub fn versions(world: &World, group: &str) -> Vec<Value> {
+    let arn = World::group_arn(group);
+    let of_group = world.deployments().into_iter().filter(|deployment| deployment.target_arn == arn);
+    of_group.map(|deployment| deployment.components["com.example.HelloWorld"]["componentVersion"].clone()).collect()
+}
