@@ -240,7 +240,7 @@ fn what_comes_in_any_order_settles_and_never_looks_broken() {
     let own = format!("name: {}\n  namespace: argocd", plant.world.namespace);
     plant.apply(&plant.file(APPLICATION).replace(&own, &base).replace("path: plant", "path: base"));
     plant.world.wait_until("presses", "without its target", |object| {
-        object.to_string().contains("thing group does not exist")
+        object.to_string().contains("ResourceNotFoundException")
     });
     plant.world.group("Presses");
     add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
