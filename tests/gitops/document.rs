@@ -31,3 +31,19 @@ fn blocks(language: &str) -> Vec<String> {
     let of = |part: &str| part.split_once("\n```").unwrap().0.to_owned() + "\n";
     DOCUMENT.split(&begin).skip(1).map(of).collect()
 }
+
+#[test]
+fn every_file_of_the_document_has_a_name_and_one_purpose() {
+    let expected = [
+        "clusters/plant-eu/application.yaml",
+        "clusters/plant-eu/canary.yaml",
+        "clusters/plant-eu/fleet.yaml",
+        "clusters/plant-eu/line-after-canary.yaml",
+        "clusters/plant-eu/line.yaml",
+        "clusters/plant-eu/operator.yaml",
+        "plant/canary/presses.yaml",
+        "plant/line/presses.yaml",
+        "plant/line/settings.yaml",
+    ];
+    assert_eq!(files().into_keys().collect::<Vec<_>>(), expected, "a file that no test applies may be wrong");
+}

@@ -2,6 +2,7 @@
 //! `make e2e-gitops` builds and runs what is ignored here.
 
 mod argo_cd;
+mod argo_cd_scripts;
 mod argo_cd_stories;
 mod chart;
 mod document;
