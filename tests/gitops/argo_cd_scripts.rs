@@ -33,6 +33,8 @@ fn argocd(folder: &Path, command: &[&str], object: &Value) -> String {
     let output = Command::new(testcluster::tools::gitops().unwrap().join("argocd"))
         .env_clear()
         .env("HOME", folder)
+        // It shows changes with diff.
+        .env("PATH", "/usr/bin:/bin")
         .args(["admin", "settings", "resource-overrides", command[0]])
         .arg(&object_file)
         .args(&command[1..])

@@ -303,9 +303,9 @@ fn what_comes_in_any_order_settles_and_never_looks_broken() {
     plant.wait_ready("settings", &commit);
     plant.world.wait_for("presses", "False", "ProgressingWithRetry");
     apply("identity");
-    plant.world.wait_until("presses", "without its target", |object| {
-        object.to_string().contains("ResourceNotFoundException")
-    });
+    plant
+        .world
+        .wait_until("presses", "without its target", |object| object.to_string().contains("ResourceNotFoundException"));
     plant.world.group("Presses");
     add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
     plant.wait_ready("line", &commit);

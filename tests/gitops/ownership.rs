@@ -10,7 +10,6 @@ apiVersion: greengrass-operator.dev/v1alpha1
 kind: GreengrassDeployment
 metadata:
   name: presses
-  labels: {{}}
   annotations:
     greengrass-operator.dev/redeploy-at: "2026-01-01"
 spec:

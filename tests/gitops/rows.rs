@@ -69,7 +69,7 @@ pub fn rows(world: &World) -> Vec<Row> {
             at("rolling-out", &offline()).with("rollout", rolled_out.clone()),
             PROGRESSING,
             "rolling-out",
-            "on 0 of 1 devices",
+            "on 0 of 1 device",
         ),
         row(at("failing", &failing(1.0, 1)), DEGRADED, "failing", "S3_HEAD_OBJECT_ACCESS_DENIED"),
         row(
