@@ -4,10 +4,10 @@ use serde_json::json;
 
 use super::flux::Followed;
 use super::ownership::{intricate, owns_what_is_its_own};
-use super::rows::{befall, config_map, identity, particular, pruned, rows, to_prune, versions};
+use super::rows::{befall, config_map, identity, mend, particular, pruned, rows, to_prune, versions};
 use super::watch::{Watch, assert_never_failed};
 use crate::world::fleet::{add_device, add_devices, offline, taking};
-use crate::world::{ACCOUNT, REGION, condition};
+use crate::world::{ACCOUNT, REGION, condition, is_ready};
 
 const LINE: [&str; 2] = ["plant/line/presses.yaml", "plant/line/settings.yaml"];
 
@@ -114,6 +114,11 @@ fn flux_reads_every_trouble_as_it_is() {
             plant.ready(row.name).0 == row.kustomization && message.contains(row.words)
         });
     }
+    for name in mend(&plant.world) {
+        plant.wait(&format!("{name} to heal"), || plant.world.object(name).is_some_and(|object| is_ready(&object)));
+        plant.reconcile("kustomization", name);
+        plant.wait_ready(name, &commit);
+    }
 }
 
 #[test]
@@ -203,7 +208,7 @@ fn applying_again_changes_nothing_and_each_owns_what_is_its_own() {
     let plant = Followed::new("flux-owns");
     let group = plant.world.group("Presses");
     add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
-    let intricate = intricate(&group)
+    let intricate = intricate(&group, ", Nothing: null")
         .replace("  name: presses", &format!("  name: presses\n  namespace: {}", plant.world.namespace));
     plant.repository.write("plant/line/presses.yaml", &intricate);
     let commit = plant.repository.commit("Everything that there is");

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-/// A manifest with whatever an API server might store otherwise than it is written.
-pub fn intricate(group: &str) -> String {
+/// A manifest with whatever an API server might store otherwise than it is written; `further` is one more field to merge.
+pub fn intricate(group: &str, further: &str) -> String {
     format!(
         r#"
 apiVersion: greengrass-operator.dev/v1alpha1
@@ -18,7 +18,7 @@ spec:
     com.example.HelloWorld:
       componentVersion: "1.0.0"
       configurationUpdate:
-        merge: {{Port: 8080.0, Ratio: 1.50, Empty: {{}}, Items: [], "yes": true, Deep: {{List: [{{a: 1}}, {{}}]}}}}
+        merge: {{Port: 8080.0, Ratio: 1.50, Empty: {{}}, Items: [], "yes": true, Deep: {{List: [{{a: 1}}, {{}}]}}{further}}}
         reset: []
       runWith:
         posixUser: "1000:1000"

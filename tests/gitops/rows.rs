@@ -58,6 +58,13 @@ pub fn rows(world: &World) -> Vec<Row> {
     let younger = Manifest::new("conflict-b", &World::group_arn("conflict-a"));
     let map = json!({"mergeFrom": [{"configMapKeyRef": {"name": "nowhere", "key": "a"}}]});
 
+    let late = identity(world)["metadata"]["name"].clone();
+    let narrow = format!("narrow-{}", world.namespace);
+    let mut elsewhere = identity(world);
+    elsewhere["metadata"]["name"] = json!(narrow);
+    elsewhere["spec"]["allowedTargets"] = json!([World::group_arn("elsewhere")]);
+    world.cluster.apply(&elsewhere.to_string()).unwrap();
+
     let row = |manifest: Manifest,
                (health, kustomization): (&'static str, &'static str),
                name: &'static str,
@@ -92,11 +99,12 @@ pub fn rows(world: &World) -> Vec<Row> {
         row(at("throttled", &offline()), PROGRESSING, "throttled", "ThrottlingException"),
         row(Manifest::new("missing", &World::group_arn("missing")), DEGRADED, "missing", "create the thing"),
         row(with_update(at("no-map", &offline()), &map), DEGRADED, "no-map", "ConfigMap nowhere is not there"),
+        row(at("no-identity", &offline()).with("identityRef", json!({"name": late})), DEGRADED, "no-identity", "late-"),
         row(
-            at("no-identity", &offline()).with("identityRef", json!({"name": "nobody"})),
+            at("not-allowed", &offline()).with("identityRef", json!({"name": narrow})),
             DEGRADED,
-            "no-identity",
-            "nobody",
+            "not-allowed",
+            "to the identity's allowedTargets",
         ),
         row(at("paused", &offline()).with("suspend", json!(true)), SUSPENDED, "paused", "spec.suspend is true"),
         row(at("waiting", &offline()).with("parent", json!({"name": "paused"})), PROGRESSING, "waiting", "paused"),
@@ -117,6 +125,27 @@ pub fn befall(world: &World) {
     world.annotate("drifted", "reconcile-at", "now");
 }
 
+/// Takes the causes away, and asks all to look; who must be in order then.
+pub fn mend(world: &World) -> Vec<&'static str> {
+    world.emulator.faults().clear();
+    world.group("missing");
+    let mut map = config_map("nowhere");
+    map["metadata"]["namespace"] = json!(world.namespace);
+    world.cluster.apply(&map.to_string()).unwrap();
+    world.cluster.apply(&identity(world).to_string()).unwrap();
+    for name in ["rolling-out", "late"] {
+        assert!(world.emulator.connect_device(ACCOUNT, REGION, &format!("device-of-{name}"), Some(true)));
+    }
+    for name in ["cancelled", "drifted"] {
+        world.annotate(name, "redeploy-at", "mended");
+    }
+    let others = ["denied", "used-up", "throttled", "missing", "no-map", "no-identity", "rolling-out", "late"];
+    for name in others {
+        world.annotate(name, "reconcile-at", "mended");
+    }
+    [&others[..], &["cancelled", "drifted"]].concat()
+}
+
 /// Devices on which version 2.0.0 fails.
 pub fn particular() -> Value {
     let rule = json!({"component": "com.example.HelloWorld", "version": "2.0.0", "outcome": "noSuchVersion"});
@@ -131,7 +160,7 @@ pub fn config_map(name: &str) -> Value {
 /// Resources that differ in their deletionPolicy.
 pub fn to_prune(world: &World, write: impl Fn(&str, &str)) {
     for (name, policy) in [("retained", "Retain"), ("deleted", "Delete"), ("removed", "Remove")] {
-        let manifest = Manifest::new(name, &group(world, name, &taking(2))).with("deletionPolicy", json!(policy));
+        let manifest = Manifest::new(name, &group(world, name, &taking(8))).with("deletionPolicy", json!(policy));
         let mut manifest = manifest.with("rollout", json!({"readyWhen": "RolledOut"})).to_json();
         manifest["metadata"]["namespace"] = json!(world.namespace);
         write(&format!("{name}.yaml"), &manifest.to_string());
