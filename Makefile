@@ -3,7 +3,7 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean docs
+.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean docs e2e-gitops
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -28,6 +28,11 @@ test-switches: ## Run every test with AWS in the other position of everything th
 soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewer or more chains of random specs
 	OPERATOR_TEST_SOAK=1 MODEL_CHECK_MORE=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
 	  cargo test $(everything) -- hours::chains hours::churn hours::configuration attacks:: in_every_state --nocapture
+
+e2e-gitops: ## Bring fleets into a cluster with Flux and Argo CD themselves (built the first time, which takes minutes)
+	tools/gitops/build
+	# They wait for devices more than they compute.
+	cargo test $(everything) -- gitops:: --ignored --test-threads 8
 
 bench: bench-programs ## Measure against other ways to do it: 100 and 300 resources (70 min; SYSTEMS=a,b for some)
 	bench/run accept --systems "$(SYSTEMS)"

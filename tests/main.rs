@@ -17,6 +17,7 @@ mod compatibility;
 mod crd;
 mod deletion;
 mod documents;
+mod gitops;
 mod hours;
 mod identities;
 mod idle;

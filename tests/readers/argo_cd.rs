@@ -18,7 +18,7 @@ pub fn health(object: &Value) -> (String, String) {
     (answer.get("status").unwrap(), answer.get("message").unwrap())
 }
 
-fn to_lua(lua: &Lua, value: &Value) -> LuaValue {
+pub fn to_lua(lua: &Lua, value: &Value) -> LuaValue {
     match value {
         Value::Null => LuaValue::Nil,
         Value::Bool(value) => LuaValue::Boolean(*value),

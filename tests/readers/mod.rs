@@ -1,7 +1,8 @@
-//! Programs that read the status of a resource: kstatus, Argo CD's health script, `kubectl wait`, Helm (does I/O).
+//! Programs that read the status of a resource: kstatus, Argo CD's health script and actions, `kubectl wait`, Helm (does I/O).
 
-mod argo_cd;
+pub mod argo_cd;
+mod argo_cd_actions;
 mod helm;
-mod kstatus;
+pub mod kstatus;
 mod stored;
 mod table;

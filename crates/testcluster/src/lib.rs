@@ -31,4 +31,5 @@ pub use background::{Background, Status};
 pub use cluster::{ATTACH_VARIABLE, Cluster};
 pub use error::Error;
 pub use kubectl::Output;
+pub use process::{Server, Start};
 pub use start::Options;

@@ -16,9 +16,9 @@ use rustix::process::{Pid, Signal, kill_process_group};
 use crate::Error;
 use crate::wait::Deadline;
 
-/// A server under its supervising shell.
+/// A server under its supervising shell. It ends when this is dropped, and when this process ends in whatever way.
 #[derive(Debug)]
-pub(crate) struct Server {
+pub struct Server {
     pub(crate) name: &'static str,
     pub(crate) log: PathBuf,
     program: PathBuf,
@@ -29,15 +29,20 @@ pub(crate) struct Server {
 
 /// How to start a server.
 #[derive(Debug)]
-pub(crate) struct Start<'a> {
-    pub(crate) name: &'static str,
-    pub(crate) program: PathBuf,
-    pub(crate) arguments: Vec<String>,
-    pub(crate) logs: &'a Path,
+pub struct Start<'a> {
+    /// What its log and the file with its process id are called.
+    pub name: &'static str,
+    /// The program, looked for in `PATH` where it is no path.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+    /// The folder for its log.
+    pub logs: &'a Path,
 }
 
 impl Server {
-    pub(crate) fn start(start: Start<'_>) -> Result<Self, Error> {
+    /// Starts it, without waiting until it is ready for anything.
+    pub fn start(start: Start<'_>) -> Result<Self, Error> {
         let Start { name, program, arguments, logs } = start;
         let log = logs.join(format!("{name}.log"));
         let pid_file = logs.join(format!("{name}.pid"));
@@ -57,12 +62,12 @@ impl Server {
     }
 
     /// Whether it has ended by itself.
-    pub(crate) fn has_ended(&mut self) -> bool {
+    pub fn has_ended(&mut self) -> bool {
         !matches!(self.shell.try_wait(), Ok(None))
     }
 
     /// An error with the end of its log.
-    pub(crate) fn ended(&self) -> Error {
+    pub fn ended(&self) -> Error {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines.iter().skip(lines.len().saturating_sub(10)).copied().collect::<Vec<_>>().join("\n");

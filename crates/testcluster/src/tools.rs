@@ -35,6 +35,13 @@ pub fn prometheus() -> Result<PathBuf, Error> {
     once(&FOLDER, "tools/clients/install-prometheus")
 }
 
+/// The folder that holds Flux's controllers, `argocd`, their definitions and Argo CD's settings, which `tools/gitops/build`
+/// has built or builds now, which takes minutes the first time.
+pub fn gitops() -> Result<PathBuf, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    once(&FOLDER, "tools/gitops/build")
+}
+
 fn once(known: &OnceLock<PathBuf>, script: &str) -> Result<PathBuf, Error> {
     if let Some(folder) = known.get() {
         return Ok(folder.clone());
