@@ -2,7 +2,10 @@
 
 mod cluster;
 mod monitoring;
+mod ownership;
+mod release;
 mod rendered;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

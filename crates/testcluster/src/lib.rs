@@ -31,4 +31,4 @@ pub use background::{Background, Status};
 pub use cluster::{ATTACH_VARIABLE, Cluster};
 pub use error::Error;
 pub use kubectl::Output;
-pub use start::Options;
+pub use start::{AUDIT_LOGS_VARIABLE, Options};

@@ -43,7 +43,7 @@ pub(crate) fn etcd(folder: &Path, ports: Ports, fsync: bool) -> Vec<String> {
     arguments
 }
 
-pub(crate) fn api_server(folder: &Path, ports: Ports) -> Vec<String> {
+pub(crate) fn api_server(folder: &Path, ports: Ports, audit_log: &Path) -> Vec<String> {
     let file = |flag: &str, name: &str| format!("--{flag}={}", folder.join(name).display());
     vec![
         format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd),
@@ -69,7 +69,7 @@ pub(crate) fn api_server(folder: &Path, ports: Ports) -> Vec<String> {
         file("proxy-client-cert-file", "front-proxy.crt"),
         file("proxy-client-key-file", "front-proxy.key"),
         file("audit-policy-file", "audit-policy.yaml"),
-        file("audit-log-path", "logs/audit.log"),
+        format!("--audit-log-path={}", audit_log.display()),
         // Rotated, the log of a cluster that runs for days would lose its beginning silently.
         "--audit-log-maxsize=1000000".to_owned(),
     ]
@@ -109,6 +109,10 @@ mod tests {
 
     #[test]
     fn service_account_admission_is_never_switched_off() {
-        assert!(api_server(Path::new("/d"), PORTS).iter().all(|flag| !flag.contains("disable-admission-plugins")));
+        assert!(
+            api_server(Path::new("/d"), PORTS, Path::new("/a"))
+                .iter()
+                .all(|flag| !flag.contains("disable-admission-plugins"))
+        );
     }
 }

@@ -11,7 +11,7 @@ use crate::kubeconfig::{self, Login};
 use crate::kubectl::Kubectl;
 use crate::process::{Janitor, Server, Start};
 use crate::servers::{self, Ports};
-use crate::wait::{Deadline, free_ports};
+use crate::wait::{Deadline, free_ports, random};
 use crate::{Error, tools};
 
 /// A loaded machine with two cores has needed 25 s for what takes 10 s alone.
@@ -19,6 +19,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 
 /// The API server among a cluster's servers.
 pub(crate) const API_SERVER: &str = "kube-apiserver";
+
+/// Names a folder where the audit log of every cluster is written, and stays when the cluster ends, in place of the
+/// cluster's own folder: so that a whole test run can be judged once it is over.
+pub const AUDIT_LOGS_VARIABLE: &str = "TESTCLUSTER_AUDIT_LOGS";
 
 /// How a cluster differs from the usual one.
 #[derive(Debug, Clone, Default)]
@@ -66,6 +70,7 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) folder: PathBuf,
+    pub(crate) audit_log: PathBuf,
     pub(crate) kubectl: Kubectl,
     pub(crate) server_url: String,
     pub(crate) ca_pem: String,
@@ -99,6 +104,7 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     };
     let logs = folder.join("logs");
     fs::create_dir_all(&logs).map_err(Error::file("create", &logs))?;
+    let audit_log = audit_log(&logs)?;
     let certificates = Certificates::generate()?;
     let [etcd, etcd_peer, api_server] = free_ports()?;
     let ports = Ports { etcd, etcd_peer, api_server };
@@ -113,7 +119,7 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     let mut starting =
         Starting { programs: &programs, parts: Parts { servers: Vec::new(), janitor, logs, kept: false }, done: false };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
-    starting.server(API_SERVER, servers::api_server(&folder, ports))?;
+    starting.server(API_SERVER, servers::api_server(&folder, ports, &audit_log))?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
     starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {
@@ -124,7 +130,18 @@ fn attempt(options: &Options) -> Result<Started, Error> {
         let made = ["get", "serviceaccount/default", "--namespace=default"];
         kubectl.run(&made, None).is_ok_and(|answer| answer.status.success())
     })?;
-    Ok(Started { folder, kubectl, server_url, ca_pem: certificates.ca, parts: starting.finish() })
+    Ok(Started { folder, audit_log, kubectl, server_url, ca_pem: certificates.ca, parts: starting.finish() })
+}
+
+/// Where the API server is to write its audit log.
+#[allow(clippy::disallowed_methods, reason = "a harness inside a test has no command line to read it from")]
+fn audit_log(logs: &Path) -> Result<PathBuf, Error> {
+    let Some(folder) = std::env::var_os(AUDIT_LOGS_VARIABLE).filter(|folder| !folder.is_empty()) else {
+        return Ok(logs.join("audit.log"));
+    };
+    let folder = PathBuf::from(folder);
+    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    Ok(folder.join(format!("{}-{:016x}.log", std::process::id(), random())))
 }
 
 /// Servers that are being started, stopped again when one of them fails.
