@@ -101,7 +101,7 @@ fn has_exactly(cluster: &Cluster, account: &str, namespace: &str, expected: &[&s
 
 /// What belongs to no namespace.
 const OF_THE_CLUSTER: [&str; 4] = [
-    "awsidentities.greengrass-operator.dev [] [] [get list watch]",
+    "awsidentities.greengrass-operator.dev [] [] [list watch]",
     "awsidentities.greengrass-operator.dev/status [] [] [update]",
     "namespaces [] [] [list watch]",
     "customresourcedefinitions.apiextensions.k8s.io [] [greengrassdeployments.greengrass-operator.dev] [get]",

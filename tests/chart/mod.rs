@@ -5,6 +5,7 @@ mod monitoring;
 mod ownership;
 mod release;
 mod rendered;
+mod rights;
 mod upgrade;
 
 use std::path::{Path, PathBuf};

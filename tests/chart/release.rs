@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use serde_json::Value;
-use testcluster::Cluster;
+use testcluster::{Cluster, Options};
 
 use super::{chart, complaint, helm, repository, success};
 
@@ -47,7 +47,11 @@ impl Release {
         static TURN: Mutex<()> = Mutex::new(());
         static CLUSTER: OnceLock<Cluster> = OnceLock::new();
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
-        let cluster = CLUSTER.get_or_init(|| Cluster::start().unwrap());
+        let cluster = CLUSTER.get_or_init(|| {
+            // As API servers before 1.34 are, to which the operator lists.
+            let api_server_flags = vec!["--feature-gates=WatchList=false".to_owned()];
+            Cluster::start_with(&Options { api_server_flags, ..Options::default() }).unwrap()
+        });
         let release = Self { cluster, _turn: turn };
         // What a test before this one has left.
         let _ = release.helm(&["uninstall", NAME, "--ignore-not-found"]);

@@ -31,6 +31,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Whether etcd waits for the disk, as it should where writes are measured or data must survive a crash.
     pub fsync: bool,
+    /// Further flags of the API server, as `--feature-gates=WatchList=false`.
+    pub api_server_flags: Vec<String>,
 }
 
 /// What belongs to a cluster that was started here.
@@ -119,7 +121,9 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     let mut starting =
         Starting { programs: &programs, parts: Parts { servers: Vec::new(), janitor, logs, kept: false }, done: false };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
-    starting.server(API_SERVER, servers::api_server(&folder, ports, &audit_log))?;
+    let mut flags = servers::api_server(&folder, ports, &audit_log);
+    flags.extend(options.api_server_flags.iter().cloned());
+    starting.server(API_SERVER, flags)?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
     starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {
