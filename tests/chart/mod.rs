@@ -3,6 +3,7 @@
 mod cluster;
 mod monitoring;
 mod ownership;
+mod pods;
 mod release;
 mod rendered;
 mod rights;

@@ -14,6 +14,15 @@ pub const NAME: &str = "greengrass-operator";
 const DEFINITIONS: [&str; 2] =
     ["awsidentities.greengrass-operator.dev", "greengrassdeployments.greengrass-operator.dev"];
 
+/// Two zones, of which one has a node more.
+const NODES: &str = "
+{apiVersion: v1, kind: Node, metadata: {name: a, labels: {topology.kubernetes.io/zone: one, kubernetes.io/hostname: a}}}
+---
+{apiVersion: v1, kind: Node, metadata: {name: b, labels: {topology.kubernetes.io/zone: one, kubernetes.io/hostname: b}}}
+---
+{apiVersion: v1, kind: Node, metadata: {name: c, labels: {topology.kubernetes.io/zone: two, kubernetes.io/hostname: c}}}
+";
+
 /// A release that installs definitions, which belong to all namespaces: a cluster holds one such release, and the tests with
 /// one take turns.
 pub struct Release {
@@ -50,7 +59,7 @@ impl Release {
         let cluster = CLUSTER.get_or_init(|| {
             // As API servers before 1.34 are, to which the operator lists.
             let api_server_flags = vec!["--feature-gates=WatchList=false".to_owned()];
-            Cluster::start_with(&Options { api_server_flags, ..Options::default() }).unwrap()
+            Cluster::start_with(&Options { api_server_flags, runs_pods: true, ..Options::default() }).unwrap()
         });
         let release = Self { cluster, _turn: turn };
         // What a test before this one has left.
@@ -58,6 +67,8 @@ impl Release {
         for definition in DEFINITIONS {
             release.kubectl(&["delete", "crd", definition, "--ignore-not-found", "--timeout=60s"]);
         }
+        release.kubectl(&["delete", "node", "--all"]);
+        release.cluster.apply(NODES).unwrap();
         release
     }
 

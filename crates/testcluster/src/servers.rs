@@ -1,9 +1,9 @@
-//! The command lines of the three servers (pure).
+//! The command lines of the servers (pure).
 //!
 //! As near to a production cluster as one machine allows: the `ServiceAccount` admission plugin is on, which needs the
 //! controller manager, nodes are authorised apart, and every request lands in an audit log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What goes into the API server's audit log: who did what to which object, without bodies. The event at the receipt
 /// of a request would only say the same a moment earlier.
@@ -92,6 +92,29 @@ pub(crate) fn controller_manager(folder: &Path) -> Vec<String> {
         "--kube-api-qps=1000".to_owned(),
         "--kube-api-burst=1000".to_owned(),
     ]
+}
+
+pub(crate) fn scheduler(folder: &Path) -> Vec<String> {
+    let file = |flag: &str| format!("--{flag}={}", folder.join("scheduler.kubeconfig").display());
+    vec![
+        file("kubeconfig"),
+        file("authentication-kubeconfig"),
+        file("authorization-kubeconfig"),
+        // As for the controller manager.
+        "--secure-port=0".to_owned(),
+        "--leader-elect=false".to_owned(),
+    ]
+}
+
+/// kwok plays the kubelet of every node that there is: pods on it are ready at once, and gone when they are deleted.
+pub(crate) fn kwok(folder: &Path, stages: &[PathBuf], port: u16) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--kubeconfig={}", folder.join("kubeconfig").display()),
+        "--manage-all-nodes=true".to_owned(),
+        format!("--server-address=127.0.0.1:{port}"),
+    ];
+    arguments.extend(stages.iter().map(|stage| format!("--config={}", stage.display())));
+    arguments
 }
 
 #[cfg(test)]

@@ -31,6 +31,8 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Whether etcd waits for the disk, as it should where writes are measured or data must survive a crash.
     pub fsync: bool,
+    /// Whether pods are scheduled, by kube-scheduler, and look as if they ran, by kwok, on the Nodes that the test applies.
+    pub runs_pods: bool,
     /// Further flags of the API server, as `--feature-gates=WatchList=false`.
     pub api_server_flags: Vec<String>,
 }
@@ -130,6 +132,9 @@ fn attempt(options: &Options) -> Result<Started, Error> {
         kubectl.run(&["get", "--raw=/readyz"], None).is_ok_and(|answer| answer.status.success())
     })?;
     starting.server("kube-controller-manager", servers::controller_manager(&folder))?;
+    if options.runs_pods {
+        starting.nodes(&folder)?;
+    }
     starting.until("the making of the default ServiceAccount", || {
         let made = ["get", "serviceaccount/default", "--namespace=default"];
         kubectl.run(&made, None).is_ok_and(|answer| answer.status.success())
@@ -157,7 +162,24 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     fn server(&mut self, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
-        let program = self.programs.join(name);
+        self.server_of(self.programs, name, arguments)
+    }
+
+    /// What schedules pods and makes them look as if they ran.
+    fn nodes(&mut self, folder: &Path) -> Result<(), Error> {
+        let programs = tools::nodes()?;
+        let stages = programs.join("stages");
+        let stages = fs::read_dir(&stages)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(Error::file("read", &stages))?;
+        let stages: Vec<PathBuf> = stages.iter().map(fs::DirEntry::path).collect();
+        let [port] = free_ports()?;
+        self.server_of(&programs, "kube-scheduler", servers::scheduler(folder))?;
+        self.server_of(&programs, "kwok", servers::kwok(folder, &stages, port))
+    }
+
+    fn server_of(&mut self, programs: &Path, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
+        let program = programs.join(name);
         let start = Start { name, program, arguments, logs: &self.parts.logs };
         self.parts.servers.push(Server::start(start)?);
         Ok(())
@@ -191,10 +213,10 @@ impl Drop for Starting<'_> {
 }
 
 fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> Result<(), Error> {
-    let Certificates { ca, api_server, admin, controller_manager, front_proxy, token_key, token_public_key } =
+    let Certificates { ca, api_server, admin, controller_manager, scheduler, front_proxy, token_key, token_public_key } =
         certificates;
     let kubeconfig = |user, identity| kubeconfig::render(server_url, ca, user, "default", Login::Certificate(identity));
-    let files: [(&str, &str); 10] = [
+    let files: [(&str, &str); 11] = [
         ("ca.crt", ca),
         ("api-server.crt", &api_server.certificate),
         ("api-server.key", &api_server.key),
@@ -204,6 +226,7 @@ fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> 
         ("token.pub", token_public_key),
         ("audit-policy.yaml", servers::AUDIT_POLICY),
         ("controller-manager.kubeconfig", &kubeconfig("system:kube-controller-manager", controller_manager)),
+        ("scheduler.kubeconfig", &kubeconfig("system:kube-scheduler", scheduler)),
         ("kubeconfig", &kubeconfig("testcluster-admin", admin)),
     ];
     files.into_iter().try_for_each(|(name, text)| write_secret(&folder.join(name), text))
