@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use testcluster::Cluster;
 
-use super::{chart, helm, success, template};
+use super::release::{NAME, Release, Version};
+use super::{success, template};
 use crate::world::install_definitions;
 
 #[test]
@@ -100,7 +101,7 @@ fn has_exactly(cluster: &Cluster, account: &str, namespace: &str, expected: &[&s
 
 /// What belongs to no namespace.
 const OF_THE_CLUSTER: [&str; 4] = [
-    "awsidentities.greengrass-operator.dev [] [] [get list watch]",
+    "awsidentities.greengrass-operator.dev [] [] [list watch]",
     "awsidentities.greengrass-operator.dev/status [] [] [update]",
     "namespaces [] [] [list watch]",
     "customresourcedefinitions.apiextensions.k8s.io [] [greengrassdeployments.greengrass-operator.dev] [get]",
@@ -140,35 +141,11 @@ fn the_operator_may_do_what_it_needs_and_nothing_else() {
 
 #[test]
 fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
-    // Its own cluster: definitions belong to all namespaces.
-    let cluster = Cluster::start().unwrap();
-    let chart = chart();
-    let upgrade = |values: &[&str]| {
-        let mut arguments = vec![
-            "upgrade",
-            "--install",
-            "greengrass-operator",
-            chart.to_str().unwrap(),
-            "--namespace=operators",
-            "--create-namespace",
-        ];
-        for value in values {
-            arguments.extend(["--set", value]);
-        }
-        success(&helm(Some(cluster.kubeconfig()), &arguments))
-    };
-    let get = |what: &[&str]| cluster.kubectl(what).unwrap();
-    let notes = upgrade(&["replicas=0"]);
+    let release = Release::of_nothing();
+    let notes = release.upgrade(Version::Today, &["--set=replicas=0"]);
     assert!(notes.contains("replicas is 0") && notes.contains("names no IAM role"), "{notes}");
-    cluster
-        .kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"])
-        .unwrap()
-        .success()
-        .unwrap();
-
-    let identity = ["get", "awsidentity/default", "--output=jsonpath={.spec.allowedTargets[0]}{.metadata.uid}"];
-    let made = get(&identity).success().unwrap();
-    assert!(made.starts_with('*'), "{made}");
+    let made = release.object("awsidentity/default");
+    assert_eq!(made["spec"]["allowedTargets"][0], "*");
 
     let manifest = "
 apiVersion: greengrass-operator.dev/v1alpha1
@@ -178,23 +155,25 @@ spec:
   targetArn: arn:aws:iot:eu-central-1:123456789012:thinggroup/Kept
   components: {com.example.HelloWorld: {componentVersion: 1.0.0}}
 ";
-    cluster.apply(manifest).unwrap();
+    release.cluster.apply(manifest).unwrap();
 
-    upgrade(&["replicas=1", "clusterName=factory"]);
-    assert_eq!(get(&identity).success().unwrap(), made, "an upgrade keeps the identity");
-    let replicas =
-        ["get", "deployment/greengrass-operator", "--namespace=operators", "--output=jsonpath={.spec.replicas}"];
-    assert_eq!(get(&replicas).success().unwrap(), "1");
-    let gone = get(&["get", "clusterrole/operators-greengrass-operator-cluster-uid"]);
-    assert!(gone.stderr.contains("NotFound"), "a named cluster needs no right to kube-system: {gone:?}");
+    release.upgrade(Version::Today, &["--set=replicas=1,clusterName=factory"]);
+    let identity = release.object("awsidentity/default");
+    assert_eq!(identity["metadata"]["uid"], made["metadata"]["uid"], "an upgrade keeps the identity");
+    assert_eq!(release.object("deployment/greengrass-operator")["spec"]["replicas"], 1);
+    let uid_role = "clusterrole/operators-greengrass-operator-cluster-uid";
+    assert!(!release.has(uid_role), "a named cluster needs no right to kube-system");
 
-    success(&helm(Some(cluster.kubeconfig()), &["uninstall", "greengrass-operator", "--namespace=operators"]));
-    let gone = get(&["get", "serviceaccount/greengrass-operator", "--namespace=operators"]);
-    assert!(gone.stderr.contains("NotFound"), "{gone:?}");
-    let gone = get(&["get", "awsidentity/default"]);
-    assert!(gone.stderr.contains("NotFound"), "it belongs to the release: {gone:?}");
-    let kept = get(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=name"]).success().unwrap();
+    release.helm(&["rollback", NAME, "1"]).unwrap();
+    assert_eq!(release.object("deployment/greengrass-operator")["spec"]["replicas"], 0);
+    assert!(release.has(uid_role) && release.has("awsidentity/default"), "all that the first revision had");
+
+    release.upgrade(Version::Today, &["--set=replicas=1"]);
+    release.helm(&["uninstall", NAME]).unwrap();
+    assert!(!release.has("serviceaccount/greengrass-operator"));
+    assert!(!release.has("awsidentity/default"), "it belongs to the release");
+    let kept = release.kubectl(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=name"]);
     assert_eq!(kept.trim(), "greengrassdeployment.greengrass-operator.dev/kept");
     // The definitions that stayed are taken over again.
-    upgrade(&["replicas=0"]);
+    release.upgrade(Version::Today, &["--set=replicas=0"]);
 }

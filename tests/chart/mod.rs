@@ -2,7 +2,12 @@
 
 mod cluster;
 mod monitoring;
+mod ownership;
+mod pods;
+mod release;
 mod rendered;
+mod rights;
+mod upgrade;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

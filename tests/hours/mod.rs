@@ -9,6 +9,7 @@ mod churn;
 mod configuration;
 mod drift;
 mod history;
+mod identities;
 mod pace;
 mod quotas;
 mod removal;

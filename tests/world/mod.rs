@@ -99,6 +99,12 @@ impl World {
     fn managed_from(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
         grant(cluster, home, &namespace);
         install_identity(cluster, &namespace);
+        Self::of_account(cluster, namespace, home)
+    }
+
+    /// A world whose operator, not started yet, has what rights the account `greengrass-operator` in `home` was given, by a
+    /// release of the chart for example.
+    pub fn of_account(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
         let kubeconfig = cluster.service_account_kubeconfig(home, "greengrass-operator").unwrap();
         let emulator = Emulator::builder().switches(switches()).build();
         let runtime = Runtime::new().unwrap();
@@ -157,16 +163,31 @@ impl World {
     }
 
     pub fn start_operator_with(&mut self, environment: &[(&str, &str)]) {
-        let mut settings = BTreeMap::from([
-            ("KUBECONFIG", self.kubeconfig.to_str().unwrap()),
-            ("AWS_ENDPOINT_URL", &self.endpoint),
-            ("AWS_ACCESS_KEY_ID", ACCOUNT),
-            ("AWS_SECRET_ACCESS_KEY", "secret"),
-        ]);
+        let mut settings = self.settings();
         settings.extend(environment.iter().copied());
         // An empty value takes a variable away.
         settings.retain(|_, value| !value.is_empty());
         self.operator = Some(Operator::start(&settings, &self.namespace, self.folder.path()));
+    }
+
+    /// Starts an operator with the arguments of a container, waits until it is ready and then ends the one before, if one
+    /// runs, as a rolling update does.
+    pub fn roll_operator(&mut self, arguments: &[String]) {
+        let new = Operator::start_as(arguments, &self.settings(), self.folder.path());
+        self.wait("the new operator to be ready", || new.page("/readyz").is_some_and(|(status, _)| status == 200));
+        if let Some(old) = self.operator.replace(new) {
+            old.stop();
+        }
+    }
+
+    /// The operator's environment.
+    fn settings(&self) -> BTreeMap<&str, &str> {
+        BTreeMap::from([
+            ("KUBECONFIG", self.kubeconfig.to_str().unwrap()),
+            ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
+            ("AWS_ACCESS_KEY_ID", ACCOUNT),
+            ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ])
     }
 
     /// SIGKILL.

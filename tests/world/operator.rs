@@ -18,10 +18,16 @@ pub struct Operator {
 
 impl Operator {
     pub fn start(environment: &BTreeMap<&str, &str>, namespace: &str, folder: &Path) -> Self {
+        let arguments = ["run", "--cluster-name=test", "--watch-namespaces", namespace].map(ToOwned::to_owned);
+        Self::start_as(&arguments, environment, folder)
+    }
+
+    /// Starts it with the arguments of a container, but for its port, which is one that is free here.
+    pub fn start_as(arguments: &[String], environment: &BTreeMap<&str, &str>, folder: &Path) -> Self {
         let port = free_port();
         let log = OpenOptions::new().create(true).append(true).open(folder.join("operator.log")).unwrap();
         let child = Command::new(env!("CARGO_BIN_EXE_greengrass-operator"))
-            .args(["run", "--cluster-name=test", "--watch-namespaces", namespace])
+            .args(arguments.iter().filter(|argument| !argument.starts_with("--admin-address=")))
             .arg(format!("--admin-address=127.0.0.1:{port}"))
             .env_clear()
             .env("RUST_LOG", "info,greengrass_operator=debug")

@@ -134,7 +134,7 @@ impl Background {
         lock.set_len(0).and_then(|()| writeln!(lock, "{}", process::id())).map_err(Error::file("write", &path))?;
         self.remove(&self.pids_file())?;
         self.remove(&self.data())?;
-        let options = Options { folder: Some(self.data()), fsync };
+        let options = Options { folder: Some(self.data()), fsync, ..Options::default() };
         let cluster = Cluster::start_with(&options)?;
         fs::copy(cluster.kubeconfig(), self.kubeconfig()).map_err(Error::file("write", self.kubeconfig()))?;
         let ids: Vec<String> =

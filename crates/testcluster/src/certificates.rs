@@ -19,6 +19,7 @@ pub(crate) struct Certificates {
     pub(crate) api_server: Identity,
     pub(crate) admin: Identity,
     pub(crate) controller_manager: Identity,
+    pub(crate) scheduler: Identity,
     pub(crate) front_proxy: Identity,
     /// Signs the tokens of service accounts.
     pub(crate) token_key: String,
@@ -45,6 +46,7 @@ impl Certificates {
             api_server: issue(&ca, "kube-apiserver", None, ExtendedKeyUsagePurpose::ServerAuth, &API_SERVER_NAMES)?,
             admin: client("testcluster-admin", Some("system:masters"))?,
             controller_manager: client("system:kube-controller-manager", None)?,
+            scheduler: client("system:kube-scheduler", None)?,
             front_proxy: client("front-proxy", None)?,
             token_key: token.serialize_pem(),
             token_public_key: token.public_key_pem(),
@@ -81,7 +83,7 @@ mod tests {
     #[test]
     fn every_identity_is_a_pem_certificate_with_a_pem_key() {
         let made = Certificates::generate().unwrap();
-        for identity in [&made.api_server, &made.admin, &made.controller_manager, &made.front_proxy] {
+        for identity in [&made.api_server, &made.admin, &made.controller_manager, &made.scheduler, &made.front_proxy] {
             assert!(identity.certificate.starts_with("-----BEGIN CERTIFICATE-----"));
             assert!(identity.key.starts_with("-----BEGIN PRIVATE KEY-----"));
         }

@@ -21,6 +21,8 @@ pub const ATTACH_VARIABLE: &str = "TESTCLUSTER_KUBECONFIG";
 #[derive(Debug)]
 pub struct Cluster {
     folder: PathBuf,
+    /// Empty for an attached cluster.
+    audit_log: PathBuf,
     kubectl: Kubectl,
     server_url: String,
     ca_pem: String,
@@ -42,6 +44,7 @@ impl Cluster {
         let started = start(options)?;
         Ok(Self {
             folder: started.folder,
+            audit_log: started.audit_log,
             kubectl: started.kubectl,
             server_url: started.server_url,
             ca_pem: started.ca_pem,
@@ -73,6 +76,7 @@ impl Cluster {
             server_url: of_cluster("server", "server address")?.to_owned(),
             ca_pem: String::from_utf8_lossy(&ca).into_owned(),
             folder,
+            audit_log: PathBuf::new(),
             kubectl,
             parts: None,
             _temporary: Some(temporary),
@@ -121,7 +125,8 @@ impl Cluster {
         &self.ca_pem
     }
 
-    /// The cluster's folder; `logs/` in it holds a log per server and the audit log.
+    /// The cluster's folder; `logs/` in it holds a log per server and, unless [`AUDIT_LOGS_VARIABLE`](crate::AUDIT_LOGS_VARIABLE)
+    /// names another place, the audit log.
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
@@ -211,8 +216,8 @@ impl Cluster {
         if self.parts.is_none() {
             return Err(Error::Attached("audit log"));
         }
-        let path = self.folder.join("logs/audit.log");
-        audit::parse(&fs::read_to_string(&path).map_err(Error::file("read", &path))?)
+        let path = &self.audit_log;
+        audit::parse(&fs::read_to_string(path).map_err(Error::file("read", path))?)
     }
 
     /// Keeps the logs when the cluster ends, as a panic does.

@@ -1,9 +1,9 @@
-//! The command lines of the three servers (pure).
+//! The command lines of the servers (pure).
 //!
 //! As near to a production cluster as one machine allows: the `ServiceAccount` admission plugin is on, which needs the
 //! controller manager, nodes are authorised apart, and every request lands in an audit log.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What goes into the API server's audit log: who did what to which object, without bodies. The event at the receipt
 /// of a request would only say the same a moment earlier.
@@ -43,7 +43,7 @@ pub(crate) fn etcd(folder: &Path, ports: Ports, fsync: bool) -> Vec<String> {
     arguments
 }
 
-pub(crate) fn api_server(folder: &Path, ports: Ports) -> Vec<String> {
+pub(crate) fn api_server(folder: &Path, ports: Ports, audit_log: &Path) -> Vec<String> {
     let file = |flag: &str, name: &str| format!("--{flag}={}", folder.join(name).display());
     vec![
         format!("--etcd-servers=http://127.0.0.1:{}", ports.etcd),
@@ -69,7 +69,7 @@ pub(crate) fn api_server(folder: &Path, ports: Ports) -> Vec<String> {
         file("proxy-client-cert-file", "front-proxy.crt"),
         file("proxy-client-key-file", "front-proxy.key"),
         file("audit-policy-file", "audit-policy.yaml"),
-        file("audit-log-path", "logs/audit.log"),
+        format!("--audit-log-path={}", audit_log.display()),
         // Rotated, the log of a cluster that runs for days would lose its beginning silently.
         "--audit-log-maxsize=1000000".to_owned(),
     ]
@@ -94,6 +94,29 @@ pub(crate) fn controller_manager(folder: &Path) -> Vec<String> {
     ]
 }
 
+pub(crate) fn scheduler(folder: &Path) -> Vec<String> {
+    let file = |flag: &str| format!("--{flag}={}", folder.join("scheduler.kubeconfig").display());
+    vec![
+        file("kubeconfig"),
+        file("authentication-kubeconfig"),
+        file("authorization-kubeconfig"),
+        // As for the controller manager.
+        "--secure-port=0".to_owned(),
+        "--leader-elect=false".to_owned(),
+    ]
+}
+
+/// kwok plays the kubelet of every node that there is: pods on it are ready at once, and gone when they are deleted.
+pub(crate) fn kwok(folder: &Path, stages: &[PathBuf], port: u16) -> Vec<String> {
+    let mut arguments = vec![
+        format!("--kubeconfig={}", folder.join("kubeconfig").display()),
+        "--manage-all-nodes=true".to_owned(),
+        format!("--server-address=127.0.0.1:{port}"),
+    ];
+    arguments.extend(stages.iter().map(|stage| format!("--config={}", stage.display())));
+    arguments
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +132,10 @@ mod tests {
 
     #[test]
     fn service_account_admission_is_never_switched_off() {
-        assert!(api_server(Path::new("/d"), PORTS).iter().all(|flag| !flag.contains("disable-admission-plugins")));
+        assert!(
+            api_server(Path::new("/d"), PORTS, Path::new("/a"))
+                .iter()
+                .all(|flag| !flag.contains("disable-admission-plugins"))
+        );
     }
 }

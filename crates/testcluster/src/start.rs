@@ -11,7 +11,7 @@ use crate::kubeconfig::{self, Login};
 use crate::kubectl::Kubectl;
 use crate::process::{Janitor, Server, Start};
 use crate::servers::{self, Ports};
-use crate::wait::{Deadline, free_ports};
+use crate::wait::{Deadline, free_ports, random};
 use crate::{Error, tools};
 
 /// A loaded machine with two cores has needed 25 s for what takes 10 s alone.
@@ -20,6 +20,10 @@ pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// The API server among a cluster's servers.
 pub(crate) const API_SERVER: &str = "kube-apiserver";
 
+/// Names a folder where the audit log of every cluster is written, and stays when the cluster ends, in place of the
+/// cluster's own folder: so that a whole test run can be judged once it is over.
+pub const AUDIT_LOGS_VARIABLE: &str = "TESTCLUSTER_AUDIT_LOGS";
+
 /// How a cluster differs from the usual one.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -27,6 +31,10 @@ pub struct Options {
     pub folder: Option<PathBuf>,
     /// Whether etcd waits for the disk, as it should where writes are measured or data must survive a crash.
     pub fsync: bool,
+    /// Whether pods are scheduled, by kube-scheduler, and look as if they ran, by kwok, on the Nodes that the test applies.
+    pub runs_pods: bool,
+    /// Further flags of the API server, as `--feature-gates=WatchList=false`.
+    pub api_server_flags: Vec<String>,
 }
 
 /// What belongs to a cluster that was started here.
@@ -66,6 +74,7 @@ impl Parts {
 #[derive(Debug)]
 pub(crate) struct Started {
     pub(crate) folder: PathBuf,
+    pub(crate) audit_log: PathBuf,
     pub(crate) kubectl: Kubectl,
     pub(crate) server_url: String,
     pub(crate) ca_pem: String,
@@ -99,6 +108,7 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     };
     let logs = folder.join("logs");
     fs::create_dir_all(&logs).map_err(Error::file("create", &logs))?;
+    let audit_log = audit_log(&logs)?;
     let certificates = Certificates::generate()?;
     let [etcd, etcd_peer, api_server] = free_ports()?;
     let ports = Ports { etcd, etcd_peer, api_server };
@@ -113,18 +123,34 @@ fn attempt(options: &Options) -> Result<Started, Error> {
     let mut starting =
         Starting { programs: &programs, parts: Parts { servers: Vec::new(), janitor, logs, kept: false }, done: false };
     starting.server("etcd", servers::etcd(&folder, ports, options.fsync))?;
-    starting.server(API_SERVER, servers::api_server(&folder, ports))?;
+    let mut flags = servers::api_server(&folder, ports, &audit_log);
+    flags.extend(options.api_server_flags.iter().cloned());
+    starting.server(API_SERVER, flags)?;
     // Its port answers long before it is ready, but until it does there is no use in starting kubectl.
     starting.until("the API server's start", || std::net::TcpStream::connect(("127.0.0.1", api_server)).is_ok())?;
     starting.until("the API server's start", || {
         kubectl.run(&["get", "--raw=/readyz"], None).is_ok_and(|answer| answer.status.success())
     })?;
     starting.server("kube-controller-manager", servers::controller_manager(&folder))?;
+    if options.runs_pods {
+        starting.nodes(&folder)?;
+    }
     starting.until("the making of the default ServiceAccount", || {
         let made = ["get", "serviceaccount/default", "--namespace=default"];
         kubectl.run(&made, None).is_ok_and(|answer| answer.status.success())
     })?;
-    Ok(Started { folder, kubectl, server_url, ca_pem: certificates.ca, parts: starting.finish() })
+    Ok(Started { folder, audit_log, kubectl, server_url, ca_pem: certificates.ca, parts: starting.finish() })
+}
+
+/// Where the API server is to write its audit log.
+#[allow(clippy::disallowed_methods, reason = "a harness inside a test has no command line to read it from")]
+fn audit_log(logs: &Path) -> Result<PathBuf, Error> {
+    let Some(folder) = std::env::var_os(AUDIT_LOGS_VARIABLE).filter(|folder| !folder.is_empty()) else {
+        return Ok(logs.join("audit.log"));
+    };
+    let folder = PathBuf::from(folder);
+    fs::create_dir_all(&folder).map_err(Error::file("create", &folder))?;
+    Ok(folder.join(format!("{}-{:016x}.log", std::process::id(), random())))
 }
 
 /// Servers that are being started, stopped again when one of them fails.
@@ -136,7 +162,24 @@ struct Starting<'a> {
 
 impl Starting<'_> {
     fn server(&mut self, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
-        let program = self.programs.join(name);
+        self.server_of(self.programs, name, arguments)
+    }
+
+    /// What schedules pods and makes them look as if they ran.
+    fn nodes(&mut self, folder: &Path) -> Result<(), Error> {
+        let programs = tools::nodes()?;
+        let stages = programs.join("stages");
+        let stages = fs::read_dir(&stages)
+            .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+            .map_err(Error::file("read", &stages))?;
+        let stages: Vec<PathBuf> = stages.iter().map(fs::DirEntry::path).collect();
+        let [port] = free_ports()?;
+        self.server_of(&programs, "kube-scheduler", servers::scheduler(folder))?;
+        self.server_of(&programs, "kwok", servers::kwok(folder, &stages, port))
+    }
+
+    fn server_of(&mut self, programs: &Path, name: &'static str, arguments: Vec<String>) -> Result<(), Error> {
+        let program = programs.join(name);
         let start = Start { name, program, arguments, logs: &self.parts.logs };
         self.parts.servers.push(Server::start(start)?);
         Ok(())
@@ -170,10 +213,10 @@ impl Drop for Starting<'_> {
 }
 
 fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> Result<(), Error> {
-    let Certificates { ca, api_server, admin, controller_manager, front_proxy, token_key, token_public_key } =
+    let Certificates { ca, api_server, admin, controller_manager, scheduler, front_proxy, token_key, token_public_key } =
         certificates;
     let kubeconfig = |user, identity| kubeconfig::render(server_url, ca, user, "default", Login::Certificate(identity));
-    let files: [(&str, &str); 10] = [
+    let files: [(&str, &str); 11] = [
         ("ca.crt", ca),
         ("api-server.crt", &api_server.certificate),
         ("api-server.key", &api_server.key),
@@ -183,6 +226,7 @@ fn write_files(folder: &Path, certificates: &Certificates, server_url: &str) -> 
         ("token.pub", token_public_key),
         ("audit-policy.yaml", servers::AUDIT_POLICY),
         ("controller-manager.kubeconfig", &kubeconfig("system:kube-controller-manager", controller_manager)),
+        ("scheduler.kubeconfig", &kubeconfig("system:kube-scheduler", scheduler)),
         ("kubeconfig", &kubeconfig("testcluster-admin", admin)),
     ];
     files.into_iter().try_for_each(|(name, text)| write_secret(&folder.join(name), text))

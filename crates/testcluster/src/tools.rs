@@ -14,6 +14,12 @@ pub fn control_plane() -> Result<PathBuf, Error> {
     once(&FOLDER, "tools/controlplane/build")
 }
 
+/// The folder that holds kube-scheduler, kwok and kwok's stages, which `tools/nodes/build` has built or builds now.
+pub fn nodes() -> Result<PathBuf, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    once(&FOLDER, "tools/nodes/build")
+}
+
 /// The folder that holds kubectl and helm: `KUBE_CLIENTS` when that is set, else what
 /// `tools/clients/install-kubectl-helm` has fetched or fetches now.
 pub fn clients() -> Result<PathBuf, Error> {
@@ -40,6 +46,13 @@ pub fn prometheus() -> Result<PathBuf, Error> {
 pub fn gitops() -> Result<PathBuf, Error> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     once(&FOLDER, "tools/gitops/build")
+}
+
+/// The folder with the definitions of ServiceMonitor, PodMonitor and PrometheusRule, which `tools/prometheus-operator/fetch`
+/// has fetched or fetches now.
+pub fn prometheus_operator() -> Result<PathBuf, Error> {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    once(&FOLDER, "tools/prometheus-operator/fetch")
 }
 
 fn once(known: &OnceLock<PathBuf>, script: &str) -> Result<PathBuf, Error> {
