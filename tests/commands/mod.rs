@@ -1,4 +1,4 @@
-//! The commands that people use, as processes: plan, import, status, devices and requests (does I/O: starts processes).
+//! The commands that people use (docs/cli.md), as processes: plan, import, status, devices and requests (does I/O: starts processes).
 
 mod import;
 mod plan;

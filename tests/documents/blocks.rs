@@ -7,9 +7,10 @@ use std::path::Path;
 use super::markdown::{Block, Page, pages, repository};
 
 /// Pages, or sections of them, whose blocks are tested as a whole by a file that names the page.
-const ELSEWHERE: [(&str, &str, &str); 4] = [
+const ELSEWHERE: [(&str, &str, &str); 5] = [
     ("docs/emulator.md", "", "crates/greengrass-emulator/tests/clients/document.rs"),
     ("docs/conditions.md", "Examples", "tests/readers/table.rs"),
+    ("docs/gitops.md", "", "tests/gitops/document.rs"),
     ("docs/watching.md", "Alerts", "tests/watching/document.rs"),
     // What builds the image: the section says it, no test of this binary does it.
     ("docs/install.md", "An image", ""),

@@ -90,7 +90,8 @@ fn followed(page: &Page, world: &World, before: &str) -> Vec<(usize, String)> {
         run.push((block.line, file));
     }
     let clients = testcluster::tools::clients().unwrap();
-    let path = [clients, super::commands::aws_programs()].map(|folder| folder.display().to_string()).join(":");
+    let own = Path::new(env!("CARGO_BIN_EXE_greengrass-operator")).parent().unwrap().to_owned();
+    let path = [clients, super::commands::aws_programs(), own].map(|folder| folder.display().to_string()).join(":");
     let bash = Command::new("timeout")
         .args(["900", "bash", "-c", &script])
         .current_dir(&folder)

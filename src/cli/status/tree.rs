@@ -124,18 +124,18 @@ fn bar(counts: &DeviceCounts, screen: Screen) -> String {
 
 /// Devices that failed alike are told together: on a fleet it is one cause more often than ten.
 fn failures(failures: &[DeviceFailure], counts: Option<&DeviceCounts>, screen: Screen) -> Vec<Node> {
-    let mut alike: BTreeMap<(&str, &[String], Option<&String>), Vec<&str>> = BTreeMap::new();
+    let mut alike: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for DeviceFailure { thing, status, reason, error_codes } in failures {
-        alike.entry((status, error_codes, reason.as_ref())).or_default().push(thing);
+        let code = error_codes.last().map(|code| format!(" {code}")).unwrap_or_default();
+        let reason = reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+        alike.entry(format!("{status}{code}{reason}")).or_default().push(thing);
     }
-    let node = |((status, codes, reason), things): (&(&str, &[String], Option<&String>), &Vec<&str>)| {
-        let code = codes.last().map(|code| format!(" {code}")).unwrap_or_default();
-        let reason = reason.map(|reason| format!(": {reason}")).unwrap_or_default();
+    let node = |(why, things): (&String, &Vec<&str>)| {
         let (who, below) = match things.as_slice() {
             [thing] => ((*thing).to_owned(), Vec::new()),
             several => (format!("{} things", several.len()), vec![Node::line(several.join(", "))]),
         };
-        Node { line: format!("{} {status}{code}{reason}", screen.paint(Meaning::Bad, &who)), below }
+        Node { line: format!("{} {why}", screen.paint(Meaning::Bad, &who)), below }
     };
     let mut nodes: Vec<Node> = alike.iter().map(node).collect();
     let bad = counts.map(|counts| counts.failed + counts.rejected + counts.timed_out).unwrap_or_default();
