@@ -67,6 +67,7 @@ impl Server {
     }
 
     /// An error with the end of its log.
+    #[must_use]
     pub fn ended(&self) -> Error {
         let text = std::fs::read_to_string(&self.log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
