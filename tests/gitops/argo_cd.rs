@@ -15,8 +15,9 @@ use super::servers::{listens, start, wait};
 use crate::world::World;
 use crate::world::operator::free_port;
 
-/// Rollouts, and a person's two minutes of grace, take longer than what other tests wait for.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// Rollouts, and a person's two minutes of grace, take longer than what other tests wait for; a loaded machine
+/// gets eight minutes.
+const PATIENCE: Duration = Duration::from_mins(8);
 
 /// The annotation that asks for a look, which Argo CD takes away when it has looked.
 const REQUEST: &str = "/metadata/annotations/argocd.argoproj.io~1refresh";

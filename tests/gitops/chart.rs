@@ -45,11 +45,7 @@ fn the_chart_comes_from_git_and_its_definitions_stay_when_it_goes() {
     assert!(is_in_order(&application(cluster, NAME)), "{:#}", application(cluster, NAME));
 
     world.stop_operator();
-    cluster
-        .kubectl(&["delete", "application", NAME, "--namespace=argocd", "--timeout=60s"])
-        .unwrap()
-        .success()
-        .unwrap();
+    cluster.kubectl(&["delete", "application", NAME, "--namespace=argocd", "--timeout=5m"]).unwrap().success().unwrap();
     let gone = cluster.kubectl(&["get", "serviceaccount", NAME, "--namespace", NAME]).unwrap();
     assert!(gone.stderr.contains("NotFound"), "{gone:?}");
     assert!(world.object("presses").is_some(), "with the definition, every resource would go");

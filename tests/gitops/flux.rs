@@ -14,8 +14,9 @@ use super::servers::{listens, start, wait};
 use crate::world::World;
 use crate::world::operator::free_port;
 
-/// Rollouts, and a person's two minutes of grace, take longer than what other tests wait for.
-const PATIENCE: Duration = Duration::from_mins(4);
+/// Rollouts, and a person's two minutes of grace, take longer than what other tests wait for; a loaded machine
+/// gets eight minutes.
+const PATIENCE: Duration = Duration::from_mins(8);
 
 /// Starts Flux beside the shared cluster, once in this process.
 fn install(cluster: &'static Cluster) {
