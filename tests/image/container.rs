@@ -86,7 +86,7 @@ impl Container {
             if let Some(status) = self.podman.try_wait().unwrap() {
                 return status;
             }
-            assert!(started.elapsed() < Duration::from_secs(60), "{} does not end on {signal}", self.name);
+            assert!(started.elapsed() < Duration::from_mins(1), "{} does not end on {signal}", self.name);
             std::thread::sleep(Duration::from_millis(50));
         }
     }

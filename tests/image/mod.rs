@@ -2,6 +2,8 @@
 //!
 //! They need the image and podman, so that only `make e2e-image` runs them.
 
+#![allow(clippy::print_stdout, reason = "sizes and times are for whoever runs them")]
+
 mod container;
 mod contents;
 mod running;
