@@ -57,9 +57,12 @@ pub fn test_of(page: &Page, block: &Block) -> Result<Test, String> {
         0..10 => Err(format!("{mark} needs a reason")),
         _ => Ok(test),
     };
-    let of_language = |languages: &[&str], test: Test| match languages.contains(&block.language.as_str()) {
-        true => Ok(test),
-        false => Err(format!("{mark} is for {languages:?}")),
+    let of_language = |languages: &[&str], test: Test| {
+        if languages.contains(&block.language.as_str()) {
+            Ok(test)
+        } else {
+            Err(format!("{mark} is for {languages:?}"))
+        }
     };
     match (way, rest.trim()) {
         ("run", "") => of_language(&["sh"], Test::Run { fails: false }),

@@ -1,8 +1,9 @@
-//! Commands that can't be run here: each is given to its program, as far as it goes without doing it (does I/O: starts processes).
+//! Commands that can't be run here: each is given to its program, as far as it goes without doing it (does I/O: starts
+//! processes).
 //!
-//! The block is run by bash where every program is one that writes down how it was called. So variables, pipes and substitutions are as the
-//! shell reads them. Then the real programs read what was written down: kubectl, helm and the AWS CLI with servers that don't
-//! answer, make on trial.
+//! The block is run by bash where every program is one that writes down how it was called. So variables, pipes and
+//! substitutions are as the shell reads them. Then the real programs read what was written down: kubectl, helm and the
+//! AWS CLI with servers that don't answer, make on trial.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;

@@ -13,7 +13,10 @@
 //! | `<!-- test: in FILE -->` | is tested by that file, which names the page |
 //! | `<!-- test: shown: WHY -->` | only shows something |
 //!
-//! A manifest needs none: the API server is asked. JSON needs none either: it is read, and a policy's actions are looked up.
+//! A manifest needs none: the API server is asked. JSON needs none either: it is read, and a policy's actions are
+//! looked up.
+
+#![allow(clippy::unwrap_in_result, reason = "what a test can't do ends it; a result is what it judges")]
 
 mod blocks;
 mod commands;
