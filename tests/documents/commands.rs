@@ -16,7 +16,7 @@ use super::manifests::filled;
 use super::markdown::repository;
 
 /// Programs whose calls are written down. What is not named here and no part of bash is not found.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "kubectl",
     "helm",
     "aws",
@@ -34,6 +34,8 @@ const PROGRAMS: [&str; 17] = [
     "/tmp/verify/bin/pip",
     "/tmp/verify/bin/python",
     "etcdctl",
+    // What each of them prints, where a shell runs what is printed.
+    "recorded",
 ];
 /// Programs that blocks may really call.
 const TOOLS: [&str; 4] = ["date", "cat", "sleep", "true"];
