@@ -1,5 +1,5 @@
-//! Objects of earlier versions on today's definitions, and a status of the first version before today's operator (does I/O: asks a cluster,
-//! starts the operator).
+//! Objects of earlier versions on today's definitions, and a status of the first version before today's operator (does
+//! I/O: asks a cluster, starts the operator).
 
 use serde_json::{Value, json};
 use testcluster::Cluster;
@@ -29,7 +29,8 @@ fn the_api_server_takes_objects_and_statuses_of_earlier_versions_and_prunes_noth
     let mut given: Vec<Value> = lines.iter().map(|line| line["object"].clone()).collect();
     for object in &mut given {
         if object["kind"] == "AwsIdentity" {
-            // It belongs to no namespace, and operators of other tests look at it: its name is this test's, and it is no more than tried.
+            // It belongs to no namespace, and operators of other tests look at it: its name is this test's, and it is
+            // no more than tried.
             object["metadata"]["name"] = format!("{}-{namespace}", object["metadata"]["name"].as_str().unwrap()).into();
         }
     }

@@ -1,8 +1,9 @@
-//! Commands that can't be run here: each is given to its program, as far as it goes without doing it (does I/O: starts processes).
+//! Commands that can't be run here: each is given to its program, as far as it goes without doing it (does I/O: starts
+//! processes).
 //!
-//! The block is run by bash where every program is one that writes down how it was called. So variables, pipes and substitutions are as the
-//! shell reads them. Then the real programs read what was written down: kubectl, helm and the AWS CLI with servers that don't
-//! answer, make on trial.
+//! The block is run by bash where every program is one that writes down how it was called. So variables, pipes and
+//! substitutions are as the shell reads them. Then the real programs read what was written down: kubectl, helm and the
+//! AWS CLI with servers that don't answer, make on trial.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -15,7 +16,7 @@ use super::manifests::filled;
 use super::markdown::repository;
 
 /// Programs whose calls are written down. What is not named here and no part of bash is not found.
-const PROGRAMS: [&str; 17] = [
+const PROGRAMS: [&str; 18] = [
     "kubectl",
     "helm",
     "aws",
@@ -33,6 +34,8 @@ const PROGRAMS: [&str; 17] = [
     "/tmp/verify/bin/pip",
     "/tmp/verify/bin/python",
     "etcdctl",
+    // What each of them prints, where a shell runs what is printed.
+    "recorded",
 ];
 /// Programs that blocks may really call.
 const TOOLS: [&str; 4] = ["date", "cat", "sleep", "true"];

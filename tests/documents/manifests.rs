@@ -1,5 +1,5 @@
-//! Manifests, values and policies of the pages: the API server, helm and the AWS CLI's own models judge them (does I/O: asks a cluster, starts
-//! helm and Python).
+//! Manifests, values and policies of the pages: the API server, helm and the AWS CLI's own models judge them (does
+//! I/O: asks a cluster, starts helm and Python).
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -34,10 +34,7 @@ pub fn filled(text: &str) -> String {
 fn tried(cluster: &Cluster, manifest: &str) -> Result<(), String> {
     let apply = ["apply", "--server-side", "--force-conflicts", "--dry-run=server", "--filename=-"];
     let output = cluster.kubectl_with_input(&apply, manifest).unwrap();
-    match output.status.success() && output.stderr.is_empty() {
-        true => Ok(()),
-        false => Err(output.stderr),
-    }
+    if output.status.success() && output.stderr.is_empty() { Ok(()) } else { Err(output.stderr) }
 }
 
 #[test]
@@ -68,7 +65,8 @@ fn the_api_server_takes_every_manifest_of_the_pages() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// A resource that has a fragment of the pages at its place. Of several documents with one key, as for two ways to write it, each holds.
+/// A resource that has a fragment of the pages at its place. Of several documents with one key, as for two ways to
+/// write it, each holds.
 fn within(pointer: &str, fragment: &str) -> Value {
     let mut object = json!({
         "apiVersion": "greengrass-operator.dev/v1alpha1",
@@ -113,7 +111,8 @@ fn helm_renders_the_values_of_the_pages() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Actions of policies, with which operation of which service they are (AWS's service authorization reference); most are called as their operation.
+/// Actions of policies, with which operation of which service they are (AWS's service authorization reference); most
+/// are called as their operation.
 const ACTIONS_WITHOUT_OPERATION: [&str; 0] = [];
 
 #[test]

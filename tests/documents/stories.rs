@@ -1,5 +1,5 @@
-//! Pages that are followed word by word: their blocks are run in order, against a real API server, the operator and an emulated AWS, and print
-//! what the page shows (does I/O: starts processes).
+//! Pages that are followed word by word: their blocks are run in order, against a real API server, the operator and an
+//! emulated AWS, and print what the page shows (does I/O: starts processes).
 
 use std::fmt::Write;
 use std::fs;

@@ -1,4 +1,5 @@
-//! What was accepted once is accepted for good: the definitions of 0.1 against today's, and objects of earlier ones against the types. Pure.
+//! What was accepted once is accepted for good: the definitions of 0.1 against today's, and objects of earlier ones
+//! against the types. Pure.
 
 use greengrass_operator_core::api::schema::{Definition, definitions};
 use greengrass_operator_core::api::{AwsIdentity, GreengrassDeployment};
@@ -6,7 +7,8 @@ use serde_json::{Map, Value};
 
 use crate::offline::Server;
 
-/// Rules that came after 0.1 though they refuse what it took, by their message, each with why that is right all the same.
+/// Rules that came after 0.1 though they refuse what it took, by their message, each with why that is right all the
+/// same.
 const NEW_RULES: [(&str, &str); 0] = [];
 
 /// What says nothing about which values are accepted.
@@ -165,18 +167,21 @@ fn todays_definitions_take_nothing_away_from_those_of_0_1() {
     }
 }
 
+/// A change of a schema.
+type Change<'a> = &'a dyn Fn(&mut Value);
+
 /// The comparison finds what it is for: each change of the definition, with what is said of it.
 #[test]
 fn each_way_to_take_something_away_is_found() {
     let before = today(Definition::GreengrassDeployment);
     let spec = "/spec/versions/0/schema/openAPIV3Schema/properties/spec";
-    let changed = |at: &str, change: &dyn Fn(&mut Value)| {
+    let changed = |at: &str, change: Change<'_>| {
         let mut now = before.clone();
         change(now.pointer_mut(&format!("{spec}{at}")).unwrap_or_else(|| panic!("{at} is not there")));
         losses(&before, &now)
     };
     let set = |key: &'static str, value: Value| move |schema: &mut Value| schema[key] = value.clone();
-    let cases: [(&str, &dyn Fn(&mut Value), &str); 9] = [
+    let cases: [(&str, Change<'_>, &str); 9] = [
         (
             "/properties",
             &|fields| drop(fields.as_object_mut().unwrap().remove("suspend")),
@@ -203,7 +208,7 @@ fn each_way_to_take_something_away_is_found() {
         assert_eq!(changed(at, change), [said], "{at}");
     }
     // What lets more in is fine.
-    let wider: [(&str, &dyn Fn(&mut Value)); 4] = [
+    let wider: [(&str, Change<'_>); 4] = [
         ("/properties/deploymentName", &set("maxLength", 300.into())),
         ("/properties/driftPolicy", &|policy| policy["enum"].as_array_mut().unwrap().push("Ask".into())),
         ("/properties", &|fields| fields["new"] = serde_json::json!({"type": "string"})),

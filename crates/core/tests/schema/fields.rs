@@ -1,5 +1,5 @@
-//! The reference of fields in docs/reference/, made from the schema, and an example for each field of a spec. Pure, but that pages and examples are
-//! files.
+//! The reference of fields in docs/reference/, made from the schema, and an example for each field of a spec. Pure,
+//! but that pages and examples are files.
 
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -11,7 +11,12 @@ use serde_json::Value;
 
 use crate::offline::schema_of;
 
-/// A field below another one, as paths name it: entries of lists are `[]`, values of maps `NAME`.
+/// An entry of a list.
+const ENTRY: &str = "[]";
+/// A value of a map.
+const VALUE: &str = ".NAME";
+
+/// A field below another one, as paths name it.
 fn below(path: &str, part: &str) -> String {
     format!("{path}{part}")
 }
@@ -28,7 +33,7 @@ fn each_field(path: &str, schema: &Value, see: &mut impl FnMut(&str, &Value, boo
         see(&path, field, required(name));
         each_field(&path, field, see);
     }
-    for (key, part) in [("items", "[]"), ("additionalProperties", ".NAME")] {
+    for (key, part) in [("items", ENTRY), ("additionalProperties", VALUE)] {
         if schema[key].is_object() {
             let path = below(path, part);
             if schema[key].get("properties").is_some() {
@@ -201,7 +206,7 @@ fn fields_set(path: &str, value: &Value, schema: &Value, set: &mut BTreeSet<Stri
     match value {
         Value::Object(fields) if schema["additionalProperties"].is_object() => {
             for inner in fields.values() {
-                fields_set(&below(path, ".NAME"), inner, &schema["additionalProperties"], set);
+                fields_set(&below(path, VALUE), inner, &schema["additionalProperties"], set);
             }
         }
         Value::Object(fields) => {
@@ -213,7 +218,9 @@ fn fields_set(path: &str, value: &Value, schema: &Value, set: &mut BTreeSet<Stri
             }
         }
         Value::Array(items) => {
-            items.iter().for_each(|item| fields_set(&below(path, "[]"), item, &schema["items"], set));
+            for item in items {
+                fields_set(&below(path, ENTRY), item, &schema["items"], set);
+            }
         }
         _ => {}
     }
@@ -230,7 +237,7 @@ fn every_field_of_a_spec_has_an_example() {
         }
         let mut lacking = Vec::new();
         each_field("", &schema, &mut |path, _, _| {
-            let entry = path.ends_with("[]") || path.ends_with(".NAME");
+            let entry = path.ends_with(ENTRY) || path.ends_with(VALUE);
             if path.starts_with("spec") && !entry && !set.contains(path) {
                 lacking.push(path.to_owned());
             }

@@ -1,6 +1,6 @@
 //! The definition of `GreengrassDeployment` and the rules of its spec, without a cluster. Pure.
 
-#![allow(clippy::unwrap_used, reason = "a test may panic")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod accepted;
 mod compatible;
