@@ -41,7 +41,7 @@ pub fn prometheus() -> Result<PathBuf, Error> {
     once(&FOLDER, "tools/clients/install-prometheus")
 }
 
-/// The folder with the definitions of ServiceMonitor, PodMonitor and PrometheusRule, which `tools/prometheus-operator/fetch`
+/// The folder with the definitions of the Prometheus Operator that the chart uses, which `tools/prometheus-operator/fetch`
 /// has fetched or fetches now.
 pub fn prometheus_operator() -> Result<PathBuf, Error> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
