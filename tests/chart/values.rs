@@ -147,14 +147,10 @@ const OPEN: &[&str] = &[
     "serviceAccount.annotations",
 ];
 
-/// What `values.yaml` does not have: set by a parent chart, and what Kubernetes has defaults for.
-const WITHOUT_DEFAULT: &[&str] = &[
-    "global",
-    "livenessProbe.successThreshold",
-    "livenessProbe.terminationGracePeriodSeconds",
-    "readinessProbe.successThreshold",
-    "readinessProbe.terminationGracePeriodSeconds",
-];
+/// Whether `values.yaml` need not have it: set by a parent chart, or Kubernetes has a default for it.
+fn is_without_default(path: &str) -> bool {
+    path == "global" || path.contains("Probe.")
+}
 
 fn compare(values: &Value, schema: &Value, path: &str) {
     if schema["type"] != "object" || OPEN.contains(&path) {
@@ -164,7 +160,7 @@ fn compare(values: &Value, schema: &Value, path: &str) {
     assert_eq!(schema["additionalProperties"], false, "{path:?} lets misspelt names through");
     let (values, properties) = (values.as_object().unwrap(), schema["properties"].as_object().unwrap());
     let within = |key: &String| if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
-    for key in properties.keys().map(within).filter(|key| !WITHOUT_DEFAULT.contains(&key.as_str())) {
+    for key in properties.keys().map(within).filter(|key| !is_without_default(key)) {
         let key = key.rsplit('.').next().unwrap();
         assert!(values.contains_key(key), "{path:?}: the schema's {key} is no value");
     }
