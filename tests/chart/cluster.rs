@@ -52,8 +52,16 @@ fn the_api_server_accepts_what_the_chart_renders_and_warns_of_nothing() {
         "extraObjects[0].kind=ConfigMap",
         "extraObjects[0].metadata.name=more",
     ];
+    let irsa: &[&str] = &[
+        r"serviceAccount.annotations.eks\.amazonaws\.com/role-arn=arn:aws:iam::123456789012:role/greengrass-operator",
+        "aws.region=eu-central-1",
+    ];
+    // EKS Pod Identity knows accounts by their names, so one may be made by whoever makes the association.
+    let pod_identity: &[&str] = &["serviceAccount.create=false", "serviceAccount.name=associated"];
     let matrix: &[&[&str]] = &[
         &[],
+        irsa,
+        pod_identity,
         &["clusterName=factory", &watch],
         &["replicas=0", "crds.keep=false", "rbac.aggregateToView=false"],
         &["replicas=1", "leaderElection.enabled=false"],

@@ -8,6 +8,7 @@ mod release;
 mod rendered;
 mod rights;
 mod upgrade;
+mod values;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::release::{HOME, NAME, Release, Version};
 use super::{chart, complaint, rendered, repository, success, template_with};
@@ -51,14 +52,24 @@ fn the_dashboard_asks_for_metrics_that_there_are() {
     let dashboard: Value = serde_json::from_str(&text).unwrap();
     let documented = fs::read_to_string(repository().join("docs/watching.md")).unwrap();
     let mut asked = BTreeSet::new();
+    let mut rules = Vec::new();
     for panel in dashboard["panels"].as_array().unwrap() {
         for target in panel["targets"].as_array().unwrap() {
             let expression = target["expr"].as_str().unwrap();
+            let metrics = expression.matches("greengrass_operator_").count();
+            assert_eq!(expression.matches("{job=~\"$job\"").count(), metrics, "of one installation: {expression}");
+            let expression = expression.replace("$__rate_interval", "5m").replace("$job", ".*");
+            rules.push(json!({"record": format!("panel:{}", rules.len()), "expr": expression}));
             let words = expression.split(|character: char| character != '_' && !character.is_ascii_alphanumeric());
             asked.extend(words.filter(|word| word.starts_with("greengrass_operator_")).map(ToOwned::to_owned));
         }
     }
     assert!(asked.len() >= 12, "{asked:?}");
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("queries.yaml");
+    fs::write(&file, json!({"groups": [{"name": "queries", "rules": rules}]}).to_string()).unwrap();
+    let promtool = testcluster::tools::prometheus().unwrap().join("promtool");
+    success(&Command::new(promtool).args(["check", "rules"]).arg(file).output().unwrap());
     for metric in asked {
         let metric = metric.trim_end_matches("_bucket");
         assert!(documented.contains(&format!("| `{metric}` |")), "{metric} is in no table of docs/watching.md");

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
+use testcluster::Output;
 
 use super::release::{HOME, NAME, Release, Version};
 
@@ -38,14 +39,13 @@ impl Release {
     }
 
     /// Asks for a pod's eviction, as a drain of its node does.
-    fn evict(&self, pod: &Value) -> Result<String, String> {
+    fn evict(&self, pod: &Value) -> Output {
         let name = pod["metadata"]["name"].as_str().unwrap();
         let path = format!("/api/v1/namespaces/{HOME}/pods/{name}/eviction");
         let eviction =
             json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": name, "namespace": HOME}});
         let body = eviction.to_string();
-        let output = self.cluster.kubectl_with_input(&["create", "--raw", &path, "--filename=-"], &body).unwrap();
-        if output.status.success() { Ok(output.stdout) } else { Err(output.stderr) }
+        self.cluster.kubectl_with_input(&["create", "--raw", &path, "--filename=-"], &body).unwrap()
     }
 
     /// Waits until as many pods as there should be are ready.
@@ -71,8 +71,8 @@ fn pods_are_admitted_spread_replaced_and_drained_as_a_platform_wants_it() {
     // A drain takes one, and the other one only when the first has been replaced.
     let pods = release.pods();
     release.kubectl(&["cordon", "a", "b", "c"]);
-    release.evict(&pods[0]).unwrap();
-    let refused = release.evict(&pods[1]).unwrap_err();
+    release.evict(&pods[0]).success().unwrap();
+    let refused = release.evict(&pods[1]).success().unwrap_err().to_string();
     assert!(refused.contains("disruption budget"), "{refused}");
     release.kubectl(&["uncordon", "a", "b", "c"]);
     release.wait_available();
@@ -80,7 +80,7 @@ fn pods_are_admitted_spread_replaced_and_drained_as_a_platform_wants_it() {
     let budget = format!("poddisruptionbudget/{NAME}");
     let allowed = "--for=jsonpath={.status.disruptionsAllowed}=1";
     release.kubectl(&["wait", allowed, &budget, "--namespace", HOME, "--timeout=30s"]);
-    release.evict(&pods[1]).unwrap();
+    release.evict(&pods[1]).success().unwrap();
     release.wait_available();
 
     // A changed value changes pods.

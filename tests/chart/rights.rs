@@ -210,6 +210,7 @@ fn logs(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[test]
+#[allow(clippy::print_stdout, reason = "what was judged is shown")]
 #[ignore = "judges a whole test run: tools/run-tests runs it last"]
 fn operators_used_every_right_that_the_chart_grants_and_asked_for_no_other() {
     let folder = std::env::var_os(AUDIT_LOGS_VARIABLE).expect("TESTCLUSTER_AUDIT_LOGS names the folder of audit logs");

@@ -5,9 +5,9 @@ use serde_json::Value;
 use super::release::{HOME, NAME, Release, Version};
 use crate::world::{Manifest, World};
 
-/// Before there were AwsIdentities.
+/// Before there were identities.
 const FIRST: Version = Version::Previous("0.1.0-alpha.1");
-/// The first with AwsIdentities and with two replicas.
+/// The first with identities and with two replicas.
 const SECOND: Version = Version::Previous("0.1.0-alpha.2");
 
 /// What has to survive: who the objects are, what they want and what was deployed for them.

@@ -48,7 +48,7 @@ pub fn gitops() -> Result<PathBuf, Error> {
     once(&FOLDER, "tools/gitops/build")
 }
 
-/// The folder with the definitions of the Prometheus Operator's kinds, which `tools/prometheus-operator/fetch`
+/// The folder with the definitions of the Prometheus Operator that the chart uses, which `tools/prometheus-operator/fetch`
 /// has fetched or fetches now.
 pub fn prometheus_operator() -> Result<PathBuf, Error> {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
