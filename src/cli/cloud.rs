@@ -10,6 +10,7 @@ use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use greengrass_operator_core::identity::status::Caller as Identified;
 use greengrass_operator_core::identity::{DEFAULT, Identity, NamespaceRule, TargetRule};
 
+use super::output::note;
 use crate::aws::{
     ApiFamily, Aws, CallRequest, Caller, Class, ClientSettings, Connection, Execution, NoObserver, Permit, Quotas,
     Scope, Session, SingleReplica,
@@ -19,8 +20,12 @@ use crate::aws::{
 const ATTEMPTS_AT_MOST: u32 = 6;
 /// The first pause between two attempts; each is twice as long as the one before: 15 s in all.
 const PAUSE: Duration = Duration::from_millis(500);
-/// A person waits no longer for quota than this; other callers of the account would have to use all of it.
+/// A wait that is longer is told.
+const TOLD_FROM: Duration = Duration::from_secs(5);
+/// A person waits no longer for quota, or because AWS asks for it, than this; other callers of the account would have to use all of it.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
+/// A million devices, 250 on a page.
+const EXECUTION_PAGES_AT_MOST: usize = 4_000;
 /// A hundred pages of a hundred: a list that is longer has no end.
 const PAGES_AT_MOST: usize = 100;
 
@@ -92,7 +97,7 @@ impl Cloud {
     ) -> Result<Vec<Execution>, Failure> {
         let mut all = Vec::new();
         let mut next: Option<String> = None;
-        loop {
+        for _ in 0..EXECUTION_PAGES_AT_MOST {
             let page = self
                 .again(scope, ApiFamily::IotJobs, Operation::ListJobExecutionsForJob, async |permit| {
                     self.aws.iot().list_executions(permit, job, state, next.as_deref()).await
@@ -104,6 +109,8 @@ impl Cloud {
                 return Ok(all);
             }
         }
+        let words = "the list of devices has no end";
+        Err(Failure::new(Operation::ListJobExecutionsForJob, FailureKind::BadReply, words))
     }
 
     /// Why a device of a job does not run the revision.
@@ -150,8 +157,15 @@ impl Cloud {
                 return Err(Failure::new(operation, FailureKind::Throttled, words));
             };
             match call(permit).await {
-                Err(failure) if attempt < attempts(failure.kind) => {
-                    tokio::time::sleep(failure.retry_after.unwrap_or(pause)).await;
+                Err(failure)
+                    if attempt < attempts(failure.kind)
+                        && failure.retry_after.is_none_or(|wait| wait <= LONGEST_WAIT) =>
+                {
+                    let wait = failure.retry_after.unwrap_or(pause);
+                    if wait > TOLD_FROM {
+                        note(&format!("AWS asks to wait {} s before {operation}", wait.as_secs()));
+                    }
+                    tokio::time::sleep(wait).await;
                     pause *= 2;
                     attempt += 1;
                 }

@@ -1,8 +1,9 @@
 //! `devices`: what each device did with a resource's revision. I/O: asks the cluster and AWS, prints.
 
 use clap::{Args, ValueEnum};
+use futures::{StreamExt, TryStreamExt, stream};
 use greengrass_operator_core::api::devices::DeviceFailure;
-use greengrass_operator_core::api::status::Resolved;
+use greengrass_operator_core::deployment::knowledge::Details;
 use greengrass_operator_core::deployment::rollout::BadEnd;
 use greengrass_operator_core::failure::Failure;
 use jiff::Timestamp;
@@ -10,9 +11,9 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::Ended;
-use super::cloud::{Cloud, own_scope};
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, bare_name};
-use super::output::{self, Cell, Format, Meaning, PrintError, Screen, age, table};
+use super::cloud::{AT_ONCE, Cloud, own_scope};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, bare_name};
+use super::output::{self, Cell, Format, Meaning, PrintError, Progress, Screen, age, table};
 use crate::aws::{Execution, Scope};
 use crate::controller::clock::Clock;
 
@@ -122,12 +123,24 @@ pub(super) async fn devices(args: DevicesArgs, clock: Clock) -> Result<Ended, De
         return Err(DevicesError::OtherAccount { own: caller.account, wanted: resolved.account_id.clone() });
     }
     let scope = own_scope(&resolved.account_id, &resolved.region);
-    let mut devices = match &resource.status.iot_job_id {
-        Some(job) => of_job(&cloud, &scope, job, &state, reasons).await?,
-        None => of_thing(&cloud, &scope, &resource, resolved, id).await?,
+    let mut states = state;
+    states.sort_unstable();
+    states.dedup();
+    let is_thing = !resolved.target_arn.contains(":thinggroup/");
+    let mut devices = if is_thing {
+        let details = cloud.deployment(&scope, id).await?.ok_or_else(no_deployment)?;
+        of_thing(&cloud, &scope, &details).await?
+    } else {
+        let job = if let Some(job) = resource.status.iot_job_id.clone() {
+            job
+        } else {
+            // The id is recorded before the rest is known.
+            let details = cloud.deployment(&scope, id).await?;
+            details.and_then(|details| details.iot_job_id).ok_or_else(no_deployment)?
+        };
+        of_job(&cloud, &scope, &job, &states, reasons).await?
     };
-    devices.retain(|device| state.is_empty() || state.iter().any(|state| state.word() == device.state));
-    devices.sort_by(|a, b| (rank(&a.state), &a.thing).cmp(&(rank(&b.state), &b.thing)));
+    devices.retain(|device| states.is_empty() || states.iter().any(|state| state.word() == device.state));
     let devices = Devices { items: devices };
     let screen = Screen::of_process();
     let text = output::rendered(format, &devices).unwrap_or_else(|| shown(&devices.items, format, screen, clock.now()));
@@ -153,34 +166,31 @@ async fn of_job(
     for state in states {
         executions.extend(cloud.executions(scope, job, Some(state.word())).await?);
     }
-    let mut devices = Vec::new();
-    let mut asked = 0;
-    for Execution { thing, state, changed_at } in executions {
-        let end = BadEnd::ALL.into_iter().find(|end| end.as_str() == state).filter(|_| asked < reasons);
-        let why = match end {
+    executions.sort_by(|a, b| (rank(&a.state), &a.thing).cmp(&(rank(&b.state), &b.thing)));
+    // The troubled ones stand first, so those who are asked about are those whom a reader sees first.
+    let end = |execution: &Execution| BadEnd::ALL.into_iter().find(|end| end.as_str() == execution.state);
+    let asked = executions.iter().filter(|execution| end(execution).is_some()).count().min(reasons);
+    let progress = Progress::of("asking why devices failed", asked);
+    let described = stream::iter(executions.into_iter().enumerate()).map(async |(at, execution)| {
+        let why = match end(&execution).filter(|_| at < asked) {
             Some(end) => {
-                asked += 1;
-                cloud.failure(scope, job, &thing, end).await?
+                let why = cloud.failure(scope, job, &execution.thing, end).await?;
+                progress.step();
+                why
             }
             None => None,
         };
+        let Execution { thing, state, changed_at } = execution;
         let (reason, error_codes) = why.map(|why| (why.reason, why.error_codes)).unwrap_or_default();
-        devices.push(Device { thing, state, changed_at, reason, error_codes });
-    }
-    Ok(devices)
+        Ok(Device { thing, state, changed_at, reason, error_codes })
+    });
+    described.buffered(AT_ONCE).try_collect().await
 }
 
 /// A thing has no job: its deployment says how far it is, and its shadow why.
-async fn of_thing(
-    cloud: &Cloud,
-    scope: &Scope,
-    resource: &Resource,
-    resolved: &Resolved,
-    id: &str,
-) -> Result<Vec<Device>, Failure> {
-    let Some(details) = cloud.deployment(scope, id).await? else { return Ok(Vec::new()) };
-    let thing = resolved.target_arn.rsplit_once('/').map_or("", |(_, thing)| thing).to_owned();
-    let revision = resource.status.revision_id.clone().unwrap_or_default();
+async fn of_thing(cloud: &Cloud, scope: &Scope, details: &Details) -> Result<Vec<Device>, Failure> {
+    let thing = details.row.target_arn.rsplit_once('/').map_or("", |(_, thing)| thing).to_owned();
+    let revision = details.row.revision_id.to_string();
     let state = match details.row.status.as_str() {
         "COMPLETED" => State::Succeeded.word(),
         // Cancelled by somebody, or superseded: what the device did before is not known any more.

@@ -17,6 +17,7 @@ use kube::{Api, Client, Config};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::chain;
 use super::output::{PrintError, note};
 
 /// Under this name the command line's writes appear in managedFields and the audit log: apart from the operator's.
@@ -164,11 +165,15 @@ impl Cluster {
     pub(super) async fn watch(
         &self,
         scope: Scope,
-        selector: Option<&str>,
+        selector: Selector<'_>,
         mut tell: impl AsyncFnMut(&BTreeMap<(String, String), Resource>) -> Result<bool, ClusterError>,
     ) -> Result<(), ClusterError> {
-        let label_selector = selector.map(ToOwned::to_owned);
-        let config = watcher::Config { label_selector, ..watcher::Config::default() };
+        let config = match selector {
+            Selector::Labels(labels) => {
+                watcher::Config { label_selector: labels.map(ToOwned::to_owned), ..watcher::Config::default() }
+            }
+            Selector::Name(name) => watcher::Config::default().fields(&format!("metadata.name={name}")),
+        };
         let mut events = std::pin::pin!(watcher::watcher(self.api(scope), config).default_backoff());
         let mut known = BTreeMap::new();
         let mut fresh = BTreeMap::new();
@@ -179,10 +184,10 @@ impl Cluster {
                 Ok(event) => event,
                 // Once it has worked, an API server that restarts is waited for: the watch begins anew by itself.
                 Err(error) if has_begun && !is_refusal(&error) => {
-                    note(&format!("the API server does not answer, trying again: {error}"));
+                    note(&format!("{}; trying again", chain(&unwatchable(error))));
                     continue;
                 }
-                Err(error) => return Err(ClusterError::Watch(Box::new(error))),
+                Err(error) => return Err(unwatchable(error)),
             };
             match event {
                 Event::Init => {
@@ -213,9 +218,15 @@ impl Cluster {
         Ok(())
     }
 
-    /// Sets an annotation.
-    pub(super) async fn annotate(&self, name: &str, annotation: &str, value: &str) -> Result<Resource, ClusterError> {
-        self.patch(name, json!({"metadata": {"annotations": {annotation: value}}})).await
+    /// Sets annotations, all to one value.
+    pub(super) async fn annotate(
+        &self,
+        name: &str,
+        annotations: &[&str],
+        value: &str,
+    ) -> Result<Resource, ClusterError> {
+        let annotations: BTreeMap<&str, &str> = annotations.iter().map(|annotation| (*annotation, value)).collect();
+        self.patch(name, json!({"metadata": {"annotations": annotations}})).await
     }
 
     /// Sets `spec.suspend`, or takes it off.
@@ -258,6 +269,15 @@ pub(super) fn context_namespace() -> String {
     namespace.unwrap_or_else(|| "default".to_owned())
 }
 
+/// Which of them to watch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Selector<'a> {
+    /// Those with these labels; all where there are none.
+    Labels(Option<&'a str>),
+    /// The one of this name.
+    Name(&'a str),
+}
+
 /// Where to look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
@@ -289,6 +309,17 @@ pub(super) fn bare_name(text: &str) -> Result<&str, ClusterError> {
     let is_name =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
     if is_name { Ok(name) } else { Err(no_name()) }
+}
+
+/// In the API server's own words where it has answered: the library's show all of the answer.
+fn unwatchable(error: watcher::Error) -> ClusterError {
+    match error {
+        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => refused(error),
+        watcher::Error::WatchError(status) => ClusterError::Refused(status.message.clone()),
+        other @ (watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion) => {
+            ClusterError::Watch(Box::new(other))
+        }
+    }
 }
 
 /// Whether the API server answers, and will answer the same again.

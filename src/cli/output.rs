@@ -132,10 +132,28 @@ impl Screen {
         if self.has_colours { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
 
+    /// What stands for the rest of a text that was cut off.
+    pub(super) const fn more(self) -> &'static str {
+        if self.has_unicode { "…" } else { "..." }
+    }
+
     /// The arrow from what was to what will be.
     pub(super) const fn arrow(self) -> &'static str {
         if self.has_unicode { "→" } else { "->" }
     }
+}
+
+/// A text of somebody else's as it can be shown: what steers a terminal, or turns the direction of writing, is spelled out.
+pub(super) fn clean(text: &str) -> String {
+    let steers = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    text.chars().fold(String::new(), |mut shown, c| {
+        if steers(c) {
+            shown.extend(c.escape_unicode());
+        } else {
+            shown.push(c);
+        }
+        shown
+    })
 }
 
 /// What a text means, which gives it its colour.
@@ -189,7 +207,7 @@ pub(super) fn table(header: &[&str], rows: &[Vec<Cell>], screen: Screen) -> Stri
             let is_last = at + 1 == row.len();
             let width = widths.get(at).copied().unwrap_or_default();
             let room = screen.width.map(|all| all.saturating_sub(column));
-            let shown = if is_last { fitting(&cell.text, room) } else { cell.text.clone() };
+            let shown = if is_last { fitting(&cell.text, room, screen) } else { cell.text.clone() };
             text.push_str(&screen.paint(cell.meaning, &shown));
             if !is_last {
                 let blanks = width + 3 - cell.text.width();
@@ -206,19 +224,17 @@ pub(super) fn table(header: &[&str], rows: &[Vec<Cell>], screen: Screen) -> Stri
 }
 
 /// The beginning of a text that fits.
-fn fitting(text: &str, room: Option<usize>) -> String {
+fn fitting(text: &str, room: Option<usize>, screen: Screen) -> String {
     let Some(room) = room.filter(|room| text.width() > *room) else { return text.to_owned() };
+    let more = screen.more();
     let mut shown = String::new();
     for letter in text.chars() {
-        if shown.width() + letter.to_string().width() + 1 > room {
+        if shown.width() + letter.to_string().width() + more.width() > room {
             break;
         }
         shown.push(letter);
     }
-    if room > 0 {
-        shown.push('…');
-    }
-    shown
+    if room >= more.width() { shown + more } else { shown }
 }
 
 /// A line, and what hangs below it.
@@ -286,6 +302,11 @@ mod tests {
         let narrow = Screen { width: Some(14), ..PIPE };
         let rows = [vec!["presses".into(), "a long message".into()]];
         assert_eq!(table(&["NAME", "MESSAGE"], &rows, narrow), "NAME      MES…\npresses   a l…\n");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_is_spelled_out() {
+        assert_eq!(clean("a\u{1b}[31mb\u{9b}2J\u{202e}c ä"), "a\\u{1b}[31mb\\u{9b}2J\\u{202e}c ä");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! `suspend`, `resume`, `reconcile`, `redeploy`, `cancel`: what people ask of the operator. I/O: writes to the cluster, waits.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use clap::Args;
@@ -8,7 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 use thiserror::Error;
 
 use super::Ended;
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, bare_name};
+use super::chain;
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, Selector, bare_name};
 use super::output::{PrintError, note, print};
 
 /// Which resources.
@@ -87,50 +89,84 @@ pub(super) enum RequestError {
 /// Holds writes to AWS back.
 pub(super) async fn suspend(args: PickArgs) -> Result<Ended, RequestError> {
     let (cluster, names) = pick(args).await?;
-    for name in names {
-        let changed = cluster.set_suspend(&name, Some(true)).await?;
-        print(&format!("{}/{name} suspended: nothing is written to AWS for it any more\n", changed.namespace))?;
-    }
-    Ok(Ended::Well)
+    let words = "suspended: nothing is written to AWS for it any more";
+    let (_, ended) = each(&names, words, async |name| cluster.set_suspend(name, Some(true)).await).await?;
+    Ok(ended)
 }
 
 /// Lets writes to AWS go on.
 pub(super) async fn resume(args: ResumeArgs) -> Result<Ended, RequestError> {
     let ResumeArgs { pick: picked, patience } = args;
     let (cluster, names) = pick(picked).await?;
-    let mut ended = Ended::Well;
-    for name in names {
-        // Taken off, not set to false: the default is what a manifest without the field says.
-        let changed = cluster.set_suspend(&name, None).await?;
-        print(&format!("{}/{name} resumed\n", changed.namespace))?;
-        let holds = |resource: &Resource| resource.generation >= changed.generation && has_settled(resource);
-        if !wait(&cluster, &name, &patience, None, holds).await? {
-            ended = Ended::Badly;
-        }
-    }
-    Ok(ended)
+    // Taken off, not set to false: the default is what a manifest without the field says.
+    let (changed, ended) = each(&names, "resumed", async |name| cluster.set_suspend(name, None).await).await?;
+    let waited = wait(&cluster, &changed, &patience, None, |resource, changed| {
+        (resource.generation >= changed.generation && has_settled(resource)).then_some(Answer::Done)
+    });
+    Ok(worse(ended, waited.await?))
 }
 
 /// Asks the operator for something.
 pub(super) async fn ask(request: Request, args: RequestArgs, now: Timestamp) -> Result<Ended, RequestError> {
     let RequestArgs { pick: picked, patience } = args;
     let (cluster, names) = pick(picked).await?;
-    let mut ended = Ended::Well;
     // To the nanosecond: asked twice in a second it is two requests.
     let value = now.to_string();
-    for name in names {
-        let asked = cluster.annotate(&name, request.annotation(), &value).await?;
-        print(&format!("{}/{name} {}\n", asked.namespace, request.words()))?;
-        if asked.is_suspended && request != Request::Reconcile {
-            print(&format!("{}/{name} is suspended: it is done when it is resumed\n", asked.namespace))?;
-            continue;
-        }
-        let asked_for = (request == Request::Cancel).then_some("RolloutCanceled");
-        if !wait(&cluster, &name, &patience, asked_for, |resource| request.is_handled(resource, &value)).await? {
-            ended = Ended::Badly;
+    // Beside each request a look is asked for, whose answer tells when the operator has come to its conclusion: also where it is that
+    // the request can't be granted.
+    let annotations = match request {
+        Request::Reconcile => vec![RECONCILE_AT],
+        Request::Redeploy | Request::Cancel => vec![request.annotation(), RECONCILE_AT],
+    };
+    let (asked, ended) =
+        each(&names, request.words(), async |name| cluster.annotate(name, &annotations, &value).await).await?;
+    let mut waiting = BTreeMap::new();
+    for (name, resource) in asked {
+        if resource.is_suspended && request != Request::Reconcile {
+            print(&format!("{}/{name} is suspended: it is done when it is resumed\n", resource.namespace))?;
+        } else {
+            waiting.insert(name, resource);
         }
     }
-    Ok(ended)
+    let asked_for = (request == Request::Cancel).then_some("RolloutCanceled");
+    let waited = wait(&cluster, &waiting, &patience, asked_for, |resource, _| request.answer(resource, &value));
+    Ok(worse(ended, waited.await?))
+}
+
+fn worse(one: Ended, other: Ended) -> Ended {
+    if one == Ended::Badly || other == Ended::Badly { Ended::Badly } else { Ended::Well }
+}
+
+/// Does it to each, whatever became of those before; those to whom it was done.
+async fn each(
+    names: &[String],
+    words: &str,
+    act: impl AsyncFn(&str) -> Result<Resource, ClusterError>,
+) -> Result<(BTreeMap<String, Resource>, Ended), RequestError> {
+    let mut done = BTreeMap::new();
+    let mut ended = Ended::Well;
+    for name in names {
+        match act(name).await {
+            Ok(resource) => {
+                print(&format!("{}/{name} {words}\n", resource.namespace))?;
+                done.insert(name.clone(), resource);
+            }
+            Err(error) => {
+                note(&format!("{name}: {}", chain(&error)));
+                ended = Ended::Badly;
+            }
+        }
+    }
+    Ok((done, ended))
+}
+
+/// What the operator has said to a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answer {
+    /// It is done.
+    Done,
+    /// It was looked at, and something else must be done first.
+    Refused,
 }
 
 impl Request {
@@ -150,13 +186,22 @@ impl Request {
         }
     }
 
-    fn is_handled(self, resource: &Resource, value: &str) -> bool {
+    /// What the operator has said to it; nothing yet where it is at work.
+    fn answer(self, resource: &Resource, value: &str) -> Option<Answer> {
+        let status = &resource.status;
         let handled = match self {
-            Self::Reconcile => &resource.status.last_handled_reconcile_at,
-            Self::Redeploy => &resource.status.last_handled_redeploy_at,
-            Self::Cancel => &resource.status.last_handled_cancel_at,
+            Self::Reconcile => &status.last_handled_reconcile_at,
+            Self::Redeploy => &status.last_handled_redeploy_at,
+            Self::Cancel => &status.last_handled_cancel_at,
         };
-        handled.as_deref() == Some(value) && has_settled(resource)
+        if !has_settled(resource) {
+            return None;
+        }
+        if handled.as_deref() == Some(value) {
+            return Some(Answer::Done);
+        }
+        let has_looked = status.last_handled_reconcile_at.as_deref() == Some(value);
+        (has_looked && resource.condition("Stalled").is_some()).then_some(Answer::Refused)
     }
 }
 
@@ -166,53 +211,61 @@ fn has_settled(resource: &Resource) -> bool {
     resource.is_observed() && matches!(reconciling, None | Some("RollingOut" | "WaitingForParent"))
 }
 
-/// Waits until it holds, and says how the resource stands then. False: it does not hold, or a person must act, unless for the reason
-/// that was asked for.
+/// Waits until there is an answer for each, and says how each stands then. Badly: one has none, or was refused, or a person must act,
+/// unless for the reason that was asked for.
 async fn wait(
     cluster: &Cluster,
-    name: &str,
+    waiting: &BTreeMap<String, Resource>,
     patience: &WaitArgs,
     asked_for: Option<&str>,
-    holds: impl Fn(&Resource) -> bool,
-) -> Result<bool, RequestError> {
-    if patience.no_wait {
-        return Ok(true);
+    answer: impl Fn(&Resource, &Resource) -> Option<Answer>,
+) -> Result<Ended, RequestError> {
+    if patience.no_wait || waiting.is_empty() {
+        return Ok(Ended::Well);
     }
-    let key = (cluster.namespace().to_owned(), name.to_owned());
-    let mut last: Option<Resource> = None;
-    let mut told = String::new();
-    let waiting = cluster.watch(Scope::Namespace, None, async |known| {
-        last = known.get(&key).cloned();
-        // Gone: there is nothing to wait for.
-        let goes_on = last.as_ref().is_some_and(|resource| !holds(resource));
-        if let Some(resource) = last.as_ref().filter(|_| goes_on) {
+    let selector = match waiting.keys().next() {
+        Some(name) if waiting.len() == 1 => Selector::Name(name),
+        Some(_) | None => Selector::Labels(None),
+    };
+    let namespace = cluster.namespace();
+    let mut open: BTreeMap<&String, String> = waiting.keys().map(|name| (name, String::new())).collect();
+    let mut ended = Ended::Well;
+    let watching = cluster.watch(Scope::Namespace, selector, async |known| {
+        let mut still = BTreeMap::new();
+        for (name, told) in std::mem::take(&mut open) {
+            let resource = known.get(&(namespace.to_owned(), name.clone()));
+            let (Some(resource), Some(asked)) = (resource, waiting.get(name)) else {
+                print(&format!("{namespace}/{name} is gone\n"))?;
+                ended = Ended::Badly;
+                continue;
+            };
             let said = said(resource);
-            if said != told {
-                note(&format!("waiting for {}/{name}: {said}", resource.namespace));
-                told = said;
+            let Some(answer) = answer(resource, asked) else {
+                if said != told {
+                    note(&format!("waiting for {namespace}/{name}: {said}"));
+                }
+                still.insert(name, said);
+                continue;
+            };
+            print(&format!("{namespace}/{name} {said}\n"))?;
+            let stalled = resource.condition("Stalled").map(|stalled| stalled.reason.as_str());
+            if answer == Answer::Refused || (stalled.is_some() && stalled != asked_for) {
+                ended = Ended::Badly;
             }
         }
-        Ok(goes_on)
+        open = still;
+        Ok(!open.is_empty())
     });
-    let in_time = match tokio::time::timeout(patience.timeout, waiting).await {
-        Ok(ended) => {
-            ended?;
-            true
+    // Bound to a name, so that what it borrows is free again.
+    let watched = tokio::time::timeout(patience.timeout, watching).await;
+    let Ok(watched) = watched else {
+        for (name, said) in &open {
+            print(&format!("{namespace}/{name} not handled within {} s; {said}\n", patience.timeout.as_secs()))?;
         }
-        Err(_) => false,
+        return Ok(Ended::Badly);
     };
-    let Some(resource) = last else {
-        print(&format!("{}/{name} is gone\n", cluster.namespace()))?;
-        return Ok(false);
-    };
-    let said = said(&resource);
-    if !in_time {
-        let seconds = patience.timeout.as_secs();
-        print(&format!("{}/{name} not handled within {seconds} s; {said}\n", resource.namespace))?;
-        return Ok(false);
-    }
-    print(&format!("{}/{name} {said}\n", resource.namespace))?;
-    Ok(resource.condition("Stalled").is_none_or(|stalled| Some(stalled.reason.as_str()) == asked_for))
+    watched?;
+    Ok(ended)
 }
 
 fn said(resource: &Resource) -> String {
@@ -251,23 +304,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_handled_when_the_status_repeats_it_and_nothing_is_under_way() {
+    fn a_request_is_answered_when_nothing_is_under_way_and_the_status_repeats_it_or_a_look() {
         let resource = |status: serde_json::Value| Resource {
             generation: 1,
             status: serde_json::from_value(status).unwrap(),
             ..Resource::default()
         };
-        let reconciling = |reason: &str| json!([{"type": "Reconciling", "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-09-21T00:00:00Z"}]);
-        let handled = |status| Request::Redeploy.is_handled(&resource(status), "now");
-        assert!(handled(json!({"observedGeneration": 1, "lastHandledRedeployAt": "now"})));
-        assert!(handled(
-            json!({"observedGeneration": 1, "lastHandledRedeployAt": "now", "conditions": reconciling("RollingOut")})
-        ));
-        assert!(!handled(
-            json!({"observedGeneration": 1, "lastHandledRedeployAt": "now", "conditions": reconciling("Progressing")})
-        ));
-        assert!(!handled(json!({"observedGeneration": 1, "lastHandledRedeployAt": "then"})));
-        assert!(!handled(json!({"observedGeneration": 0, "lastHandledRedeployAt": "now"})));
+        let condition = |name: &str, reason: &str| json!([{"type": name, "status": "True", "reason": reason, "message": "", "lastTransitionTime": "2026-09-21T00:00:00Z"}]);
+        let answer = |mut status: serde_json::Value, generation: i64| {
+            status["observedGeneration"] = generation.into();
+            Request::Redeploy.answer(&resource(status), "now")
+        };
+        let handled = json!({"lastHandledRedeployAt": "now"});
+        assert_eq!(answer(handled.clone(), 1), Some(Answer::Done));
+        assert_eq!(answer(handled, 0), None);
+        let rolling = json!({"lastHandledRedeployAt": "now", "conditions": condition("Reconciling", "RollingOut")});
+        assert_eq!(answer(rolling, 1), Some(Answer::Done));
+        let working = json!({"lastHandledRedeployAt": "now", "conditions": condition("Reconciling", "Progressing")});
+        assert_eq!(answer(working, 1), None);
+        assert_eq!(answer(json!({"lastHandledRedeployAt": "then", "lastHandledReconcileAt": "now"}), 1), None);
+        let refused = json!({"lastHandledReconcileAt": "now", "conditions": condition("Stalled", "ForeignRevision")});
+        assert_eq!(answer(refused, 1), Some(Answer::Refused));
     }
 
     #[test]

@@ -16,7 +16,7 @@ fn by_hand(world: &World) {
             "components": {
                 "com.example.Press": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"a\": {\"b\": null}}", "reset": ["/c"]}},
                 "com.example.Words": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": "{\"on\": \"no\"}"}},
-                "com.example.Plain": {"componentVersion": "2.1.0", "configurationUpdate": {"merge": "{\"Message\": \"hello\"}"}},
+                "com.example.Plain": {"componentVersion": "2.1.0", "configurationUpdate": {"merge": "{\"Message\": \"hello\", \"Script\": \"\\ta\\nb\"}"}},
             },
             "deploymentPolicies": {"failureHandlingPolicy": "DO_NOTHING", "componentUpdatePolicy": {"timeoutInSeconds": 60, "action": "NOTIFY_COMPONENTS"}},
             "iotJobConfiguration": {"jobExecutionsRolloutConfig": {"maximumPerMinute": 50}},
@@ -85,6 +85,10 @@ fn manifests_go_into_files_and_no_file_is_overwritten() {
     assert!(!text.contains(ACCOUNT), "{text}");
     let refused = run(&world, &["import", "--directory", ".", "--thing-group", "All_Presses"]).expect(1);
     assert!(refused.err.contains("all-presses.yaml is there already"), "{}", refused.err);
+    let missing = run(&world, &["import", "--thing-group", "All_Presses", "--thing-group", "Typo"]).expect(1);
+    assert_eq!(missing.err, format!("thing group Typo has no deployment in {ACCOUNT} {REGION}\n"));
+    let nowhere = run(&world, &["import", "--directory", "nowhere"]).expect(1);
+    assert!(nowhere.err.contains("there is no directory nowhere"), "{}", nowhere.err);
     let things = run(&world, &["import", "--thing", "press-1", "-o", "json"]).expect(0).json();
     assert_eq!(things["items"].as_array().unwrap().len(), 1);
 }

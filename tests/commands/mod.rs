@@ -51,6 +51,15 @@ fn command(world: &World, arguments: &[&str]) -> Command {
     command
 }
 
+/// A line of bash with the same access.
+fn shell(world: &World, line: &str) -> Command {
+    let person = command(world, &[]);
+    let mut bash = Command::new("bash");
+    bash.args(["-c", line]).env_clear().current_dir(world.folder());
+    bash.envs(person.get_envs().filter_map(|(name, value)| Some((name, value?))));
+    bash
+}
+
 fn run(world: &World, arguments: &[&str]) -> Said {
     run_with(world, arguments, "")
 }

@@ -3,7 +3,7 @@
 use greengrass_emulator::{FaultAction, FaultRule, Operation};
 use serde_json::{Value, json};
 
-use super::{Said, command, run, run_with};
+use super::{Said, command, run, run_with, shell};
 use crate::world::{ACCOUNT, Manifest, REGION, World};
 
 fn plan(world: &World, manifests: &[Value]) -> Said {
@@ -156,6 +156,24 @@ fn what_is_deleted_while_it_is_read_and_aws_when_it_is_busy_are_no_trouble() {
     let unknown = only(&plan(&world, &[Manifest::new("presses", &group).to_json()]).expect(1));
     assert_eq!(unknown["action"], "unknown");
     assert!(unknown["message"].as_str().unwrap().contains("AccessDeniedException"), "{unknown}");
+}
+
+#[test]
+fn who_has_read_enough_and_an_aws_that_asks_to_wait_for_an_hour_end_it() {
+    let world = World::without_operator("plan");
+    let manifests: Vec<Value> = (0..200)
+        .map(|at| Manifest::new(&format!("presses-{at}"), &World::group_arn(&format!("G{at}"))).to_json())
+        .collect();
+    let text = manifests.iter().map(Value::to_string).collect::<Vec<_>>().join("\n---\n");
+    std::fs::write(world.folder().join("many.yaml"), text).unwrap();
+    let line =
+        format!("{} plan -f many.yaml | head -1; echo ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_greengrass-operator"));
+    let output = shell(&world, &line).output().unwrap();
+    assert_eq!((String::from_utf8_lossy(&output.stdout).lines().last(), output.stderr.len()), (Some("0"), 0));
+    let later = FaultRule::on(Operation::ListDeployments, FaultAction::Throttle { retry_after_seconds: Some(3_600) });
+    world.emulator.faults().add(later);
+    let unknown = only(&plan(&world, &manifests[..1]).expect(1));
+    assert!(unknown["message"].as_str().unwrap().contains("ThrottlingException"), "{unknown}");
 }
 
 #[test]

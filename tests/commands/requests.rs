@@ -1,9 +1,11 @@
 //! `suspend`, `resume`, `reconcile`, `redeploy`, `cancel`: asked and done.
 
+use std::time::{Duration, Instant};
+
 use greengrass_emulator::DeploymentStatus;
 
 use super::run_in;
-use crate::world::{Manifest, World, condition, fleet};
+use crate::world::{ACCOUNT, Manifest, REGION, World, condition, fleet};
 
 #[test]
 fn a_suspended_resource_holds_its_change_until_it_is_resumed() {
@@ -51,6 +53,26 @@ fn a_cancelled_rollout_stays_so_until_it_is_asked_for_anew() {
     run_in(&world, &["redeploy", "presses"]).expect(0);
     let object = world.wait_ready("presses");
     assert!(condition(&object, "Stalled").is_none());
+}
+
+#[test]
+fn one_that_fails_keeps_no_other_from_its_request_and_a_refusal_is_not_waited_for() {
+    let world = World::new("requests");
+    let foreign = world.group("Foreign");
+    let request =
+        serde_json::json!({"targetArn": foreign, "components": {"com.example.Other": {"componentVersion": "1.0.0"}}});
+    world.emulator.create_deployment(ACCOUNT, REGION, &request).unwrap();
+    world.apply(&Manifest::new("foreign", &foreign));
+    world.wait_for("foreign", "False", "ForeignRevision");
+    world.apply(&Manifest::new("presses", &world.group("Presses")));
+    world.wait_ready("presses");
+    let begun = Instant::now();
+    let said = run_in(&world, &["redeploy", "foreign", "nowhere", "presses"]).expect(1);
+    assert!(begun.elapsed() < Duration::from_mins(1), "the time-out of five minutes is not waited for");
+    assert!(said.err.contains("nowhere: there is no GreengrassDeployment"), "{}", said.err);
+    assert!(said.out.contains("foreign Ready=False ForeignRevision"), "{}", said.out);
+    assert!(said.out.contains("presses Ready=True Deployed"), "{}", said.out);
+    assert_eq!(world.deployments().len(), 3);
 }
 
 #[test]

@@ -47,8 +47,10 @@ pub(super) struct Importer {
 impl Imported {
     /// With a line that says where it comes from.
     pub(super) fn yaml(&self) -> String {
-        // A JSON value is YAML.
-        format!("# {}\n{}", self.origin, serde_saphyr::to_string(&self.manifest).unwrap_or_default())
+        // Without blocks, whose first line kubectl's reader does not take where it begins with a tab.
+        let options = serde_saphyr::ser_options! { prefer_block_scalars: false };
+        let manifest = serde_saphyr::to_string_with_options(&self.manifest, options).unwrap_or_default();
+        format!("# {}\n{manifest}", self.origin)
     }
 }
 

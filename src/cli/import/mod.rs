@@ -3,6 +3,7 @@
 mod manifest;
 
 use std::collections::BTreeSet;
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
@@ -75,6 +76,8 @@ pub(super) enum ImportError {
     Aws(String),
     #[error("no deployment was found that could be imported")]
     Nothing,
+    #[error("there is no directory {0}: make it first")]
+    NoDirectory(PathBuf),
     #[error("{0} is there already: move it away, or choose another directory")]
     Exists(PathBuf),
     #[error("{0} can't be written")]
@@ -99,10 +102,17 @@ pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
     let cloud = Cloud::of_process();
     let account = cloud.caller(&region).await?.account;
     let scope = own_scope(&account, &region);
+    if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
+        return Err(ImportError::NoDirectory(directory.clone()));
+    }
     let wanted = Wanted { groups: thing_group.into_iter().collect(), things: thing.into_iter().collect() };
     let mut importer = Importer::new(namespace, short_targets);
     let mut all = Vec::new();
     let rows = rows(&cloud, &scope, &wanted).await?;
+    let missing = wanted.without(&rows);
+    for name in &missing {
+        note(&format!("{name} has no deployment in {account} {region}"));
+    }
     let progress = Progress::of("reading deployments", rows.len());
     let read = stream::iter(&rows).map(async |row| {
         let details = cloud.deployment(&scope, &row.deployment_id).await;
@@ -125,7 +135,7 @@ pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
         Some(directory) => write(&all, &directory, output)?,
         None => output::print(&together(&all, output))?,
     }
-    Ok(Ended::Well)
+    Ok(if missing.is_empty() { Ended::Well } else { Ended::Badly })
 }
 
 /// Of whom deployments are imported; where nobody is named, of all.
@@ -135,6 +145,16 @@ struct Wanted {
 }
 
 impl Wanted {
+    /// Those who have no deployment.
+    fn without(&self, rows: &[Row]) -> Vec<String> {
+        let targets: Vec<TargetArn> = rows.iter().filter_map(|row| TargetArn::parse(&row.target_arn).ok()).collect();
+        let has = |kind: TargetKind, name: &String| targets.iter().any(|it| it.kind() == kind && it.name() == name);
+        let groups = self.groups.iter().filter(|name| !has(TargetKind::ThingGroup, name));
+        let things = self.things.iter().filter(|name| !has(TargetKind::Thing, name));
+        let groups = groups.map(|name| format!("thing group {name}"));
+        groups.chain(things.map(|name| format!("thing {name}"))).collect()
+    }
+
     fn has(&self, target: &TargetArn) -> bool {
         let Self { groups, things } = self;
         let named = match target.kind() {
@@ -176,16 +196,23 @@ fn together(all: &[Imported], format: ManifestFormat) -> String {
 }
 
 fn write(all: &[Imported], directory: &std::path::Path, format: ManifestFormat) -> Result<(), ImportError> {
+    let end = match format {
+        ManifestFormat::Yaml => "yaml",
+        ManifestFormat::Json => "json",
+    };
+    let path = |imported: &Imported| directory.join(format!("{}.{end}", imported.name));
+    // All or none: what a first attempt has left would keep a second one from going on.
+    if let Some(there) = all.iter().map(path).find(|path| path.exists()) {
+        return Err(ImportError::Exists(there));
+    }
     for imported in all {
-        let (end, text) = match format {
-            ManifestFormat::Yaml => ("yaml", imported.yaml()),
-            ManifestFormat::Json => ("json", format!("{:#}\n", imported.manifest)),
+        let text = match format {
+            ManifestFormat::Yaml => imported.yaml(),
+            ManifestFormat::Json => format!("{:#}\n", imported.manifest),
         };
-        let path = directory.join(format!("{}.{end}", imported.name));
-        if path.exists() {
-            return Err(ImportError::Exists(path));
-        }
-        std::fs::write(&path, text).map_err(|error| ImportError::Write(path.clone(), error))?;
+        let path = path(imported);
+        let written = std::fs::File::create_new(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| ImportError::Write(path.clone(), error))?;
         output::print(&format!("{}\n", path.display()))?;
     }
     Ok(())

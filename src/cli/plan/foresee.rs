@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use futures::{StreamExt, stream};
 use greengrass_operator_core::api::{CANCEL_AT, OnParentRevision, RECONCILE_AT, REDEPLOY_AT};
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::difference::Difference;
+use greengrass_operator_core::deployment::difference::{Difference, KeyDifference};
 use greengrass_operator_core::deployment::forecast::{Ending, Forecast, Next, Outcome, Question};
 use greengrass_operator_core::deployment::knowledge::{Details, OwnerFound, Row, RowFilter};
 use greengrass_operator_core::deployment::request::DeploymentRequest;
@@ -96,7 +96,10 @@ impl Foreseer<'_> {
                     && let Some(key) = key(resolved).filter(|key| key.parent.is_none())
                 {
                     let parent = ParentPlan { object: manifest.object.clone(), action: plan.action, newest };
-                    parents.entry(key.target.clone()).or_insert(parent);
+                    // Of two that claim a target the one that has it counts.
+                    if parents.get(&key.target).is_none_or(|known| known.action == Action::Blocked) {
+                        parents.insert(key.target.clone(), parent);
+                    }
                 }
                 planned.insert(at, plan);
             }
@@ -133,6 +136,7 @@ impl Foreseer<'_> {
             current: None,
             difference: None,
             resets: BTreeMap::new(),
+            tags: Vec::new(),
             notes: resolved.notes.clone(),
         };
         let (action, reason, message) = match &resolved.wanted {
@@ -215,6 +219,7 @@ impl Foreseer<'_> {
             wanted: &resolved.wanted,
             peers: &peers,
         };
+        let known_notes = plan.notes.len();
         let mut forecast = Forecast::new(self.now);
         forecast.saw_parent(parent.and_then(|parent| parent.newest.as_ref()));
         let ending = loop {
@@ -226,6 +231,7 @@ impl Foreseer<'_> {
                     if details.is_none() {
                         // Deleted since it was listed: what is left is looked at from the beginning.
                         read.rows.retain(|row| row.deployment_id != id);
+                        plan.notes.truncate(known_notes);
                         forecast = Forecast::new(self.now);
                         forecast.saw_parent(parent.and_then(|parent| parent.newest.as_ref()));
                     } else {
@@ -358,6 +364,12 @@ fn describe(plan: &mut Planned, ending: &Ending, desired: &Desired, parent: Opti
     if let Some(parent) = parent.filter(|parent| parent.is_revised()) {
         after_parent(plan, parent, desired);
     }
+    if plan.action == Action::Wait && parent.is_some_and(|parent| parent.action == Action::Hold) {
+        plan.action = Action::Hold;
+    }
+    if let (Action::Retag, Some(details)) = (plan.action, newest) {
+        plan.tags = changed_tags(&details.tags, &desired.tags);
+    }
     let is_explained = match plan.action {
         Action::Hold | Action::Blocked => true,
         Action::Wait => plan.notes.is_empty(),
@@ -401,6 +413,18 @@ fn after_parent(plan: &mut Planned, parent: &ParentPlan, desired: &Desired) {
         }
         (Action::Wait | Action::Hold | Action::Blocked | Action::Invalid | Action::Unknown, _) => {}
     }
+}
+
+/// The user's tags that are put on or changed. Which of the others came from an earlier spec, and go, only the resource's status knows.
+fn changed_tags(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Vec<KeyDifference> {
+    let changed = wanted.iter().filter(|(key, value)| there.get(*key) != Some(*value));
+    let difference = |(key, value): (&String, &String)| KeyDifference {
+        field: format!("tags.{key}"),
+        pointer: None,
+        before: there.get(key).map(|value| value.clone().into()),
+        after: Some(value.clone().into()),
+    };
+    changed.map(difference).collect()
 }
 
 /// What a request resets beside what the user names.

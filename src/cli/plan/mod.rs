@@ -8,6 +8,7 @@ mod resolve;
 use std::path::PathBuf;
 
 use clap::Args;
+use greengrass_operator_core::names::TargetArn;
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -120,9 +121,9 @@ async fn own(cloud: &Cloud, all: &Manifests, region: Option<String>) -> (Own, Op
         Some(region) => Some(region),
         None => configured_region().await,
     };
-    let targets =
-        all.deployments.iter().filter_map(|manifest| manifest.spec.get("targetArn")?.as_str()?.split(':').nth(3));
-    let Some(asked_in) = region.clone().or_else(|| targets.map(ToOwned::to_owned).next()) else {
+    let mut targets =
+        all.deployments.iter().filter_map(|manifest| TargetArn::parse(manifest.spec.get("targetArn")?.as_str()?).ok());
+    let Some(asked_in) = region.clone().or_else(|| targets.next().map(|target| target.region().to_owned())) else {
         let own = Own { account: None, partition: None, region: None };
         return (own, Some("no region is known: name one with --region or AWS_REGION".to_owned()));
     };

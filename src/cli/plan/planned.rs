@@ -44,6 +44,9 @@ pub(super) struct Planned {
     /// What devices reset because earlier revisions have set it and this one does not, by component.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub(super) resets: BTreeMap<String, Vec<String>>,
+    /// The user's tags that change in place, where no revision is made.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) tags: Vec<KeyDifference>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) notes: Vec<String>,
 }
@@ -134,16 +137,20 @@ impl Summary {
 }
 
 impl Planned {
-    /// Keys stay, and what they are set to goes. Versions are no values.
+    /// Keys stay, and what they are set to goes: configurations, tags and the deployment's name, which people write freely.
     pub(super) fn hide_values(&mut self) {
-        let Some(Difference { components, settings }) = &mut self.difference else { return };
         let hide = |keys: &mut Vec<KeyDifference>| {
-            for key in keys.iter_mut().filter(|key| key.field != "componentVersion") {
+            let is_free = |key: &&mut KeyDifference| {
+                ["configurationUpdate", "deploymentName", "tags"].iter().any(|field| key.field.starts_with(field))
+            };
+            for key in keys.iter_mut().filter(is_free) {
                 for value in [&mut key.before, &mut key.after].into_iter().flatten() {
                     *value = "(hidden)".into();
                 }
             }
         };
+        hide(&mut self.tags);
+        let Some(Difference { components, settings }) = &mut self.difference else { return };
         for component in components.values_mut() {
             match component {
                 ComponentDifference::Added(keys)

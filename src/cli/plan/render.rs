@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use greengrass_operator_core::deployment::difference::{ComponentDifference, Difference, KeyDifference};
 use serde_json::Value;
 
-use super::super::output::{Meaning, Screen};
+use super::super::output::{Meaning, Screen, clean};
 use super::planned::{Action, Plan, Planned, Summary};
 
 /// A value is shown up to here: a whole configuration would hide what matters.
@@ -36,13 +36,16 @@ fn describe(resource: &Planned, screen: Screen, text: &mut String) {
     let _ = writeln!(text, "    {}", screen.paint(meaning, &words));
     if let Some(message) = resource.message.as_deref().filter(|message| !message.is_empty()) {
         let reason = resource.reason.as_deref().map(|reason| format!("{reason}: ")).unwrap_or_default();
-        let _ = writeln!(text, "    {reason}{message}");
+        let _ = writeln!(text, "    {reason}{}", clean(message));
     }
     for note in &resource.notes {
-        let _ = writeln!(text, "    {}", screen.paint(Meaning::Aside, &format!("({note})")));
+        let _ = writeln!(text, "    {}", screen.paint(Meaning::Aside, &format!("({})", clean(note))));
     }
     if let Some(difference) = &resource.difference {
         differences(difference, resource, screen, text);
+    }
+    for key in &resource.tags {
+        key_difference(key, "    ", screen, text);
     }
 }
 
@@ -81,19 +84,19 @@ fn differences(difference: &Difference, resource: &Planned, screen: Screen, text
             ComponentDifference::Removed(keys) => ("-", Meaning::Bad, keys),
             ComponentDifference::Changed(keys) => ("~", Meaning::Moving, keys),
         };
-        let _ = writeln!(text, "    {}", screen.paint(meaning, &format!("{sign} component {name}")));
+        let _ = writeln!(text, "    {}", screen.paint(meaning, &format!("{sign} component {}", clean(name))));
         // What goes with a component says nothing more than that it goes.
         let shown = keys.iter().filter(|key| sign != "-" || key.field == "componentVersion");
         shown.for_each(|key| key_difference(key, "        ", screen, text));
         for pointer in resource.resets.get(name).into_iter().flatten() {
-            let _ = writeln!(text, "        reset of {pointer} on devices: an earlier revision has set it");
+            let _ = writeln!(text, "        reset of {} on devices: an earlier revision has set it", clean(pointer));
         }
     }
     // Nothing else of these may have changed.
     for (name, pointers) in resource.resets.iter().filter(|(name, _)| !components.contains_key(*name)) {
-        let _ = writeln!(text, "    ~ component {name}");
+        let _ = writeln!(text, "    ~ component {}", clean(name));
         for pointer in pointers {
-            let _ = writeln!(text, "        reset of {pointer} on devices: an earlier revision has set it");
+            let _ = writeln!(text, "        reset of {} on devices: an earlier revision has set it", clean(pointer));
         }
     }
     for key in settings {
@@ -105,28 +108,29 @@ fn key_difference(key: &KeyDifference, indent: &str, screen: Screen, text: &mut 
     let KeyDifference { field, pointer, before, after } = key;
     let place = match pointer.as_deref() {
         Some("") | None => field.clone(),
-        Some(pointer) => format!("{} {pointer}", field.trim_start_matches("configurationUpdate.")),
+        Some(pointer) => format!("{} {}", field.trim_start_matches("configurationUpdate."), clean(pointer)),
     };
     let line = match (before, after) {
-        (None, Some(after)) => screen.paint(Meaning::Good, &format!("+ {place}: {}", shown(after))),
-        (Some(before), None) => screen.paint(Meaning::Bad, &format!("- {place}: {}", shown(before))),
-        (Some(before), Some(after)) => {
-            screen.paint(Meaning::Moving, &format!("~ {place}: {} {} {}", shown(before), screen.arrow(), shown(after)))
-        }
+        (None, Some(after)) => screen.paint(Meaning::Good, &format!("+ {place}: {}", shown(after, screen))),
+        (Some(before), None) => screen.paint(Meaning::Bad, &format!("- {place}: {}", shown(before, screen))),
+        (Some(before), Some(after)) => screen.paint(
+            Meaning::Moving,
+            &format!("~ {place}: {} {} {}", shown(before, screen), screen.arrow(), shown(after, screen)),
+        ),
         (None, None) => return,
     };
     let _ = writeln!(text, "{indent}{line}");
 }
 
-fn shown(value: &Value) -> String {
+fn shown(value: &Value, screen: Screen) -> String {
     let text = match value {
-        Value::String(text) if !text.is_empty() && !text.chars().any(char::is_control) => text.clone(),
+        Value::String(text) if !text.is_empty() => clean(text),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            value.to_string()
+            clean(&value.to_string())
         }
     };
     match text.char_indices().nth(VALUE_LENGTH) {
-        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        Some((end, _)) => format!("{}{}", text.get(..end).unwrap_or_default(), screen.more()),
         None => text,
     }
 }
@@ -220,6 +224,7 @@ mod tests {
             current: Some(Current { deployment_id: "d".into(), revision_id: 3, deployment_status: "ACTIVE" }),
             difference: Some(Difference { components, settings }),
             resets: BTreeMap::from([("com.example.Press".to_owned(), vec!["/gone".to_owned()])]),
+            tags: Vec::new(),
             notes: Vec::new(),
         };
         let resources = vec![resource];

@@ -10,7 +10,7 @@ use greengrass_operator_core::identity::{Identity, IdentityReference, Namespace,
 use greengrass_operator_core::names::TargetKind;
 use serde_json::Value;
 
-use super::super::manifests::{Manifest, Manifests};
+use super::super::manifests::{Manifest, Manifests, unknown_fields};
 
 /// Whose credentials are used where no role is assumed, and where.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,12 +35,15 @@ pub(super) fn resolve(manifest: &Manifest, all: &Manifests, own: &Own) -> Resolv
     let raw = lenient(&manifest.spec);
     let mut notes = Vec::new();
     let (found, identity) = identity(&raw, &manifest.object.namespace, all, own, &mut notes);
-    let spec = match serde_json::from_value::<GreengrassDeploymentSpec>(manifest.spec.clone()) {
+    let spec = match serde_path_to_error::deserialize::<_, GreengrassDeploymentSpec>(&manifest.spec) {
         Ok(spec) => spec,
-        Err(error) => {
-            return Resolved { wanted: Wanted::Invalid(format!("spec can't be read: {error}")), identity, notes };
-        }
+        Err(error) => return Resolved { wanted: Wanted::Invalid(unreadable(&error)), identity, notes },
     };
+    if let Some(component) = null_in_merge(&manifest.spec) {
+        notes.push(format!(
+            "the merge of component {component} holds null, which kubectl's client-side apply drops: apply with --server-side, or write merge as a text"
+        ));
+    }
     let unknown = unknown_fields(&manifest.spec, &spec);
     if !unknown.is_empty() {
         let message =
@@ -142,31 +145,38 @@ fn config_maps(spec: &GreengrassDeploymentSpec, namespace: &str, all: &Manifests
         .collect()
 }
 
-/// Fields that reading has passed over: kubectl warns of them, and the API server drops them.
-fn unknown_fields(written: &Value, read: &GreengrassDeploymentSpec) -> Vec<String> {
-    let mut unknown = Vec::new();
-    let read = serde_json::to_value(read).unwrap_or_default();
-    compare(written, &read, "spec", &mut unknown);
-    unknown
+/// Where in a spec a null is that client-side apply would drop from a merge.
+fn null_in_merge(spec: &Value) -> Option<&str> {
+    fn has_null(value: &Value) -> bool {
+        match value {
+            Value::Null => true,
+            Value::Array(items) => items.iter().any(has_null),
+            Value::Object(fields) => fields.values().any(has_null),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        }
+    }
+    let components = spec.get("components")?.as_object()?;
+    let merges = components
+        .iter()
+        .filter_map(|(name, component)| Some((name, component.pointer("/configurationUpdate/merge")?)));
+    merges.filter(|(_, merge)| merge.is_object()).find(|(_, merge)| has_null(merge)).map(|(name, _)| name.as_str())
 }
 
-fn compare(written: &Value, read: &Value, path: &str, unknown: &mut Vec<String>) {
-    match (written, read) {
-        (Value::Object(written), Value::Object(read)) => {
-            for (key, value) in written.iter().filter(|(_, value)| !value.is_null()) {
-                let path = format!("{path}.{key}");
-                match read.get(key) {
-                    Some(read) => compare(value, read, &path, unknown),
-                    None => unknown.push(path),
-                }
-            }
-        }
-        (Value::Array(written), Value::Array(read)) => {
-            for (at, (written, read)) in written.iter().zip(read).enumerate() {
-                compare(written, read, &format!("{path}[{at}]"), unknown);
-            }
-        }
-        _ => {}
+/// What is wrong, by the field and without its value, which may be nobody's business.
+fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let said = error.inner().to_string();
+    let path = error.path().to_string();
+    let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };
+    if let Some(rest) = said.strip_prefix("missing field ") {
+        return format!("{field}: field {rest} is missing");
+    }
+    match said.split_once(", expected ") {
+        Some((_, expected)) if expected.starts_with("struct ") => format!("{field} must be an object"),
+        Some((_, expected)) => format!(
+            "{field} must be {}",
+            expected.strip_prefix("a ").map_or_else(|| expected.to_owned(), |it| format!("a {it}"))
+        ),
+        None => format!("{field} can't be read: see kubectl explain ggd.{field}"),
     }
 }
 
@@ -260,6 +270,38 @@ mod tests {
         assert_eq!(desired.content.components["c"].merge.as_ref().unwrap().text, r#"{"a":1}"#);
         let without = first(&all(&[deployment("a", &sub)]));
         assert!(said(&without.wanted).ends_with("add the file that has it)"), "{without:?}");
+    }
+
+    #[test]
+    fn a_value_of_the_wrong_type_is_told_by_its_field_and_not_shown() {
+        let wrong = |update: Value, version: Value| {
+            let spec = json!({"targetArn": GROUP, "components": {"com.example.Press": {"componentVersion": version, "configurationUpdate": update}}});
+            said(&first(&all(&[deployment("a", &spec)])).wanted).to_owned()
+        };
+        let field = "spec.components.com.example.Press.";
+        assert_eq!(
+            wrong(json!("hunter2secret"), json!("1.0.0")),
+            format!("{field}configurationUpdate must be an object")
+        );
+        assert_eq!(wrong(json!({}), json!(1.5)), format!("{field}componentVersion must be a string"));
+    }
+
+    #[test]
+    fn a_null_that_may_get_lost_on_the_way_is_noted() {
+        let spec = json!({"targetArn": GROUP, "components": {"c": {"componentVersion": "1.0.0", "configurationUpdate": {"merge": {"a": null}}}}});
+        let notes = first(&all(&[deployment("a", &spec)])).notes;
+        assert!(notes[0].starts_with("the merge of component c holds null"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_misspelled_field_of_an_identity_keeps_it_from_being_used() {
+        let spec = json!({"targetArn": GROUP, "identityRef": {"name": "north"}, "components": {"c": {"componentVersion": "1.0.0"}}});
+        let north = identity(
+            "north",
+            &json!({"roleArn2": "arn:aws:iam::210987654321:role/deployer", "allowedNamespaces": {"names": ["*"]}, "allowedTargets": ["*"]}),
+        );
+        let refused = first(&all(&[deployment("a", &spec), north]));
+        assert!(said(&refused.wanted).contains("fields that there are not: spec.roleArn2"), "{refused:?}");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, bare_name};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, Selector, bare_name};
 use super::output::{self, Cell, Format, Screen, table, tree as drawn};
 use super::{CommandError, Ended};
 use crate::controller::clock::Clock;
@@ -133,10 +133,16 @@ impl Shown {
         clock: Clock,
     ) -> Result<(), ClusterError> {
         let mut before: BTreeMap<(String, String), View> = BTreeMap::new();
+        let mut awaited = self.names.clone();
         let is_page = self.screen.is_terminal && matches!(self.format, Format::Text | Format::Wide);
         cluster
-            .watch(scope, selector, async |known| {
+            .watch(scope, Selector::Labels(selector), async |known| {
                 let all: Vec<&Resource> = known.values().collect();
+                for name in std::mem::take(&mut awaited) {
+                    if !all.iter().any(|resource| resource.name == name) {
+                        output::note(&format!("there is no {name} yet: waiting for it"));
+                    }
+                }
                 if is_page {
                     // Clears the page and begins at its top (ECMA-48: ED, CUP).
                     let page = self.text(&all, clock.now());

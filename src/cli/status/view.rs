@@ -114,9 +114,10 @@ impl View {
 
 /// A line that tells that a resource is gone.
 pub(super) fn gone((namespace, name): &(String, String), format: Format) -> String {
+    let gone = serde_json::json!({"namespace": namespace, "name": name, "gone": true});
     match format {
-        Format::Json => format!("{}\n", serde_json::json!({"namespace": namespace, "name": name, "gone": true})),
-        Format::Yaml => format!("---\nnamespace: {namespace}\nname: {name}\ngone: true\n"),
+        Format::Json => format!("{gone}\n"),
+        Format::Yaml => format!("---\n{}", serde_saphyr::to_string(&gone).unwrap_or_default()),
         Format::Text | Format::Wide => format!("{namespace}/{name} is gone\n"),
     }
 }

@@ -5,6 +5,7 @@
 
 use jiff::Timestamp;
 
+use super::assess::ownership::ours;
 use super::assess::{Assessment, Phase, Sync, assess};
 use super::decide::{Change, Query, Step, Why, decide};
 use super::knowledge::{Details, Knowledge, Look, OwnerFound, Reading, Row};
@@ -148,7 +149,7 @@ impl Forecast {
                 Step::Ask(Query::Subdeployments) => return Next::Read(Question::Subdeployments),
                 Step::Ask(Query::Parent) => return Next::Read(Question::Parent),
                 Step::Ask(Query::Owner(owner)) => return Next::Read(Question::Owner(owner)),
-                Step::Write(Change::Remember(memory, why)) => self.remember(*memory, why),
+                Step::Write(Change::Remember(memory, why)) => self.remember(subject, *memory, why),
                 // The object is held by it: as good as done.
                 Step::Write(Change::AddFinalizer) => {
                     return self.advance(&Subject { has_finalizer: true, ..subject.clone() });
@@ -170,9 +171,22 @@ impl Forecast {
         self.ended(Outcome::Blocked, subject, &assessment)
     }
 
-    fn remember(&mut self, memory: Memory, why: Why) {
+    fn remember(&mut self, subject: &Subject<'_>, mut memory: Memory, why: Why) {
+        if let (Why::Foreign, Some(foreign)) = (why, &mut memory.foreign)
+            && !self.is_redeploy_handled(subject)
+        {
+            // In the cluster the other one was found before this was asked for, and the request takes the target back.
+            foreign.redeploy_at = None;
+        }
         self.knowledge.remembered(&memory, why, self.now);
         self.memory = memory;
+    }
+
+    /// Whether a deployment of ours was made for the present `redeploy-at`.
+    fn is_redeploy_handled(&self, subject: &Subject<'_>) -> bool {
+        let Some(present) = subject.redeploy_hash() else { return true };
+        let details = self.knowledge.details.values().filter_map(|reading| reading.value.as_ref());
+        details.filter_map(|details| ours(details, subject)).any(|tags| tags.redeploy.as_ref() == Some(&present))
     }
 
     fn ended(&self, outcome: Outcome, subject: &Subject<'_>, assessment: &Assessment) -> Next {

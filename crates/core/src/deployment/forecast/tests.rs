@@ -86,6 +86,7 @@ fn deployed(revision: u64, wanted: &Wanted, maker: Option<(&str, &str)>) -> Deta
 }
 
 struct Scene {
+    redeploy_at: Option<String>,
     wanted: Wanted,
     peers: Peers,
     there: Vec<Details>,
@@ -93,7 +94,7 @@ struct Scene {
 
 impl Scene {
     fn of(spec: &Value) -> Self {
-        Self { wanted: wanted(spec), peers: Peers::default(), there: Vec::new() }
+        Self { redeploy_at: None, wanted: wanted(spec), peers: Peers::default(), there: Vec::new() }
     }
 
     fn with(mut self, details: Details) -> Self {
@@ -112,7 +113,7 @@ impl Scene {
             created_at: NOW,
             has_finalizer: false,
             reconcile_at: None,
-            redeploy_at: None,
+            redeploy_at: self.redeploy_at.clone(),
             cancel_at: None,
             access: Access::unrestricted(),
             wanted: &self.wanted,
@@ -217,6 +218,20 @@ fn drift_blocks_unless_it_is_to_be_corrected() {
     correcting["driftPolicy"] = json!("Correct");
     let Outcome::Revision { cause, .. } = scene(&correcting).foreseen().outcome else { panic!() };
     assert_eq!(cause, Cause::Correct);
+}
+
+#[test]
+fn a_new_redeploy_at_takes_a_drifted_target_back() {
+    let spec = with(&press("1.0.0", &json!({})));
+    let other = wanted(&with(&press("0.9.0", &json!({}))));
+    let mut scene = Scene::of(&spec).with(deployed(3, &wanted(&spec), OWN)).with(deployed(4, &other, None));
+    scene.redeploy_at = Some("now".into());
+    let Outcome::Revision { cause, .. } = scene.foreseen().outcome else { panic!() };
+    assert_eq!(cause, Cause::Redeploy);
+    // One that the resource's own revision was made for is none any more.
+    let own = scene.there.first_mut().unwrap();
+    own.tags.insert("greengrass-operator.dev/redeploy".into(), crate::deployment::hash::short_hash("now"));
+    assert_eq!(scene.foreseen().outcome, Outcome::Blocked);
 }
 
 #[test]
