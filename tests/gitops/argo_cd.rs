@@ -166,7 +166,9 @@ impl Managed {
 
     /// Writes files of the document for the next commit.
     pub fn write(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.repository.write(name, &self.file(name)));
+        for name in names {
+            self.repository.write(name, &self.file(name));
+        }
     }
 
     /// Applies an Application.

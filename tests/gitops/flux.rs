@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testcluster::{Cluster, Server};
 
 use super::document;
@@ -76,7 +76,7 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// With the GitRepository of the document, and no Kustomization yet.
+    /// With the `GitRepository` of the document, and no Kustomization yet.
     pub fn new(prefix: &str) -> Self {
         let world = World::new(prefix);
         install(world.cluster);
@@ -100,7 +100,9 @@ impl Followed {
 
     /// Writes files of the document for the next commit.
     pub fn write(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.repository.write(name, &self.file(name)));
+        for name in names {
+            self.repository.write(name, &self.file(name));
+        }
     }
 
     /// Applies one of Flux's own objects.
@@ -144,7 +146,7 @@ impl Followed {
     /// Status, reason and message of the Kustomization's `Ready`.
     pub fn ready(&self, name: &str) -> (String, String, String) {
         let object = self.get("kustomization", name);
-        let ready = crate::world::condition(&object, "Ready").cloned().unwrap_or(json!({}));
+        let ready = crate::world::condition(&object, "Ready").cloned().unwrap_or_default();
         let of = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
         (of("status"), of("reason"), of("message"))
     }
