@@ -10,7 +10,7 @@ use testcluster::{Cluster, Server};
 
 use super::document;
 use super::git::Repository;
-use super::servers::{listens, start, wait};
+use super::servers::{established, listens, start, wait};
 use crate::world::World;
 use crate::world::operator::free_port;
 
@@ -26,8 +26,7 @@ fn install(cluster: &'static Cluster) {
         let definitions = programs.join("flux");
         let apply = ["apply", "--server-side", "--filename", definitions.to_str().unwrap()];
         cluster.kubectl(&apply).unwrap().success().unwrap();
-        let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-        cluster.kubectl(&established).unwrap().success().unwrap();
+        established(cluster);
 
         let folder = cluster.folder().join("flux");
         // Without it the controller starts, and never makes an artifact.
