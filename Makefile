@@ -29,9 +29,9 @@ soak: ## Run the attacks at length; SEED=n begins elsewhere, CHAINS=n makes fewe
 	OPERATOR_TEST_SOAK=1 MODEL_CHECK_MORE=1 OPERATOR_TEST_SEED=$(or $(SEED),$$(date +%s)) OPERATOR_TEST_CHAINS=$(or $(CHAINS),2000) \
 	  cargo test $(everything) -- hours::chains hours::churn hours::configuration attacks:: in_every_state --nocapture
 
+# Eight at once: they wait for devices more than they compute.
 e2e-gitops: ## Bring fleets into a cluster with Flux and Argo CD themselves (built the first time, which takes minutes)
 	tools/gitops/build
-	# They wait for devices more than they compute.
 	cargo test $(everything) -- gitops:: --ignored --test-threads 8
 
 bench: bench-programs ## Measure against other ways to do it: 100 and 300 resources (70 min; SYSTEMS=a,b for some)

@@ -11,7 +11,7 @@ use testcluster::{Cluster, Server};
 
 use super::document;
 use super::git::Repository;
-use super::servers::{listens, start, wait};
+use super::servers::{established, listens, start, wait};
 use crate::world::World;
 use crate::world::operator::free_port;
 
@@ -119,7 +119,7 @@ fn install(cluster: &Cluster, manifests: &Path) {
         let folder = manifests.join(folder);
         kubectl(&["apply", "--server-side", "--namespace=argocd", "--filename", folder.to_str().unwrap()]);
     }
-    kubectl(&["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"]);
+    established(cluster);
     let secret = json!({"stringData": {"server.secretkey": "only-for-tests"}}).to_string();
     kubectl(&["patch", "secret", "argocd-secret", "--namespace=argocd", "--patch", &secret]);
     settings(cluster);
@@ -166,7 +166,9 @@ impl Managed {
 
     /// Writes files of the document for the next commit.
     pub fn write(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.repository.write(name, &self.file(name)));
+        for name in names {
+            self.repository.write(name, &self.file(name));
+        }
     }
 
     /// Applies an Application.

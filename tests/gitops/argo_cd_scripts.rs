@@ -97,7 +97,7 @@ fn argo_cds_interpreter_offers_no_action_that_would_take_something_out_of_the_sp
     }
     // That is what it would do.
     let lost = argocd(folder.path(), &["run-action", "suspend"], &with_merge(json!({"Port": null})));
-    assert!(lost.contains("<") && lost.contains("Port: null"), "Argo CD can hold a null by now: {lost}");
+    assert!(lost.contains('<') && lost.contains("Port: null"), "Argo CD can hold a null by now: {lost}");
 }
 
 #[test]

@@ -5,12 +5,12 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use serde_json::{Value, json};
+use serde_json::Value;
 use testcluster::{Cluster, Server};
 
 use super::document;
 use super::git::Repository;
-use super::servers::{listens, start, wait};
+use super::servers::{established, listens, start, wait};
 use crate::world::World;
 use crate::world::operator::free_port;
 
@@ -26,8 +26,7 @@ fn install(cluster: &'static Cluster) {
         let definitions = programs.join("flux");
         let apply = ["apply", "--server-side", "--filename", definitions.to_str().unwrap()];
         cluster.kubectl(&apply).unwrap().success().unwrap();
-        let established = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-        cluster.kubectl(&established).unwrap().success().unwrap();
+        established(cluster);
 
         let folder = cluster.folder().join("flux");
         // Without it the controller starts, and never makes an artifact.
@@ -76,7 +75,7 @@ pub struct Followed {
 }
 
 impl Followed {
-    /// With the GitRepository of the document, and no Kustomization yet.
+    /// With the `GitRepository` of the document, and no Kustomization yet.
     pub fn new(prefix: &str) -> Self {
         let world = World::new(prefix);
         install(world.cluster);
@@ -100,7 +99,9 @@ impl Followed {
 
     /// Writes files of the document for the next commit.
     pub fn write(&self, names: &[&str]) {
-        names.iter().for_each(|name| self.repository.write(name, &self.file(name)));
+        for name in names {
+            self.repository.write(name, &self.file(name));
+        }
     }
 
     /// Applies one of Flux's own objects.
@@ -144,7 +145,7 @@ impl Followed {
     /// Status, reason and message of the Kustomization's `Ready`.
     pub fn ready(&self, name: &str) -> (String, String, String) {
         let object = self.get("kustomization", name);
-        let ready = crate::world::condition(&object, "Ready").cloned().unwrap_or(json!({}));
+        let ready = crate::world::condition(&object, "Ready").cloned().unwrap_or_default();
         let of = |field: &str| ready[field].as_str().unwrap_or_default().to_owned();
         (of("status"), of("reason"), of("message"))
     }

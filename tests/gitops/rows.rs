@@ -78,7 +78,12 @@ pub fn rows(world: &World) -> Vec<Row> {
             "rolling-out",
             "on 0 of 1 device",
         ),
-        row(at("failing", &failing(1.0, 1)), DEGRADED, "failing", "S3_HEAD_OBJECT_ACCESS_DENIED"),
+        row(
+            at("failing", &failing(1.0, 1)).with("rollout", rolled_out.clone()),
+            DEGRADED,
+            "failing",
+            "S3_HEAD_OBJECT_ACCESS_DENIED",
+        ),
         row(
             at("late", &offline()).with("rollout", json!({"readyWhen": "RolledOut", "deadline": "15s"})),
             DEGRADED,

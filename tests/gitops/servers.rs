@@ -40,3 +40,10 @@ pub fn wait(what: &str, servers: &mut [Server], mut holds: impl FnMut() -> bool)
 pub fn listens(port: u16) -> bool {
     std::net::TcpStream::connect(("127.0.0.1", port)).is_ok()
 }
+
+/// Waits until all definitions are in use. kubectl ends with an error at one that has no conditions yet, as those have that
+/// somebody else installs at this moment.
+pub fn established(cluster: &Cluster) {
+    let wait_once = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
+    wait("the definitions", &mut [], || cluster.kubectl(&wait_once).unwrap().status.success());
+}

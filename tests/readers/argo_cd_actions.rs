@@ -34,7 +34,7 @@ fn shipped() -> Actions {
 }
 
 /// What a script returns, with what Argo CD lets it use: base, table, package, and of os the time
-/// (argo-cd util/lua/lua.go, util/lua/oslib_safe.go).
+/// (argo-cd `util/lua/lua.go`, `util/lua/oslib_safe.go`).
 fn run(script: &str, object: &Value) -> Value {
     let lua = Lua::new_with(StdLib::TABLE | StdLib::PACKAGE | StdLib::OS, LuaOptions::default()).unwrap();
     let whole: Table = lua.globals().get("os").unwrap();
