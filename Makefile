@@ -20,7 +20,8 @@ switches := $(switches),versionRanges=accepted,boundToOtherParent=validation,end
 switches := $(switches),parentWithoutDeployment=rejected,revisionsAfterDelete=restart,plainList=hidesSubdeployments
 switches := $(switches),listOrder=oldestFirst,missingTarget=validation,supersededRevision=canceled,revisionCounter=target
 switches := $(switches),latestForTarget=alwaysFalse,abortedDeployment=failed,rolloutQueues=atOnce,jobNamespace=required
-switches := $(switches),removedComponentConfiguration=kept
+switches := $(switches),removedComponentConfiguration=kept,systemInstanceUndeployment=pendingDelete
+switches := $(switches),systemInstanceWithoutDeployment=accepted,systemInstanceMissing=rejected,systemInstanceFilters=all
 
 test-switches: ## Run every test with AWS in the other position of everything that it does not document
 	OPERATOR_TEST_SWITCHES=$(switches) tools/run-tests

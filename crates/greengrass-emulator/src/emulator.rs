@@ -3,6 +3,7 @@
 mod builder;
 mod faults;
 mod roles;
+mod system_instances;
 
 use std::{
     fmt,
@@ -91,7 +92,7 @@ impl Emulator {
     }
 
     /// The state machine, after everything that was due by now.
-    fn current(&self) -> MutexGuard<'_, Core> {
+    pub(crate) fn current(&self) -> MutexGuard<'_, Core> {
         let mut core = self.core();
         // Read under the lock: what happens later has a later time.
         let now = self.now();
@@ -121,6 +122,12 @@ impl Emulator {
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
         self.core().ledger.calls().to_vec()
+    }
+
+    /// The calls about a target, a role or a system instance, oldest first.
+    #[must_use]
+    pub fn calls_about(&self, arn: &str) -> Vec<CallRecord> {
+        self.core().ledger.calls().iter().filter(|call| call.target_arn.as_deref() == Some(arn)).cloned().collect()
     }
 
     /// The calls of one operation, oldest first.

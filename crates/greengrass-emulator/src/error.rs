@@ -5,7 +5,7 @@ mod of_service;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-pub use of_service::StsErrorCode;
+pub use of_service::{StsErrorCode, ThingsGraphErrorCode};
 
 use crate::operation::Service;
 
@@ -96,6 +96,14 @@ pub enum ServiceError {
     Sts {
         /// Which one.
         code: StsErrorCode,
+        /// What a person reads.
+        message: String,
+    },
+    /// An error of `IoT` Things Graph, whose errors have a message and nothing else.
+    #[error("{code}: {message}", code = .code.name())]
+    ThingsGraph {
+        /// Which one.
+        code: ThingsGraphErrorCode,
         /// What a person reads.
         message: String,
     },
@@ -214,7 +222,7 @@ impl ServiceError {
         Self::Iot { code, message: message.into() }
     }
 
-    /// The name that stands in the `x-amzn-ErrorType` header, or in the XML.
+    /// The name that stands in the `x-amzn-ErrorType` header, in the XML, or in `__type`.
     #[must_use]
     pub fn code(&self) -> &str {
         match self {
@@ -224,12 +232,13 @@ impl ServiceError {
             Self::RequestAlreadyInProgress => "RequestAlreadyInProgressException",
             Self::AccessDenied { .. } => "AccessDeniedException",
             Self::Throttling { service, .. } => match service {
-                Service::Greengrass | Service::Iot | Service::IotData => "ThrottlingException",
+                Service::Greengrass | Service::Iot | Service::IotData | Service::ThingsGraph => "ThrottlingException",
                 Service::Sts => "Throttling",
             },
             Self::TooManyDeletions => "ThrottlingException",
             Self::Iot { code, .. } => code.name(),
             Self::Sts { code, .. } => code.name(),
+            Self::ThingsGraph { code, .. } => code.name(),
             Self::AlreadyExists { .. } => "ResourceAlreadyExistsException",
             Self::MissingAuthenticationToken => "MissingAuthenticationTokenException",
             Self::IncompleteSignature { .. } => "IncompleteSignatureException",
@@ -260,11 +269,12 @@ impl ServiceError {
             // IoT Core's model gives its ThrottlingException status 400.
             Self::Throttling { service, .. } => match service {
                 Service::Greengrass | Service::IotData => 429,
-                Service::Iot | Service::Sts => 400,
+                Service::Iot | Service::Sts | Service::ThingsGraph => 400,
             },
             Self::TooManyDeletions => 429,
             Self::Iot { code, .. } => code.status(),
             Self::Sts { code, .. } => code.status(),
+            Self::ThingsGraph { code, .. } => code.status(),
             // Not one of those that SDKs retry.
             Self::NotImplemented { .. } => 501,
             Self::Scripted { status, .. } => *status,
@@ -305,6 +315,7 @@ impl ServiceError {
             Self::AccessDenied { message }
             | Self::Iot { message, .. }
             | Self::Sts { message, .. }
+            | Self::ThingsGraph { message, .. }
             | Self::Scripted { message, .. }
             | Self::IncompleteSignature { message }
             | Self::InvalidSignature { message } => json!({"message": message}),
@@ -314,9 +325,9 @@ impl ServiceError {
                 "quotaCode": "greengrass-control-plane-rate",
                 "serviceCode": "greengrass",
             }),
-            Self::Throttling { service: Service::Iot | Service::IotData | Service::Sts, .. } => {
-                json!({"message": "Rate exceeded"})
-            }
+            Self::Throttling {
+                service: Service::Iot | Service::IotData | Service::Sts | Service::ThingsGraph, ..
+            } => json!({"message": "Rate exceeded"}),
             Self::TooManyDeletions => json!({
                 "message": "Exceeded the AWS IoT Jobs service quota for the number of jobs with status DELETION_IN_PROGRESS. Please check number of \
                             jobs currently being deleted, wait at least one minute, and try again.",

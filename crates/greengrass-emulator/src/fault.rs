@@ -55,7 +55,7 @@ pub struct FaultMatch {
     /// The region of the signature.
     pub region: Option<String>,
     /// The target of the deployment that the call creates, lists, or names by its id or by its job's; or the core device's thing; or the role that
-    /// it assumes.
+    /// it assumes; or the system instance that it creates or names by its id.
     pub target_arn: Option<String>,
     /// A text somewhere in the JSON of the request's parameters.
     pub contains: Option<String>,
@@ -127,7 +127,8 @@ pub enum DelayAt {
 pub enum Staleness {
     /// As it was so many milliseconds ago.
     MillisecondsAgo(u64),
-    /// As it was before the last so many writes to deployments of the caller's account and region; 1: before the last write.
+    /// As it was before the last so many writes to deployments of the caller's account and region, for Things Graph to its system instances; 1: before
+    /// the last write.
     WritesAgo(u64),
 }
 

@@ -14,6 +14,9 @@ pub(crate) enum IdKind {
     ThingGroup,
     Request,
     Session,
+    GreengrassGroup,
+    GreengrassGroupVersion,
+    GreengrassDeployment,
 }
 
 impl IdKind {
@@ -25,6 +28,9 @@ impl IdKind {
             Self::ThingGroup => "thing-group",
             Self::Request => "request",
             Self::Session => "session",
+            Self::GreengrassGroup => "greengrass-group",
+            Self::GreengrassGroupVersion => "greengrass-group-version",
+            Self::GreengrassDeployment => "greengrass-deployment",
         }
     }
 }

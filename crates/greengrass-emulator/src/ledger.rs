@@ -35,7 +35,8 @@ pub struct CallRecord {
     pub request_id: String,
     /// The fault that befell it.
     pub fault: Option<FaultKind>,
-    /// The thing or thing group that the call is about: named by it, or by the deployment or job that it names. Or the role that it assumes.
+    /// The thing or thing group that the call is about: named by it, or by the deployment or job that it names. Or the role that it assumes, or the system
+    /// instance that it names.
     pub target_arn: Option<String>,
     /// The deployment that it named or created.
     pub deployment_id: Option<String>,

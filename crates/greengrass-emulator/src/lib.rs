@@ -1,4 +1,5 @@
-//! AWS `IoT` Greengrass V2 on one machine: deployments, their jobs and shadows, simulated core devices that take them, and who calls.
+//! AWS `IoT` Greengrass V2 on one machine: deployments, their jobs and shadows, simulated core devices that take them, and who calls; besides the system
+//! instances of AWS `IoT` Things Graph.
 //!
 //! A pure state machine, keyed by account and region, under the services' own wire format. It runs inside a test as the HTTP client of the AWS SDK
 //! ([`Emulator::http_client`]), as an axum router ([`Emulator::router`]), or behind a socket ([`Emulator::serve`], `greengrass-emulator --listen`).
@@ -9,6 +10,7 @@
 
 mod access_keys;
 mod admin;
+mod aws_json;
 mod behaviour;
 mod clock;
 mod deployment;
@@ -37,6 +39,7 @@ mod shape;
 mod signature;
 mod state;
 mod switches;
+mod system_instance;
 mod xml;
 
 pub use access_keys::{AccessKey, AccessKeyError};
@@ -44,7 +47,7 @@ pub use behaviour::{Availability, Behaviour, Outcome, OutcomeRule, Takes};
 pub use clock::{Clock, ManualClock, TokioClock};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
-pub use error::{FieldError, IotErrorCode, ServiceError, StsErrorCode, ValidationReason};
+pub use error::{FieldError, IotErrorCode, ServiceError, StsErrorCode, ThingsGraphErrorCode, ValidationReason};
 pub use fault::{DelayAt, FaultAction, FaultKind, FaultMatch, FaultRule, Staleness};
 pub use fault_rules::ActiveFault;
 pub use fleet::{Fleet, FleetAccount, FleetDevices, FleetError, FleetGroup};
@@ -60,5 +63,10 @@ pub use scope::Scope;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
     LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
-    RolloutQueues, Signatures, SupersededRevision, SwitchDescription, SwitchError, Switches, TokenReuse, VersionRanges,
+    RolloutQueues, Signatures, SupersededRevision, SwitchDescription, SwitchError, Switches, SystemInstanceFilters,
+    SystemInstanceMissing, SystemInstanceUndeployment, SystemInstanceWithoutDeployment, TokenReuse, VersionRanges,
+};
+pub use system_instance::{
+    SystemInstanceChange, SystemInstanceDeployment, SystemInstanceId, SystemInstanceRecord, SystemInstanceStatus,
+    SystemInstanceTarget,
 };

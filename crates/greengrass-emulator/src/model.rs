@@ -1,9 +1,10 @@
 //! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30`,
-//! `iot/2015-05-28`, `iot-data/2015-05-28` and `sts/2011-06-15` have them. Pure.
+//! `iot/2015-05-28`, `iot-data/2015-05-28`, `sts/2011-06-15` and `iotthingsgraph/2018-09-06` have them. Pure.
 
 mod iot;
 mod jobs;
 mod sts;
+mod things_graph;
 
 use iot::{
     ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, NAME, REMOVE_FROM_GROUP,
@@ -295,6 +296,12 @@ impl Operation {
             Self::GetCallerIdentity => &Shape::Structure(&[]),
             Self::AssumeRole => &sts::ASSUME_ROLE,
             Self::AssumeRoleWithWebIdentity => &sts::ASSUME_ROLE_WITH_WEB_IDENTITY,
+            Self::CreateSystemInstance => &things_graph::CREATE,
+            Self::GetSystemInstance
+            | Self::DeploySystemInstance
+            | Self::UndeploySystemInstance
+            | Self::DeleteSystemInstance => &things_graph::ONE,
+            Self::SearchSystemInstances => &things_graph::SEARCH,
         }
     }
 }

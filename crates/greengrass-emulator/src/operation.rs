@@ -1,5 +1,5 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
-//! `greengrassv2/2020-11-30`, `iot/2015-05-28` and `iot-data/2015-05-28`, and STS's by their names. Pure.
+//! `greengrassv2/2020-11-30`, `iot/2015-05-28` and `iot-data/2015-05-28`, and by their names those of STS and of Things Graph. Pure.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +19,9 @@ pub enum Service {
     IotData,
     /// AWS Security Token Service.
     Sts,
+    /// AWS `IoT` Things Graph.
+    #[serde(rename = "iotthingsgraph")]
+    ThingsGraph,
 }
 
 /// How a service is spoken to.
@@ -28,6 +31,8 @@ pub(crate) enum Protocol {
     RestJson,
     /// A form names the operation; the answer is XML.
     Query,
+    /// A header names the operation; JSON.
+    AwsJson,
 }
 
 impl Service {
@@ -39,6 +44,7 @@ impl Service {
             Self::Iot => "iot",
             Self::IotData => "iotdata",
             Self::Sts => "sts",
+            Self::ThingsGraph => "iotthingsgraph",
         }
     }
 
@@ -46,6 +52,7 @@ impl Service {
         match self {
             Self::Greengrass | Self::Iot | Self::IotData => Protocol::RestJson,
             Self::Sts => Protocol::Query,
+            Self::ThingsGraph => Protocol::AwsJson,
         }
     }
 }
@@ -88,6 +95,7 @@ impl Operation {
             Service::Greengrass => "greengrass",
             Service::Iot | Service::IotData => "iot",
             Service::Sts => "sts",
+            Service::ThingsGraph => "iotthingsgraph",
         };
         format!("{prefix}:{}", self.name())
     }
@@ -150,6 +158,13 @@ operations! {
         GetCallerIdentity "POST" "/",
         AssumeRole "POST" "/",
         AssumeRoleWithWebIdentity "POST" "/",;
+    ThingsGraph:
+        CreateSystemInstance "POST" "/",
+        GetSystemInstance "POST" "/",
+        DeploySystemInstance "POST" "/",
+        UndeploySystemInstance "POST" "/",
+        DeleteSystemInstance "POST" "/",
+        SearchSystemInstances "POST" "/",;
 }
 
 impl Operation {
@@ -158,10 +173,9 @@ impl Operation {
         IMPLEMENTED.iter().map(|(_, _, operation)| *operation)
     }
 
-    /// The operation of the query protocol that an `Action` names.
-    pub(crate) fn of_action(action: &str) -> Option<Self> {
-        let mut operations = IMPLEMENTED.iter().map(|(_, _, operation)| *operation);
-        operations.find(|operation| operation.service().protocol() == Protocol::Query && operation.name() == action)
+    /// The operation of a service that is called by its name.
+    pub(crate) fn named(service: Service, name: &str) -> Option<Self> {
+        Self::all().find(|operation| operation.service() == service && operation.name() == name)
     }
 }
 
@@ -300,7 +314,7 @@ mod tests {
         for (method, path, operation) in IMPLEMENTED {
             let found = match operation.service().protocol() {
                 Protocol::RestJson => Route::find(method, path).ok().map(|route| route.operation),
-                Protocol::Query => Operation::of_action(operation.name()),
+                Protocol::Query | Protocol::AwsJson => Operation::named(operation.service(), operation.name()),
             };
             assert_eq!(found, Some(*operation));
         }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use tracing::{debug, info};
 
 use crate::{
+    aws_json,
     clock::machine_time,
     emulator::{Core, Emulator},
     error::ServiceError,
@@ -263,7 +264,7 @@ impl Core {
         Ok(call)
     }
 
-    /// The target, or the role, that a request names, by itself, by a deployment or job of its, or as a core device.
+    /// The target, the role, or the system instance that a request names, by itself, by a deployment or job of its, or as a core device.
     fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
         let partition = request.caller.as_ref().and_then(|caller| self.state.partition(&caller.scope));
@@ -271,6 +272,9 @@ impl Core {
         let of_job = || partition?.target_of_job(parameter("jobId")?);
         let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
         let own = parameter("targetArn").or_else(|| parameter("RoleArn")).map(ToOwned::to_owned);
+        if request.service == Some(Service::ThingsGraph) {
+            return aws_json::system_instance_of(&request.parameters).map(|id| id.arn());
+        }
         own.or_else(of_deployment).or_else(of_job).or_else(of_device)
     }
 
@@ -292,12 +296,14 @@ fn rendered(service: Service, result: Result<Answer, ServiceError>, request_id: 
     let protocol = service.protocol();
     let mut response = match (&result, protocol) {
         (Ok(Answer { status, body: Body::Empty }), _) => json_response(*status, None),
+        (Ok(Answer { status, body: Body::Json(body) }), Protocol::AwsJson) => aws_json_response(*status, body),
         (Ok(Answer { status, body: Body::Json(body) }), _) => json_response(*status, Some(body)),
         (Ok(Answer { status, body: Body::Xml(root) }), _) => {
             xml_response(*status, &query::answered(root.clone(), request_id))
         }
         (Err(error), Protocol::RestJson) => json_response(error.status(), Some(&error.body())),
         (Err(error), Protocol::Query) => xml_response(error.status(), &query::refused(error, request_id)),
+        (Err(error), Protocol::AwsJson) => aws_json_response(error.status(), &aws_json::refused(error)),
     };
     let headers = response.headers_mut();
     let mut set = |name: &'static str, value: &str| {
@@ -323,6 +329,10 @@ pub(crate) fn json_response(status: u16, body: Option<&Value>) -> Response<Bytes
         || of_status(status, Bytes::new()),
         |body| of_type("application/json", of_status(status, Bytes::from(body.to_string()))),
     )
+}
+
+fn aws_json_response(status: u16, body: &Value) -> Response<Bytes> {
+    of_type(aws_json::CONTENT_TYPE, of_status(status, Bytes::from(body.to_string())))
 }
 
 fn xml_response(status: u16, root: &Element) -> Response<Bytes> {

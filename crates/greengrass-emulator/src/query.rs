@@ -122,7 +122,7 @@ fn operation(action: Option<&str>, version: Option<&str>) -> Result<Operation, S
         return refused(StsErrorCode::MissingAction, "The request is missing an action.".to_owned());
     };
     if version == Some(VERSION) {
-        if let Some(operation) = Operation::of_action(action) {
+        if let Some(operation) = Operation::named(Service::Sts, action) {
             return Ok(operation);
         }
         if let Some(operation) = UNIMPLEMENTED.iter().find(|name| **name == action) {

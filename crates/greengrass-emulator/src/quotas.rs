@@ -31,6 +31,8 @@ pub struct Quotas {
     /// Each operation of `IoT` Jobs for itself. Absent: 10 a second
     /// (<https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html>).
     pub jobs: Option<Rate>,
+    /// All operations of Things Graph together. Absent: no limit, for those of AWS are no longer published.
+    pub things_graph: Option<Rate>,
 }
 
 const GREENGRASS: Rate = per_second(30);
@@ -59,7 +61,7 @@ impl Quotas {
     /// No limits at all.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { greengrass: Some(Rate::Unlimited), jobs: Some(Rate::Unlimited) }
+        Self { greengrass: Some(Rate::Unlimited), jobs: Some(Rate::Unlimited), things_graph: Some(Rate::Unlimited) }
     }
 
     /// These quotas after one `NAME=RATE`, as the command line has it.
@@ -80,6 +82,7 @@ impl Quotas {
                 if small { GREENGRASS_IN_SMALL_REGIONS } else { GREENGRASS }
             }),
             Family::Job(_) => self.jobs.unwrap_or(JOBS),
+            Family::ThingsGraph => self.things_graph.unwrap_or(Rate::Unlimited),
         }
     }
 }
@@ -89,6 +92,7 @@ impl Quotas {
 enum Family {
     Greengrass,
     Job(Operation),
+    ThingsGraph,
 }
 
 impl Family {
@@ -97,6 +101,7 @@ impl Family {
         match operation.service() {
             Service::Greengrass => Some(Self::Greengrass),
             Service::Iot => operation.is_about_jobs().then_some(Self::Job(operation)),
+            Service::ThingsGraph => Some(Self::ThingsGraph),
             Service::IotData | Service::Sts => None,
         }
     }
@@ -159,6 +164,16 @@ mod tests {
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::DescribeJob, 500), 10);
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::ListJobs, 500), 10);
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::CreateThing, 500), 100);
+    }
+
+    #[test]
+    fn things_graph_has_no_limit_until_it_is_given_one() {
+        let mut meter = Meter::default();
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::GetSystemInstance, 0), 100);
+        meter.quotas = Quotas::default().with_flag("thingsGraph=7").unwrap();
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::GetSystemInstance, 0), 7);
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::SearchSystemInstances, 0), 0);
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::GetDeployment, 0), 30);
     }
 
     #[test]

@@ -4,6 +4,7 @@ use http::request::Parts;
 use serde_json::{Map, Value};
 
 use crate::{
+    aws_json,
     error::{ServiceError, ValidationReason},
     operation::{Operation, Route, Service, query_parameters},
     principal::Principal,
@@ -45,7 +46,8 @@ impl Request {
     pub(crate) fn read(parts: &Parts, body: &[u8], gate: &Gate<'_>) -> Self {
         let signature = Signature::of(&parts.headers);
         let caller = signature.as_ref().ok().and_then(|signature| gate.claimed(signature));
-        let asked = query::asked(parts, body).unwrap_or_else(|| asked(parts, body));
+        let by_name = aws_json::asked(parts, body).or_else(|| query::asked(parts, body));
+        let asked = by_name.unwrap_or_else(|| asked(parts, body));
         let Asked { service, operation, name, parameters, problem } = asked;
         let known = operation.as_ref().ok().copied();
         let admitted = if known.is_some_and(Operation::is_unsigned) {
@@ -101,24 +103,21 @@ fn cannot_parse(message: String) -> ServiceError {
     ServiceError::Validation { message, reason: ValidationReason::CannotParse, fields: Vec::new() }
 }
 
+/// The members of a body, which is empty or a JSON object; or what is wrong with it.
+pub(crate) fn of_body(body: &[u8]) -> (Map<String, Value>, Option<ServiceError>) {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return (Map::new(), None);
+    }
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(members)) => (members, None),
+        Ok(_) => (Map::new(), Some(cannot_parse("the body is no JSON object".to_owned()))),
+        Err(error) => (Map::new(), Some(cannot_parse(format!("the body is no JSON: {error}")))),
+    }
+}
+
 /// The parameters, as far as they can be read, and what prevents more.
 fn parameters(route: Route, query: &str, body: &[u8]) -> (Value, Option<ServiceError>) {
-    let mut problem = None;
-    let mut parameters = if body.iter().all(u8::is_ascii_whitespace) {
-        Map::new()
-    } else {
-        match serde_json::from_slice(body) {
-            Ok(Value::Object(members)) => members,
-            Ok(_) => {
-                problem = Some(cannot_parse("the body is no JSON object".to_owned()));
-                Map::new()
-            }
-            Err(error) => {
-                problem = Some(cannot_parse(format!("the body is no JSON: {error}")));
-                Map::new()
-            }
-        }
-    };
+    let (mut parameters, mut problem) = of_body(body);
     match query_parameters(query) {
         None => problem = Some(cannot_parse("the query is no UTF-8".to_owned())),
         Some(pairs) => {

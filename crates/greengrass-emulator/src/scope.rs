@@ -72,6 +72,12 @@ impl Scope {
         format!("arn:{}:sts::{}:assumed-role/{role}/{session}", self.partition(), self.account)
     }
 
+    /// The ARN of a system instance of Things Graph, from the AWS CLI's example of create-system-instance.
+    #[must_use]
+    pub fn system_instance_arn(&self, name: &str) -> String {
+        format!("arn:{}:iotthingsgraph:{}:{}:Deployment/default/{name}", self.partition(), self.region, self.account)
+    }
+
     /// The ARN by which a deployment is tagged, from the Service Authorization Reference of `greengrassv2`: `deployments:ID`, with a colon.
     #[must_use]
     pub fn deployment_arn(&self, id: &str) -> String {

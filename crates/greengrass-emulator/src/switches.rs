@@ -8,7 +8,8 @@ use serde_json::Value;
 pub use positions::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
     LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
-    RolloutQueues, Signatures, SupersededRevision, TokenReuse, VersionRanges,
+    RolloutQueues, Signatures, SupersededRevision, SystemInstanceFilters, SystemInstanceMissing,
+    SystemInstanceUndeployment, SystemInstanceWithoutDeployment, TokenReuse, VersionRanges,
 };
 
 /// What a switch is for, and where it can stand: what `--help` and the documentation say.
@@ -126,6 +127,14 @@ switches! {
     job_namespace: JobNamespace,
     /// What devices do with the configuration of a component that they remove.
     removed_component_configuration: RemovedConfiguration,
+    /// The status of a system instance that is being removed from its target.
+    system_instance_undeployment: SystemInstanceUndeployment,
+    /// `UndeploySystemInstance` of a system instance that is `NOT_DEPLOYED` or `DELETED_IN_TARGET`.
+    system_instance_without_deployment: SystemInstanceWithoutDeployment,
+    /// `DeleteSystemInstance` of a system instance that doesn't exist. The model has no `ResourceNotFoundException` there.
+    system_instance_missing: SystemInstanceMissing,
+    /// What several filters of `SearchSystemInstances` mean. The documentation says "OR criteria", and its example is one of AND.
+    system_instance_filters: SystemInstanceFilters,
     }
     milliseconds {
     /// For how many milliseconds after its creation the counts of a job are all zero.
@@ -136,6 +145,14 @@ switches! {
     get_visibility_delay_ms = 0,
     /// For how many milliseconds `ListDeployments` doesn't show a new deployment. What it did to others shows at once.
     list_visibility_delay_ms = 0,
+    /// For how many milliseconds a system instance with target GREENGRASS is `BOOTSTRAP`.
+    system_instance_bootstrap_ms = 10_000,
+    /// For how many milliseconds it is `DEPLOY_IN_PROGRESS` then. In the AWS CLI's example one was deployed 33 seconds after its creation.
+    system_instance_deployment_ms = 20_000,
+    /// For how many milliseconds it is being removed from its target.
+    system_instance_undeployment_ms = 10_000,
+    /// For how many milliseconds one with target CLOUD is deployed, and removed. In the AWS CLI's example the answer says `DEPLOYED_IN_TARGET` already.
+    system_instance_cloud_ms = 0,
     }
 }
 

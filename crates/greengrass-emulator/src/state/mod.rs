@@ -15,6 +15,7 @@ mod progress;
 #[cfg(test)]
 mod properties;
 mod shadows;
+mod system_instances;
 mod tags;
 pub(crate) mod things;
 pub(crate) mod tokens;
@@ -33,6 +34,7 @@ use crate::{
     principal::Principal,
     scope::Scope,
     switches::Switches,
+    system_instance::{SystemInstanceId, SystemInstanceRecord, SystemInstanceStatus},
     xml::Element,
 };
 use agenda::Agenda;
@@ -43,6 +45,7 @@ use identity::Identities;
 pub(crate) use identity::SessionCredentials;
 use jobs::Jobs;
 use shadows::Shadows;
+use system_instances::SystemInstances;
 use things::Things;
 use tokens::Tokens;
 
@@ -73,6 +76,7 @@ pub(crate) struct Partition {
     jobs: Jobs,
     devices: Devices,
     shadows: Shadows,
+    pub(crate) system_instances: SystemInstances,
     agenda: Agenda,
 }
 
@@ -206,6 +210,25 @@ impl State {
         })
     }
 
+    /// The system instances of every account and region.
+    pub(crate) fn system_instances(&self) -> Vec<SystemInstanceRecord> {
+        self.partitions.values().flat_map(|partition| partition.system_instances.records()).collect()
+    }
+
+    /// Sets the status of a system instance by hand. False when there is no such system instance.
+    pub(crate) fn force_system_instance(
+        &mut self,
+        id: &SystemInstanceId,
+        status: SystemInstanceStatus,
+        now: Timestamp,
+    ) -> bool {
+        let Self { switches, partitions, ids: _, identities: _ } = self;
+        partitions.get_mut(id.scope()).is_some_and(|partition| {
+            partition.run_until(now, switches);
+            partition.force_system_instance(id.name(), status, now)
+        })
+    }
+
     pub(crate) fn execution_counts(&self, job_id: &str) -> Option<ExecutionCounts> {
         self.partitions.values().find_map(|partition| partition.jobs.get(job_id)).map(|job| *job.counts())
     }
@@ -230,6 +253,7 @@ impl Partition {
             jobs: Jobs::default(),
             devices: Devices::default(),
             shadows: Shadows::default(),
+            system_instances: SystemInstances::default(),
             agenda: Agenda::default(),
         }
     }

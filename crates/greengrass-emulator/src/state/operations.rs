@@ -24,7 +24,8 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
     state.identities.authorize(call)?;
     let Parts { partition, identities, ids, switches } = state.parts(&call.scope);
     partition.run_until(now, switches);
-    let Partition { scope, deployments, things, devices, jobs, shadows, tokens: _, agenda: _ } = &mut *partition;
+    let Partition { scope, deployments, things, devices, jobs, shadows, system_instances, tokens: _, agenda: _ } =
+        &mut *partition;
     let asked = match read_at {
         ReadAt::Now => View::now(),
         ReadAt::Time(time) => deployments.view_at(time),
@@ -107,6 +108,12 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::GetCallerIdentity => Ok(get_caller_identity(scope, &call.principal)),
         Operation::AssumeRole => identities.assume_role(scope, &call.principal, input, ids, now),
         Operation::AssumeRoleWithWebIdentity => identities.assume_role_with_web_identity(input, ids, now),
+        Operation::CreateSystemInstance => partition.create_system_instance(input, now),
+        Operation::GetSystemInstance => partition.get_system_instance(input, read_at),
+        Operation::DeploySystemInstance => partition.deploy_system_instance(input, ids, switches, now),
+        Operation::UndeploySystemInstance => partition.undeploy_system_instance(input, switches, now),
+        Operation::DeleteSystemInstance => partition.delete_system_instance(input, switches, now),
+        Operation::SearchSystemInstances => system_instances.search(input, read_at, switches),
     }
 }
 

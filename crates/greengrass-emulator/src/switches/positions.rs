@@ -133,6 +133,34 @@ positions! {
         /// They keep it for the day when the component comes back.
         Kept,
     }
+    /// Positions of [`Switches::system_instance_undeployment`].
+    SystemInstanceUndeployment {
+        /// `UNDEPLOY_IN_PROGRESS`.
+        UndeployInProgress,
+        /// `PENDING_DELETE`, as in the AWS CLI's example.
+        PendingDelete,
+    }
+    /// Positions of [`Switches::system_instance_without_deployment`].
+    SystemInstanceWithoutDeployment {
+        /// `InvalidRequestException`.
+        Rejected,
+        /// It succeeds and changes nothing.
+        Accepted,
+    }
+    /// Positions of [`Switches::system_instance_missing`].
+    SystemInstanceMissing {
+        /// It succeeds.
+        Accepted,
+        /// `InvalidRequestException`.
+        Rejected,
+    }
+    /// Positions of [`Switches::system_instance_filters`].
+    SystemInstanceFilters {
+        /// What meets one of them is found.
+        Any,
+        /// What meets all of them is found.
+        All,
+    }
     /// Positions of [`Switches::missing_target`].
     MissingTarget {
         /// `ResourceNotFoundException`.

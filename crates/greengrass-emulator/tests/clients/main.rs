@@ -30,6 +30,7 @@ mod roles;
 mod sts;
 mod support;
 mod switches;
+mod things_graph;
 mod validation;
 mod verify;
 mod walkthrough;

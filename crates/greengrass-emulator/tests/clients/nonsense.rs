@@ -48,6 +48,9 @@ const WORDS: &[&str] = &[
     ".",
     "a%2Fb",
     "arn:aws:iot:eu-west-1:123456789012:thinggroup/line",
+    "urn:tdm:eu-west-1/123456789012/default:deployment:room",
+    "SearchSystemInstances",
+    "STATUS",
     "arn%3Aaws%3Agreengrass%3Aeu-west-1%3A123456789012%3Adeployments%3Ax",
     "99999999999999999999",
     "-1",
@@ -92,6 +95,13 @@ const MEMBERS: &[&str] = &[
     "greengrass",
     "Action",
     "Version",
+    "id",
+    "definition",
+    "text",
+    "target",
+    "filters",
+    "value",
+    "failingDeployments",
 ];
 
 fn word() -> impl Strategy<Value = String> {
@@ -147,10 +157,13 @@ const ROUTES: &[(&str, &str, &str)] = &[
     ("GET", "/things/{}/shadow", "iotdata"),
     ("GET", "/api/things/shadow/ListNamedShadowsForThing/{}", "iotdata"),
     ("POST", "/", "sts"),
+    ("POST", "/", "iotthingsgraph"),
     ("POST", "/_emulator/fleet", ""),
     ("POST", "/_emulator/faults", ""),
     ("POST", "/_emulator/clock", ""),
     ("POST", "/_emulator/devices/{}", ""),
+    ("POST", "/_emulator/system-instances", ""),
+    ("GET", "/_emulator/system-instances", ""),
     ("GET", "/_emulator/calls", ""),
     ("PUT", "/_emulator/switches", ""),
     ("PUT", "/_emulator/quotas", ""),
@@ -166,7 +179,7 @@ fn route() -> impl Strategy<Value = (String, String, String)> {
         },
     );
     let methods = proptest::sample::select(&["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"][..]);
-    let services = proptest::sample::select(&["greengrass", "iot", "iotdata", "sts", "s3"][..]);
+    let services = proptest::sample::select(&["greengrass", "iot", "iotdata", "sts", "iotthingsgraph", "s3"][..]);
     let unknown = (methods, proptest::collection::vec(word(), 0..5), services)
         .prop_map(|(method, path, service)| (method.to_owned(), format!("/{}", path.join("/")), service.to_owned()));
     prop_oneof![6 => known, 1 => unknown]
@@ -184,21 +197,54 @@ fn deployment() -> impl Strategy<Value = Value> {
     })
 }
 
+/// Operations of Things Graph, which a header names: those that there are, one that isn't implemented, and none.
+const TARGETS: &[&str] = &[
+    "CreateSystemInstance",
+    "GetSystemInstance",
+    "DeploySystemInstance",
+    "UndeploySystemInstance",
+    "DeleteSystemInstance",
+    "SearchSystemInstances",
+    "GetEntities",
+    "Dance",
+];
+
+/// A CreateSystemInstance that may even be right, which is a request about its id too.
+fn system_instance() -> impl Strategy<Value = Value> {
+    let target = proptest::sample::select(&["CLOUD", "GREENGRASS", "MOON"][..]);
+    (target, word(), value()).prop_map(|(target, word, value)| {
+        let id = format!("urn:tdm:{REGION}/{ACCOUNT}/default:deployment:room");
+        json!({
+            "id": id,
+            "definition": {"language": "GRAPHQL", "text": format!("query R @deployment(id: \"{id}\") {{{word}}}")},
+            "target": target,
+            "flowActionsRoleArn": "arn:aws:iam::123456789012:role/flow",
+            "greengrassGroupName": "line",
+            "s3BucketName": word,
+            "filters": value,
+        })
+    })
+}
+
 fn request() -> impl Strategy<Value = Request<Body>> {
     let query = proptest::collection::vec((proptest::sample::select(MEMBERS), word()), 0..3);
     let body = prop_oneof![
         4 => value().prop_map(|value| value.to_string().into_bytes()),
         4 => deployment().prop_map(|value| value.to_string().into_bytes()),
+        2 => system_instance().prop_map(|value| value.to_string().into_bytes()),
         1 => proptest::collection::vec(any::<u8>(), 0..64),
         2 => Just(Vec::new()),
     ];
-    (route(), query, body).prop_filter_map("is no URI", |((method, path, service), query, body)| {
+    let target = proptest::sample::select(TARGETS);
+    (route(), query, body, target).prop_filter_map("is no URI", |((method, path, service), query, body, target)| {
         let query: Vec<String> = query.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
         let query = query.join("&");
         let credential = format!("{ACCOUNT}/20260101/{REGION}/{service}/aws4_request");
-        Request::builder()
-            .method(&*method)
-            .uri(format!("{path}?{query}"))
+        let mut request = Request::builder().method(&*method).uri(format!("{path}?{query}"));
+        if service == "iotthingsgraph" {
+            request = request.header("x-amz-target", format!("IotThingsGraphFrontEndService.{target}"));
+        }
+        request
             .header("x-amz-date", "20260101T000000Z")
             .header(
                 "authorization",

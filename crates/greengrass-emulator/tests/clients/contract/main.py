@@ -16,9 +16,10 @@ from world import BASES, World
 
 URL = os.environ["AWS_ENDPOINT_URL"]
 
-# The part of IoT's model that the emulator must know by name at least; the whole of Greengrass's.
+# The part of IoT's model that the emulator must know by name at least; the whole of Greengrass's and of Things Graph's.
 KNOWN_BY_NAME = {
     "greengrass": "/",
+    "iotthingsgraph": "/",
     "iot": ("/jobs", "/things", "/thing-groups", "/dynamic-thing-groups", "/job-templates"),
 }
 

@@ -64,6 +64,14 @@ PATTERNS = {
     r"[\u0009\u000A\u000D\u0020-\u007E\u0085\u00A0-\uD7FF\uE000-\uFFFD\u10000-\u10FFFF]+": Text(
         None, ("arn:aws:iam::210987654321:role/contract",), ("x" * 19, "x" * 2049, "arn:aws:iam::1:role/\x01", "arn:aws:iam::1:role/\x7f")
     ),
+    r"^urn:tdm:(([a-z]{2}-(gov-)?[a-z]{4,9}-[0-9]{1,3}/[0-9]+/)*[\p{Alnum}_]+(/[\p{Alnum}_]+)*):([\p{Alpha}]*):([\p{Alnum}_]+(/[\p{Alnum}_]+)*)$": Text(
+        None,
+        ("urn:tdm:eu-west-1/123456789012/default:deployment:nobody", "urn:tdm:us-gov-west-1/1/eu-west-1/2/a/b_1::c/d", "urn:tdm:aws:System:s",
+         "urn:tdm:eu-west-1/123456789012/default:deployment:" + "x" * 110),
+        ("", "nobody", "urn:tdm:a:b", "urn:tdm:a:b:c:d", "urn:tdm:eu-west-1/default:deployment:a", "urn:tdm:eu-west-1/1:deployment:a",
+         "urn:tdm:eu-west-1/1/default:deployment:a-b", "urn:tdm:eu-west-1/1/default:deployment:a\n", "urn:tdm:a:b1:c", "urn:tdm:a:b:ü",
+         "urn:tdm:eu-west-1/123456789012/default:deployment:" + "x" * 111),
+    ),
     r"[\p{Upper}\p{Digit}_]+": Text("G", ("A_9",), ("", "a", "A B", "Ü")),
     r"[^\p{C}]+": Text("ü", ("Grüße an alle!",), ("", "a\nb", "a\u200bb")),
     "arn:[^:]*:iot:[^:]*:[0-9]+:(thing|thinggroup)/.+": Text(
@@ -103,12 +111,35 @@ class JsonObject(Text):
         return json.dumps({"a": "x" * (length - len(empty))}) if length > len(empty) else None
 
 
+class Definition(Text):
+    """GraphQL may have as many spaces as it likes."""
+
+    def of_length(self, length):
+        shortest = self.good[0]
+        return shortest.ljust(length) if length >= len(shortest) else None
+
+
+def definition(identifier, rest=""):
+    return f'@deployment(id: "{identifier}"{rest})'
+
+
+OWN = "urn:tdm:eu-west-1/123456789012/default:deployment:"
+
 # Where the model's text says more than the shape, by the shape's name.
 EXCEPTIONS = {
     # "The version of the component": devices take an exact one only, and the emulator's switch versionRanges stands so.
     "ComponentVersionString": Version(None, ("1.0.0", "1.0.0-rc.1+build"), ("", "1.0", "^1.0.0", "latest")),
     # "A serialized JSON string that contains the configuration object".
     "ComponentConfigurationString": JsonObject(None, ("{}", '{"a":null}'), ("", "[]", "{", "1")),
+    # "The ID should be in the following format": of the caller's account and region.
+    "DefinitionText": Definition(
+        None,
+        (definition(OWN + "a"), definition(OWN.replace("dep", "Dep") + "b_1/c", ', systemId: "urn:tdm:aws:System:s"'),
+         "{ query Q " + definition(OWN + "c") + ' { a(b: "ü") } }'),
+        ("", "nobody", "query Q {}", definition("a"), definition(OWN + "a") + "}", definition(OWN + "a-b"),
+         definition(OWN.replace("eu-west-1", "us-east-1") + "a"), definition(OWN.replace("123", "321") + "a"),
+         "# " + definition(OWN + "a"), definition(OWN + "a", ', systemId: "s"')),
+    ),
     # Only what an answer has given out: the paginators test those.
     "NextToken": Text(None, (), ("nonsense",)),
     "NextTokenString": Text(None, (), ("nonsense",)),
@@ -124,8 +155,8 @@ BOUNDS_IN_TEXT = {
 DISTINCT = {"tagListType": lambda number: {"Key": f"k{number}", "Value": ""}}
 # Reserved in every service: https://docs.aws.amazon.com/tag-editor/latest/userguide/best-practices-and-strats.html
 RESERVED_KEYS = {"TagMap": ("aws:a", "AWS:a")}
-# The largest constraint there is: beyond LARGEST, and tested nevertheless.
-HUGE = "ComponentConfigurationString"
+# The largest constraints there are: beyond LARGEST, and tested nevertheless.
+HUGE = ("ComponentConfigurationString", "DefinitionText")
 
 
 class Variant(NamedTuple):
@@ -154,7 +185,7 @@ def sizes(shape):
     yield low or 0, True
     if low:
         yield low - 1, False
-    if high is not None and (high <= LARGEST or shape.name == HUGE):
+    if high is not None and (high <= LARGEST or shape.name in HUGE):
         yield high, True
         yield high + 1, False
 

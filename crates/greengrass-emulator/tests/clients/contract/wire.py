@@ -17,6 +17,7 @@ VALIDATION = {
     "iot": "InvalidRequestException",
     "iotdata": "InvalidRequestException",
     "sts": "ValidationError",
+    "iotthingsgraph": "InvalidRequestException",
 }
 
 # Errors that the model doesn't have because every operation has them, with their status:
@@ -66,7 +67,9 @@ class Answer:
             if shape is None:
                 yield f"{self.code} is no error of {self.operation.name}"
                 return
-            status = shape.metadata["error"]["httpStatusCode"]
+            # The AWS JSON protocol has one status for each side's mistakes.
+            own = shape.metadata.get("error", {}).get("httpStatusCode")
+            status = own or (500 if shape.metadata.get("fault") else 400)
         if self.status != status:
             yield f"status {self.status}, the model has {status}"
         if shape is None:
@@ -75,9 +78,11 @@ class Answer:
         report = ParamValidator().validate(members, shape)
         if report.has_errors():
             yield report.generate_report()
-        if self.operation.service_model.protocol == "rest-json" and "payload" not in shape.serialization:
-            content = self.http.content
-            yield from differences(json.loads(content) if content else {}, shape, "")
+        if self.operation.service_model.protocol in ("rest-json", "json") and "payload" not in shape.serialization:
+            content = json.loads(self.http.content or "{}")
+            if self.code is not None and self.operation.service_model.protocol == "json" and content.pop("__type", None) != self.code:
+                yield "the error has no __type"
+            yield from differences(content, shape, "")
 
 
 def differences(value, shape, path):
@@ -156,6 +161,6 @@ class Caller:
 def with_body(body):
     def rewrite(params):
         params["body"] = body.encode()
-        params["headers"]["Content-Type"] = "application/json"
+        params["headers"].setdefault("Content-Type", "application/json")
 
     return rewrite

@@ -21,7 +21,7 @@ def web_identity_token():
 
 class World:
     def __init__(self, callers, admin):
-        self.greengrass, self.iot = callers["greengrass"], callers["iot"]
+        self.greengrass, self.iot, self.things_graph = callers["greengrass"], callers["iot"], callers["iotthingsgraph"]
         self.count = 0
         self.thing, self.group = "core", "canary"
         self.parent_arn = self.did(self.iot, "CreateThingGroup", thingGroupName="fleet")["thingGroupArn"]
@@ -39,6 +39,8 @@ class World:
         components = {"com.example.Hello": {"componentVersion": "1.0.0"}}
         deployed = self.did(self.greengrass, "CreateDeployment", targetArn=self.parent_arn, components=components)
         self.job = deployed["iotJobId"]
+        for _ in range(3):
+            self.system_instance()
 
     @staticmethod
     def did(caller, operation, **request):
@@ -67,6 +69,25 @@ class World:
             for group in page["thingGroups"]:
                 self.did(self.iot, "DeleteThingGroup", thingGroupName=group["groupName"])
         return self.did(self.iot, "CreateThingGroup", thingGroupName=self.fresh())["thingGroupName"]
+
+    def new_system_instance(self):
+        """With what both targets need."""
+        identifier = f"urn:tdm:eu-west-1/123456789012/default:deployment:{self.fresh().replace('-', '_')}"
+        return {
+            "definition": {"language": "GRAPHQL", "text": f'@deployment(id: "{identifier}")'},
+            "target": "CLOUD",
+            "flowActionsRoleArn": ROLE,
+            "greengrassGroupName": self.group,
+            "s3BucketName": "bucket",
+        }
+
+    def system_instance(self):
+        return self.did(self.things_graph, "CreateSystemInstance", **self.new_system_instance())["summary"]["id"]
+
+    def deployed_system_instance(self):
+        identifier = self.system_instance()
+        self.did(self.things_graph, "DeploySystemInstance", id=identifier)
+        return identifier
 
     def samples(self):
         """By the names of shapes: what a variant of another member needs to succeed."""
@@ -142,6 +163,14 @@ BASES = {
             lambda world: {"thingName": world.thing, "shadowName": "AWSManagedGreengrassV2Deployment"}
         ),
         "ListNamedShadowsForThing": Base(lambda world: {"thingName": world.thing}),
+    },
+    "iotthingsgraph": {
+        "CreateSystemInstance": Base(lambda world: world.new_system_instance()),
+        "GetSystemInstance": Base(lambda world: {"id": world.system_instance()}),
+        "DeploySystemInstance": Base(lambda world: {"id": world.system_instance()}),
+        "UndeploySystemInstance": Base(lambda world: {"id": world.deployed_system_instance()}),
+        "DeleteSystemInstance": Base(lambda world: {"id": world.system_instance()}),
+        "SearchSystemInstances": Base(lambda world: {}, rows=3),
     },
     "sts": {
         "GetCallerIdentity": Base(lambda world: {}),

@@ -1,0 +1,432 @@
+//! The system instances of `IoT` Things Graph: the six operations on them, and how they looked earlier. Pure.
+
+mod progress;
+#[cfg(test)]
+mod properties;
+mod search;
+#[cfg(test)]
+mod tests;
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::{Answer, Input, Partition, ReadAt, operations::epoch_seconds, tags, things::without_nulls};
+use crate::{
+    error::{ServiceError, ThingsGraphErrorCode},
+    ids::{IdKind, Ids},
+    scope::Scope,
+    switches::{Switches, SystemInstanceMissing, SystemInstanceUndeployment, SystemInstanceWithoutDeployment},
+    system_instance::{
+        Definition, SystemInstanceChange, SystemInstanceDeployment, SystemInstanceId, SystemInstanceRecord,
+        SystemInstanceStatus, SystemInstanceTarget,
+    },
+};
+
+/// The version of the user's namespace, and the revision of the system: the emulator has neither.
+const FIRST: u64 = 1;
+
+/// The system instances of one account and region.
+#[derive(Debug, Default)]
+pub(crate) struct SystemInstances {
+    /// By their names. Nothing is ever taken out, so that a read can be answered from an earlier state.
+    histories: BTreeMap<Arc<str>, Vec<Version>>,
+    /// The ids of Greengrass groups by their names. Here a group exists once something was deployed to it.
+    groups: BTreeMap<String, String>,
+    /// How many deployments will fail, by the names of the system instances.
+    failing: BTreeMap<Arc<str>, u32>,
+    /// When each write happened; a write's number is its position, from 1.
+    writes: Vec<Timestamp>,
+}
+
+/// How a name stands since one write; `None` after the deletion.
+#[derive(Debug)]
+struct Version {
+    write: u64,
+    instance: Option<Arc<SystemInstance>>,
+}
+
+#[derive(Debug, Clone)]
+struct SystemInstance {
+    made: Arc<Made>,
+    group_id: Option<String>,
+    deployments: Vec<SystemInstanceDeployment>,
+    /// Never empty: the present status is the last one.
+    history: Vec<SystemInstanceChange>,
+    /// Whether the deployment that is in progress will fail.
+    fails: bool,
+}
+
+/// What can't change after the creation.
+#[derive(Debug)]
+struct Made {
+    definition: Definition,
+    text: String,
+    target: SystemInstanceTarget,
+    group_name: Option<String>,
+    bucket_name: Option<String>,
+    flow_actions_role_arn: Option<String>,
+    cloud_metric_enabled: bool,
+    metric_rule_role_arn: Option<String>,
+    tags: tags::Tags,
+    created: Timestamp,
+}
+
+fn refused<T>(code: ThingsGraphErrorCode, message: String) -> Result<T, ServiceError> {
+    Err(ServiceError::things_graph(code, message))
+}
+
+fn in_use<T>(id: &str, status: SystemInstanceStatus) -> Result<T, ServiceError> {
+    let status = json!(status);
+    let message = format!("The system instance {id} is {}.", status.as_str().unwrap_or_default());
+    refused(ThingsGraphErrorCode::ResourceInUse, message)
+}
+
+impl SystemInstance {
+    fn status(&self) -> SystemInstanceStatus {
+        self.history.last().map_or(SystemInstanceStatus::NotDeployed, |change| change.status)
+    }
+
+    fn updated(&self) -> Timestamp {
+        self.history.last().map_or(self.made.created, |change| change.at)
+    }
+
+    fn group_version_id(&self) -> Option<&str> {
+        self.deployments.last().and_then(|deployment| deployment.greengrass_group_version_id.as_deref())
+    }
+
+    fn enter(&mut self, status: SystemInstanceStatus, at: Timestamp) {
+        self.history.push(SystemInstanceChange { at, status });
+    }
+
+    /// The model's `SystemInstanceSummary`. Unset members are left out, as in the AWS CLI's examples.
+    fn summary(&self) -> Value {
+        let id = &self.made.definition.id;
+        without_nulls(json!({
+            "id": id.to_string(),
+            "arn": id.arn(),
+            "status": self.status(),
+            "target": self.made.target,
+            "greengrassGroupName": self.made.group_name,
+            "createdAt": epoch_seconds(self.made.created),
+            "updatedAt": epoch_seconds(self.updated()),
+            "greengrassGroupId": self.group_id,
+            "greengrassGroupVersionId": self.group_version_id(),
+        }))
+    }
+
+    /// The model's `SystemInstanceDescription`.
+    fn description(&self) -> Value {
+        let made = &self.made;
+        let system = made.definition.system_id.as_ref();
+        without_nulls(json!({
+            "summary": self.summary(),
+            "definition": {"language": "GRAPHQL", "text": made.text},
+            "s3BucketName": made.bucket_name,
+            "metricsConfiguration": {
+                "cloudMetricEnabled": made.cloud_metric_enabled,
+                "metricRuleRoleArn": made.metric_rule_role_arn,
+            },
+            "validatedNamespaceVersion": FIRST,
+            "validatedDependencyRevisions": system.map(|id| json!([{"id": id, "revisionNumber": FIRST}])),
+            "flowActionsRoleArn": made.flow_actions_role_arn,
+        }))
+    }
+
+    fn record(&self) -> SystemInstanceRecord {
+        let made = &self.made;
+        SystemInstanceRecord {
+            id: made.definition.id.to_string(),
+            arn: made.definition.id.arn(),
+            status: self.status(),
+            target: made.target,
+            definition: made.text.clone(),
+            system_id: made.definition.system_id.clone(),
+            greengrass_group_name: made.group_name.clone(),
+            s3_bucket_name: made.bucket_name.clone(),
+            flow_actions_role_arn: made.flow_actions_role_arn.clone(),
+            cloud_metric_enabled: made.cloud_metric_enabled,
+            metric_rule_role_arn: made.metric_rule_role_arn.clone(),
+            tags: made.tags.clone(),
+            created_at: made.created,
+            updated_at: self.updated(),
+            greengrass_group_id: self.group_id.clone(),
+            greengrass_group_version_id: self.group_version_id().map(ToOwned::to_owned),
+            deployments: self.deployments.clone(),
+            history: self.history.clone(),
+        }
+    }
+}
+
+impl Made {
+    /// What a CreateSystemInstance asks for, as far as it may.
+    fn of(scope: &Scope, input: &Input, now: Timestamp) -> Result<Self, ServiceError> {
+        let member = |path: &str| input.get("definition").get(path).and_then(Value::as_str).unwrap_or_default();
+        let text = member("text").to_owned();
+        let definition =
+            Definition::of(scope, &text).map_err(|error| ServiceError::field("definition.text", error.to_string()))?;
+        let owned = |name: &str| input.text(name).map(ToOwned::to_owned);
+        let needs = |target: &str, name: &str| match input.text(name) {
+            Some(value) if !value.is_empty() => Ok(()),
+            Some(_) | None => Err(ServiceError::field(name, format!("is required for the target {target}"))),
+        };
+        let target = if input.required("target") == "CLOUD" {
+            needs("CLOUD", "flowActionsRoleArn")?;
+            SystemInstanceTarget::Cloud
+        } else {
+            needs("GREENGRASS", "greengrassGroupName")?;
+            needs("GREENGRASS", "s3BucketName")?;
+            SystemInstanceTarget::Greengrass
+        };
+        let tags = tags_of(input.get("tags"));
+        tags::check(&tags)?;
+        let metrics = |name: &str| input.get("metricsConfiguration").get(name);
+        Ok(Self {
+            definition,
+            text,
+            target,
+            group_name: owned("greengrassGroupName"),
+            bucket_name: owned("s3BucketName"),
+            flow_actions_role_arn: owned("flowActionsRoleArn"),
+            cloud_metric_enabled: metrics("cloudMetricEnabled").and_then(Value::as_bool).unwrap_or_default(),
+            metric_rule_role_arn: metrics("metricRuleRoleArn").and_then(Value::as_str).map(ToOwned::to_owned),
+            tags,
+            created: now,
+        })
+    }
+}
+
+/// A list of keys and values, by its shape; the last value of a key counts.
+fn tags_of(list: &Value) -> tags::Tags {
+    let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
+    list.as_array().into_iter().flatten().filter_map(|tag| Some((text(tag, "key")?, text(tag, "value")?))).collect()
+}
+
+impl SystemInstances {
+    /// The last write that a read sees.
+    fn write_seen(&self, read_at: ReadAt) -> u64 {
+        let number = |writes: usize| u64::try_from(writes).unwrap_or(u64::MAX);
+        match read_at {
+            ReadAt::Now => u64::MAX,
+            ReadAt::Time(time) => number(self.writes.partition_point(|write| *write <= time)),
+            ReadAt::WritesAgo(writes) => number(self.writes.len()).saturating_sub(writes),
+        }
+    }
+
+    fn seen(versions: &[Version], write: u64) -> Option<&Arc<SystemInstance>> {
+        versions.iter().rev().find(|version| version.write <= write)?.instance.as_ref()
+    }
+
+    fn get(&self, name: &str, read_at: ReadAt) -> Option<&Arc<SystemInstance>> {
+        Self::seen(self.histories.get(name)?, self.write_seen(read_at))
+    }
+
+    /// All that a read sees, by their names.
+    fn all(&self, read_at: ReadAt) -> impl Iterator<Item = (&Arc<str>, &Arc<SystemInstance>)> {
+        let write = self.write_seen(read_at);
+        self.histories.iter().filter_map(move |(name, versions)| Some((name, Self::seen(versions, write)?)))
+    }
+
+    /// Everything that there is now, by their names.
+    pub(crate) fn records(&self) -> Vec<SystemInstanceRecord> {
+        self.all(ReadAt::Now).map(|(_, instance)| instance.record()).collect()
+    }
+
+    pub(crate) fn record(&self, name: &str) -> Option<SystemInstanceRecord> {
+        Some(self.get(name, ReadAt::Now)?.record())
+    }
+
+    /// Lets the next deployments of a system instance fail, whether or not it is there.
+    pub(crate) fn fail(&mut self, name: &str, deployments: u32) {
+        self.failing.insert(Arc::from(name), deployments);
+    }
+
+    fn write(&mut self, name: &Arc<str>, instance: Option<Arc<SystemInstance>>, at: Timestamp) {
+        self.writes.push(at);
+        let write = u64::try_from(self.writes.len()).unwrap_or(u64::MAX);
+        self.histories.entry(Arc::clone(name)).or_default().push(Version { write, instance });
+    }
+
+    /// A change of one that exists; `None` when it doesn't.
+    fn change(&mut self, name: &str, at: Timestamp, change: impl FnOnce(&mut SystemInstance)) -> Option<()> {
+        let name = self.histories.get_key_value(name).map(|(name, _)| Arc::clone(name))?;
+        let mut instance = SystemInstance::clone(self.get(&name, ReadAt::Now)?);
+        change(&mut instance);
+        self.write(&name, Some(Arc::new(instance)), at);
+        Some(())
+    }
+
+    /// Whether the next deployment fails; it counts.
+    fn takes_failure(&mut self, name: &str) -> bool {
+        self.failing.get_mut(name).is_some_and(|left| {
+            let fails = *left > 0;
+            *left = left.saturating_sub(1);
+            fails
+        })
+    }
+
+    fn group_id(&mut self, name: &str, ids: &mut Ids) -> String {
+        let id = || ids.next(IdKind::GreengrassGroup).to_string();
+        self.groups.entry(name.to_owned()).or_insert_with(id).clone()
+    }
+}
+
+impl Partition {
+    /// The name of the system instance that a request is about; `None` when its id is of something else or of somebody else.
+    fn system_instance_name(&self, input: &Input) -> Option<String> {
+        let id = SystemInstanceId::parse(input.required("id"))?;
+        (*id.scope() == self.scope).then(|| id.name().to_owned())
+    }
+
+    /// The system instance that a request is about, as a read sees it.
+    fn system_instance(&self, input: &Input, read_at: ReadAt) -> Result<(String, &SystemInstance), ServiceError> {
+        let found = self.system_instance_name(input).and_then(|name| {
+            let instance = self.system_instances.get(&name, read_at)?;
+            Some((name, instance.as_ref()))
+        });
+        let message = || format!("The system instance {} does not exist.", input.required("id"));
+        found.ok_or_else(|| ServiceError::things_graph(ThingsGraphErrorCode::ResourceNotFound, message()))
+    }
+
+    pub(super) fn create_system_instance(&mut self, input: &Input, now: Timestamp) -> Result<Answer, ServiceError> {
+        let made = Made::of(&self.scope, input, now)?;
+        let id = &made.definition.id;
+        let name: Arc<str> = Arc::from(id.name());
+        if self.system_instances.get(&name, ReadAt::Now).is_some() {
+            let message = format!("The system instance {id} exists already.");
+            return refused(ThingsGraphErrorCode::ResourceAlreadyExists, message);
+        }
+        let instance = SystemInstance {
+            made: Arc::new(made),
+            group_id: None,
+            deployments: Vec::new(),
+            history: vec![SystemInstanceChange { at: now, status: SystemInstanceStatus::NotDeployed }],
+            fails: false,
+        };
+        let summary = instance.summary();
+        self.system_instances.write(&name, Some(Arc::new(instance)), now);
+        Ok(Answer::ok(json!({"summary": summary})))
+    }
+
+    pub(super) fn get_system_instance(&self, input: &Input, read_at: ReadAt) -> Result<Answer, ServiceError> {
+        let (_, instance) = self.system_instance(input, read_at)?;
+        Ok(Answer::ok(json!({"description": instance.description()})))
+    }
+
+    pub(super) fn deploy_system_instance(
+        &mut self,
+        input: &Input,
+        ids: &mut Ids,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let (name, instance) = self.system_instance(input, ReadAt::Now)?;
+        match instance.status() {
+            SystemInstanceStatus::NotDeployed
+            | SystemInstanceStatus::DeployedInTarget
+            | SystemInstanceStatus::Failed
+            | SystemInstanceStatus::DeletedInTarget => {}
+            status @ (SystemInstanceStatus::Bootstrap
+            | SystemInstanceStatus::DeployInProgress
+            | SystemInstanceStatus::UndeployInProgress
+            | SystemInstanceStatus::PendingDelete) => return in_use(input.required("id"), status),
+        }
+        let made = Arc::clone(&instance.made);
+        let (group_id, deployment) = match made.target {
+            SystemInstanceTarget::Cloud => (
+                None,
+                SystemInstanceDeployment {
+                    greengrass_deployment_id: None,
+                    greengrass_group_version_id: None,
+                    started_at: now,
+                },
+            ),
+            SystemInstanceTarget::Greengrass => {
+                let group = made.group_name.as_deref().unwrap_or_default();
+                let mut id = |kind| Some(ids.next(kind).to_string());
+                let deployment = SystemInstanceDeployment {
+                    greengrass_deployment_id: id(IdKind::GreengrassDeployment),
+                    greengrass_group_version_id: id(IdKind::GreengrassGroupVersion),
+                    started_at: now,
+                };
+                (Some(self.system_instances.group_id(group, ids)), deployment)
+            }
+        };
+        let deployment_id = deployment.greengrass_deployment_id.clone();
+        let fails = self.system_instances.takes_failure(&name);
+        self.set_out(&name, progress::first_of_deployment(made.target), switches, now, |instance| {
+            instance.group_id = group_id;
+            instance.deployments.push(deployment);
+            instance.fails = fails;
+        });
+        let (_, instance) = self.system_instance(input, ReadAt::Now)?;
+        Ok(Answer::ok(without_nulls(json!({
+            "summary": instance.summary(),
+            "greengrassDeploymentId": deployment_id,
+        }))))
+    }
+
+    pub(super) fn undeploy_system_instance(
+        &mut self,
+        input: &Input,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let (name, instance) = self.system_instance(input, ReadAt::Now)?;
+        match instance.status() {
+            SystemInstanceStatus::DeployedInTarget | SystemInstanceStatus::Failed => {
+                let status = match switches.system_instance_undeployment {
+                    SystemInstanceUndeployment::UndeployInProgress => SystemInstanceStatus::UndeployInProgress,
+                    SystemInstanceUndeployment::PendingDelete => SystemInstanceStatus::PendingDelete,
+                };
+                self.set_out(&name, status, switches, now, |_| {});
+            }
+            SystemInstanceStatus::NotDeployed | SystemInstanceStatus::DeletedInTarget => {
+                match switches.system_instance_without_deployment {
+                    SystemInstanceWithoutDeployment::Accepted => {}
+                    SystemInstanceWithoutDeployment::Rejected => {
+                        let message = format!("The system instance {} is not deployed.", input.required("id"));
+                        return refused(ThingsGraphErrorCode::InvalidRequest, message);
+                    }
+                }
+            }
+            status @ (SystemInstanceStatus::Bootstrap
+            | SystemInstanceStatus::DeployInProgress
+            | SystemInstanceStatus::UndeployInProgress
+            | SystemInstanceStatus::PendingDelete) => return in_use(input.required("id"), status),
+        }
+        let (_, instance) = self.system_instance(input, ReadAt::Now)?;
+        Ok(Answer::ok(json!({"summary": instance.summary()})))
+    }
+
+    pub(super) fn delete_system_instance(
+        &mut self,
+        input: &Input,
+        switches: &Switches,
+        now: Timestamp,
+    ) -> Result<Answer, ServiceError> {
+        let deleted = || Ok(Answer::ok(json!({})));
+        let Ok((name, instance)) = self.system_instance(input, ReadAt::Now) else {
+            return match switches.system_instance_missing {
+                SystemInstanceMissing::Accepted => deleted(),
+                SystemInstanceMissing::Rejected => {
+                    let message = format!("The system instance {} does not exist.", input.required("id"));
+                    refused(ThingsGraphErrorCode::InvalidRequest, message)
+                }
+            };
+        };
+        match instance.status() {
+            SystemInstanceStatus::NotDeployed | SystemInstanceStatus::DeletedInTarget => {
+                self.system_instances.write(&Arc::from(name), None, now);
+                deleted()
+            }
+            status @ (SystemInstanceStatus::Bootstrap
+            | SystemInstanceStatus::DeployInProgress
+            | SystemInstanceStatus::DeployedInTarget
+            | SystemInstanceStatus::UndeployInProgress
+            | SystemInstanceStatus::Failed
+            | SystemInstanceStatus::PendingDelete) => in_use(input.required("id"), status),
+        }
+    }
+}

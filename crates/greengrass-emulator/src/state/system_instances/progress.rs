@@ -1,0 +1,106 @@
+//! What becomes of a deployment or an undeployment as time passes. Pure.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{super::agenda::Due, Partition, ReadAt, SystemInstance};
+use crate::{
+    switches::Switches,
+    system_instance::{SystemInstanceStatus, SystemInstanceTarget},
+};
+
+/// The status with which a deployment begins.
+pub(super) const fn first_of_deployment(target: SystemInstanceTarget) -> SystemInstanceStatus {
+    match target {
+        SystemInstanceTarget::Greengrass => SystemInstanceStatus::Bootstrap,
+        SystemInstanceTarget::Cloud => SystemInstanceStatus::DeployInProgress,
+    }
+}
+
+impl SystemInstance {
+    /// For how many milliseconds a status lasts, and which one comes then; `None` for one that lasts until somebody does something.
+    fn next(&self, status: SystemInstanceStatus, switches: &Switches) -> Option<(u64, SystemInstanceStatus)> {
+        let takes = |in_group| match self.made.target {
+            SystemInstanceTarget::Greengrass => in_group,
+            SystemInstanceTarget::Cloud => switches.system_instance_cloud_ms,
+        };
+        match status {
+            SystemInstanceStatus::Bootstrap => {
+                Some((switches.system_instance_bootstrap_ms, SystemInstanceStatus::DeployInProgress))
+            }
+            SystemInstanceStatus::DeployInProgress => {
+                let end =
+                    if self.fails { SystemInstanceStatus::Failed } else { SystemInstanceStatus::DeployedInTarget };
+                Some((takes(switches.system_instance_deployment_ms), end))
+            }
+            SystemInstanceStatus::UndeployInProgress | SystemInstanceStatus::PendingDelete => {
+                Some((takes(switches.system_instance_undeployment_ms), SystemInstanceStatus::DeletedInTarget))
+            }
+            SystemInstanceStatus::NotDeployed
+            | SystemInstanceStatus::DeployedInTarget
+            | SystemInstanceStatus::Failed
+            | SystemInstanceStatus::DeletedInTarget => None,
+        }
+    }
+}
+
+impl Partition {
+    /// Gives a system instance a status, which others follow by themselves; one that lasts no time is left out.
+    pub(super) fn set_out(
+        &mut self,
+        name: &str,
+        status: SystemInstanceStatus,
+        switches: &Switches,
+        at: Timestamp,
+        change: impl FnOnce(&mut SystemInstance),
+    ) {
+        let mut lasts = None;
+        let changed = self.system_instances.change(name, at, |instance| {
+            change(instance);
+            let mut status = status;
+            while let Some((milliseconds, next)) = instance.next(status, switches) {
+                if milliseconds > 0 {
+                    lasts = Some(SignedDuration::from_millis(i64::try_from(milliseconds).unwrap_or(i64::MAX)));
+                    break;
+                }
+                status = next;
+            }
+            instance.enter(status, at);
+        });
+        if let (Some(()), Some(lasts)) = (changed, lasts) {
+            let change = self.system_instances.writes.len();
+            let until = at.checked_add(lasts).unwrap_or(Timestamp::MAX);
+            self.agenda.note(until, Due::SystemInstance { name: name.into(), change });
+        }
+    }
+
+    /// A status has lasted as long as it does, if it is still the one of that change.
+    pub(in crate::state) fn system_instance_goes_on(
+        &mut self,
+        name: &str,
+        change: usize,
+        at: Timestamp,
+        switches: &Switches,
+    ) {
+        let versions = self.system_instances.histories.get(name);
+        let last = versions.and_then(|versions| versions.last()).map(|version| version.write);
+        if last != u64::try_from(change).ok() {
+            return;
+        }
+        let Some(instance) = self.system_instances.get(name, ReadAt::Now) else {
+            return;
+        };
+        if let Some((_, next)) = instance.next(instance.status(), switches) {
+            self.set_out(name, next, switches, at, |_| {});
+        }
+    }
+
+    /// Sets the status by hand: it stays until somebody does something. False when there is no such system instance.
+    pub(in crate::state) fn force_system_instance(
+        &mut self,
+        name: &str,
+        status: SystemInstanceStatus,
+        at: Timestamp,
+    ) -> bool {
+        self.system_instances.change(name, at, |instance| instance.enter(status, at)).is_some()
+    }
+}
