@@ -236,7 +236,8 @@ fn a_role_may_be_kept_from_an_operation() {
     assert_eq!(json!(role)["deniedOperations"], json!(["DeploySystemInstance"]));
     let cli = Cli::start(&["--seed", "1"]);
     cli.program().admin("POST", "roles", &json!(role));
-    let assumed = cli.aws("sts assume-role --role-arn arn:aws:iam::123456789012:role/reader --role-session-name reader");
+    let assumed =
+        cli.aws("sts assume-role --role-arn arn:aws:iam::123456789012:role/reader --role-session-name reader");
     let session = |operation: &str| {
         let mut command = cli.program().client("aws");
         for (name, member) in [
