@@ -89,9 +89,9 @@ pub enum FaultAction {
         #[serde(default)]
         message: String,
     },
-    /// `AccessDeniedException`, 403.
+    /// `AccessDeniedException`, 403; from Things Graph 400, as all of its errors.
     AccessDenied,
-    /// `ExpiredTokenException`, 403: the caller's temporary credentials are no longer valid.
+    /// `ExpiredTokenException`, 403, from Things Graph 400: the caller's temporary credentials are no longer valid.
     ExpiredCredentials,
     /// The connection is reset, and nothing was done.
     ResetBefore,

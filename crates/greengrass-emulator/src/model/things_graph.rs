@@ -59,7 +59,7 @@ pub(super) const CREATE: Shape = Shape::Structure(&[
 
 const ID: Member = required("id", &URN);
 
-/// The model requires the id of GetSystemInstance only, and none of these operations does anything without one.
+/// The model requires the id of `GetSystemInstance` only, and none of these operations does anything without one.
 pub(super) const ONE: Shape = Shape::Structure(&[ID]);
 
 pub(super) const SEARCH: Shape = Shape::Structure(&[

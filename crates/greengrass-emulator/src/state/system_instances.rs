@@ -160,7 +160,7 @@ impl SystemInstance {
 }
 
 impl Made {
-    /// What a CreateSystemInstance asks for, as far as it may.
+    /// What a `CreateSystemInstance` asks for, as far as it may.
     fn of(scope: &Scope, input: &Input, now: Timestamp) -> Result<Self, ServiceError> {
         let member = |path: &str| input.get("definition").get(path).and_then(Value::as_str).unwrap_or_default();
         let text = member("text").to_owned();

@@ -2,8 +2,9 @@
 
 use axum::body::Body;
 use greengrass_emulator::{
-    Emulator, FaultAction, FaultRule, ManualClock, Operation, Role, Scope, Signatures, Switches, SystemInstanceId,
-    SystemInstanceStatus, SystemInstanceTarget,
+    Emulator, FaultAction, FaultRule, ManualClock, Operation, Role, Scope, Signatures, Switches, SystemInstanceFilters,
+    SystemInstanceId, SystemInstanceMissing, SystemInstanceStatus, SystemInstanceTarget, SystemInstanceUndeployment,
+    SystemInstanceWithoutDeployment,
 };
 use http::Request;
 use http_body_util::BodyExt;
@@ -228,6 +229,81 @@ async fn the_admin_interface_shows_system_instances_and_changes_them() {
 }
 
 #[test]
+fn every_switch_of_system_instances_makes_the_difference_that_it_is_for() {
+    let scope = Scope::new(ACCOUNT, REGION);
+    // What somebody does to `a` (for a group), `b` (for the cloud) and `c`, which isn't there; as statuses and errors.
+    let told = |switches: Switches| {
+        let emulator = emulator();
+        emulator.set_switches(Switches { signatures: Signatures::Anything, ..switches });
+        for request in [for_group("a"), for_cloud("b")] {
+            emulator.create_system_instance(ACCOUNT, REGION, &request).unwrap();
+        }
+        let act = |operation: Operation, name: &str| {
+            let answer = emulator.perform(&scope, operation, &json!({"id": id(name)}));
+            answer.map_or_else(
+                |error| error.code().to_owned(),
+                |answer| answer.pointer("/summary/status").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            )
+        };
+        let filters = [("STATUS", "NOT_DEPLOYED"), ("GREENGRASS_GROUP_NAME", "Plant")]
+            .map(|(name, value)| json!({"name": name, "value": [value]}));
+        let found = emulator.perform(&scope, Operation::SearchSystemInstances, &json!({"filters": filters})).unwrap();
+        let mut told = vec![
+            found["summaries"].as_array().unwrap().len().to_string(),
+            act(Operation::UndeploySystemInstance, "a"),
+            act(Operation::DeleteSystemInstance, "c"),
+            act(Operation::DeploySystemInstance, "a"),
+            act(Operation::DeploySystemInstance, "b"),
+        ];
+        emulator.advance(std::time::Duration::from_secs(10)).unwrap();
+        told.push(json!(emulator.system_instance(&parsed("a")).unwrap().status).as_str().unwrap().to_owned());
+        emulator.advance(std::time::Duration::from_secs(20)).unwrap();
+        told.push(act(Operation::UndeploySystemInstance, "a"));
+        emulator.advance(std::time::Duration::from_secs(10)).unwrap();
+        told.push(json!(emulator.system_instance(&parsed("a")).unwrap().status).as_str().unwrap().to_owned());
+        told
+    };
+    let default = [
+        "2",
+        "InvalidRequestException",
+        "",
+        "BOOTSTRAP",
+        "DEPLOYED_IN_TARGET",
+        "DEPLOY_IN_PROGRESS",
+        "UNDEPLOY_IN_PROGRESS",
+        "DELETED_IN_TARGET",
+    ];
+    let plain = Switches::default();
+    assert_eq!(told(plain.clone()), default);
+    for (switches, place, other) in [
+        (Switches { system_instance_filters: SystemInstanceFilters::All, ..plain.clone() }, 0, "1"),
+        (
+            Switches { system_instance_without_deployment: SystemInstanceWithoutDeployment::Accepted, ..plain.clone() },
+            1,
+            "NOT_DEPLOYED",
+        ),
+        (
+            Switches { system_instance_missing: SystemInstanceMissing::Rejected, ..plain.clone() },
+            2,
+            "InvalidRequestException",
+        ),
+        (Switches { system_instance_bootstrap_ms: 0, ..plain.clone() }, 3, "DEPLOY_IN_PROGRESS"),
+        (Switches { system_instance_cloud_ms: 1, ..plain.clone() }, 4, "DEPLOY_IN_PROGRESS"),
+        (Switches { system_instance_deployment_ms: 0, ..plain.clone() }, 5, "DEPLOYED_IN_TARGET"),
+        (
+            Switches { system_instance_undeployment: SystemInstanceUndeployment::PendingDelete, ..plain.clone() },
+            6,
+            "PENDING_DELETE",
+        ),
+        (Switches { system_instance_undeployment_ms: 10_001, ..plain.clone() }, 7, "UNDEPLOY_IN_PROGRESS"),
+    ] {
+        let mut expected = default;
+        expected[place] = other;
+        assert_eq!(told(switches), expected);
+    }
+}
+
+#[test]
 fn a_role_may_be_kept_from_an_operation() {
     let role: Role = serde_json::from_value(json!({
         "arn": "arn:aws:iam::123456789012:role/reader", "deniedOperations": ["DeploySystemInstance"],
@@ -236,7 +312,8 @@ fn a_role_may_be_kept_from_an_operation() {
     assert_eq!(json!(role)["deniedOperations"], json!(["DeploySystemInstance"]));
     let cli = Cli::start(&["--seed", "1"]);
     cli.program().admin("POST", "roles", &json!(role));
-    let assumed = cli.aws("sts assume-role --role-arn arn:aws:iam::123456789012:role/reader --role-session-name reader");
+    let assumed =
+        cli.aws("sts assume-role --role-arn arn:aws:iam::123456789012:role/reader --role-session-name reader");
     let session = |operation: &str| {
         let mut command = cli.program().client("aws");
         for (name, member) in [

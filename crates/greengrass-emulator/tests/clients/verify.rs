@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::program::Program;
 
-/// What can't be found out without devices, or is about the emulator alone.
+/// What can't be found out without devices, or is about the emulator alone. That of Things Graph, neither: nobody can try what the service does any more.
 const OUT_OF_REACH: [&str; 4] = ["abortedDeployment", "rolloutQueues", "removedComponentConfiguration", "signatures"];
 
 /// Runs it, and compares each line of its report with the program's switches.
@@ -16,7 +16,8 @@ fn finds_every_switch_of(program: &Program) {
     let positions =
         switches.as_object().unwrap().iter().filter_map(|(name, position)| Some((name, position.as_str()?)));
     let mut found = 0;
-    for (name, position) in positions.filter(|(name, _)| !OUT_OF_REACH.contains(&name.as_str())) {
+    let in_reach = |name: &str| !OUT_OF_REACH.contains(&name) && !name.starts_with("systemInstance");
+    for (name, position) in positions.filter(|(name, _)| in_reach(name)) {
         assert!(said.contains(&format!("| `{name}` | {position} |")), "{name} is {position}:\n{said}");
         found += 1;
     }

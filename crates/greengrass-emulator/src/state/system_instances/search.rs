@@ -1,4 +1,4 @@
-//! SearchSystemInstances: filters and pages. Pure.
+//! `SearchSystemInstances`: filters and pages. Pure.
 
 use serde_json::{Value, json};
 
