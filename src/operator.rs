@@ -24,7 +24,7 @@ use crate::controller::config_maps::ConfigMaps;
 use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
 use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
-use crate::controller::objects::{Namespaces, Objects};
+use crate::controller::objects::{Namespaces, Objects, classify};
 use crate::controller::queue::Queue;
 use crate::controller::report::{report, report_leadership, report_quotas};
 use crate::controller::store::Store;
@@ -393,6 +393,6 @@ async fn cluster_uid(client: Client, stop: &CancellationToken) -> Result<String,
         .await
         .ok_or_else(|| failed("told to stop".into()))?
         .map_err(|_| failed(format!("the API server did not answer within {} s", CLUSTER_UID_WITHIN.as_secs())))?
-        .map_err(|error| failed(error.to_string()))?;
+        .map_err(|error| failed(classify(&error).to_string()))?;
     namespace.metadata.uid.ok_or_else(|| failed("it has none".into()))
 }

@@ -183,7 +183,8 @@ pub(super) fn to_record(object: RawObject) -> Result<Record, ApiError> {
     Record::of(object).map_err(|error| ApiError::Other(format!("the API server's answer is no object: {error}")))
 }
 
-fn classify(error: &kube::Error) -> ApiError {
+/// What became of a call, in words that hold no body.
+pub(crate) fn classify(error: &kube::Error) -> ApiError {
     let kube::Error::Api(status) = error else {
         // Debug and Display of the other variants can carry whole bodies.
         return ApiError::Other(format!("the API server can't be reached: {}", root_cause(error)));
