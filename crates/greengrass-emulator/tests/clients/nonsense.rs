@@ -209,7 +209,7 @@ const TARGETS: &[&str] = &[
     "Dance",
 ];
 
-/// A CreateSystemInstance that may even be right, which is a request about its id too.
+/// A `CreateSystemInstance` that may even be right, which is a request about its id too.
 fn system_instance() -> impl Strategy<Value = Value> {
     let target = proptest::sample::select(&["CLOUD", "GREENGRASS", "MOON"][..]);
     (target, word(), value()).prop_map(|(target, word, value)| {
