@@ -161,11 +161,22 @@ pub(super) fn causes<'a>(error: &'a (dyn Error + 'static)) -> impl Iterator<Item
     .take(DEPTH)
 }
 
+/// Where an endpoint is no address the SDK shows the whole request, with the configurations in it.
+fn without_request(said: &str) -> String {
+    match (said.find(" to request `Request {"), said.rfind("}`")) {
+        (Some(start), Some(end)) if start < end => {
+            let (before, after) = (said.get(..start).unwrap_or_default(), said.get(end + 2..).unwrap_or_default());
+            format!("{before}{after}")
+        }
+        _ => said.to_owned(),
+    }
+}
+
 /// What the error and its causes say, each once: `dispatch failure: io error: connection refused`.
 pub(super) fn words(error: &(dyn Error + 'static)) -> String {
     let mut text = String::new();
     for cause in causes(error) {
-        let said = cause.to_string();
+        let said = without_request(&cause.to_string());
         if said.is_empty() || text.contains(&said) {
             continue;
         }

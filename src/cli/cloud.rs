@@ -195,6 +195,18 @@ fn attempts(kind: FailureKind) -> u32 {
     }
 }
 
+/// A failure in words for the person whose call it was.
+pub(super) fn told(failure: &Failure) -> String {
+    match (failure.kind, &failure.code) {
+        // The SDK names every place where it has looked.
+        (FailureKind::Credentials, None) => {
+            "no AWS credentials were found: set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY".to_owned()
+        }
+        (FailureKind::Construction, _) => format!("{}: check AWS_REGION and AWS_ENDPOINT_URL", failure.happening()),
+        _ => failure.happening().to_string(),
+    }
+}
+
 /// With the caller's own credentials, as they are.
 pub(super) fn own_scope(account: &str, region: &str) -> Scope {
     let own = Identity {

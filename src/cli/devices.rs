@@ -11,7 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::Ended;
-use super::cloud::{AT_ONCE, Cloud, own_scope};
+use super::cloud::{AT_ONCE, Cloud, own_scope, told};
 use super::kubernetes::{Cluster, ClusterArgs, ClusterError, bare_name};
 use super::output::{self, Cell, Format, Meaning, PrintError, Progress, Screen, age, table};
 use crate::aws::{Execution, Scope};
@@ -85,7 +85,7 @@ pub(super) enum DevicesError {
 
 impl From<Failure> for DevicesError {
     fn from(failure: Failure) -> Self {
-        Self::Aws(failure.happening().to_string())
+        Self::Aws(told(&failure))
     }
 }
 

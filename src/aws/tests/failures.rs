@@ -262,6 +262,16 @@ async fn a_broken_connection_says_why(#[case] answer: Answer, #[case] words: &st
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_endpoint_that_is_no_address_is_named_without_the_request() {
+    let wire = Canned::new(Answer::Silence);
+    let bench = Bench::with(wire.clone(), settings(&wire).with_endpoint_url("nonsense"));
+    let request = DeploymentRequest { deployment_name: "hunter2".into(), ..small_request() };
+    let failure = bench.aws.greengrass().create_deployment(bench.permit(), &request, "TOKEN").await.unwrap_err();
+    assert!(failure.message.contains("`nonsense`: endpoint must contain scheme"), "{}", failure.message);
+    assert!(!failure.message.contains("hunter2") && !failure.message.contains("Request {"), "{}", failure.message);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_id_that_makes_no_path_is_never_sent() {
     let bench = Bench::answering(Answer::Silence);
     let failure = bench.aws.greengrass().get_deployment(bench.permit(), "").await.unwrap_err();

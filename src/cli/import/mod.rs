@@ -15,7 +15,7 @@ use serde_json::json;
 use thiserror::Error;
 
 use super::Ended;
-use super::cloud::{AT_ONCE, Cloud, own_scope};
+use super::cloud::{AT_ONCE, Cloud, own_scope, told};
 use super::output::{self, PrintError, Progress, note};
 use crate::aws::{Scope, configured_region};
 use manifest::{Imported, Importer};
@@ -88,7 +88,7 @@ pub(super) enum ImportError {
 
 impl From<Failure> for ImportError {
     fn from(failure: Failure) -> Self {
-        Self::Aws(failure.happening().to_string())
+        Self::Aws(told(&failure))
     }
 }
 

@@ -18,7 +18,7 @@ use greengrass_operator_core::identity::Identity;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
 use jiff::Timestamp;
 
-use super::super::cloud::{AT_ONCE, Cloud, connection, own_scope};
+use super::super::cloud::{AT_ONCE, Cloud, connection, own_scope, told};
 use super::super::manifests::{Manifest, Manifests};
 use super::super::output::Progress;
 use super::planned::{Action, Current, Planned};
@@ -164,7 +164,7 @@ impl Foreseer<'_> {
         match Box::pin(self.foresee(case, desired, &scope, &mut plan)).await {
             Ok(newest) => (plan, newest),
             Err(failure) => {
-                (plan.action, plan.message) = (Action::Unknown, Some(failure.happening().to_string()));
+                (plan.action, plan.message) = (Action::Unknown, Some(told(&failure)));
                 (plan, None)
             }
         }

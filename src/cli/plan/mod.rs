@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use thiserror::Error;
 
 use super::Ended;
-use super::cloud::Cloud;
+use super::cloud::{Cloud, told};
 use super::kubernetes::context_namespace;
 use super::manifests::{self, ManifestError, Manifests};
 use super::output::{self, Format, PrintError, Screen};
@@ -132,6 +132,6 @@ async fn own(cloud: &Cloud, all: &Manifests, region: Option<String>) -> (Own, Op
             let partition = caller.arn.split(':').nth(1).map(ToOwned::to_owned);
             (Own { account: Some(caller.account), partition, region }, None)
         }
-        Err(failure) => (Own { account: None, partition: None, region }, Some(failure.happening().to_string())),
+        Err(failure) => (Own { account: None, partition: None, region }, Some(told(&failure))),
     }
 }
