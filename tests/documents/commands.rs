@@ -81,8 +81,8 @@ impl Recorder {
         let folder = tempfile::tempdir().unwrap();
         let programs = folder.path().join("bin");
         fs::create_dir(&programs).unwrap();
-        // Each word ends with a null byte, each call with a line of its own.
-        let script = "#!/bin/bash\n{ printf '%s\\0' \"${0##*/}\" \"$@\"; printf '\\1'; } >>\"$CALLS\"\n\
+        // Each word ends with a null byte, each call with a word of its own: all in one write, because the programs of a pipe write at once.
+        let script = "#!/bin/bash\nprintf '%s\\0' \"${0##*/}\" \"$@\" $'\\1' >>\"$CALLS\"\n\
                       echo recorded\n\
                       if [[ ! -t 0 && \" $* \" == *' -f - '* ]]; then while read -r _; do :; done; fi\n";
         for program in PROGRAMS.iter().filter(|program| !program.starts_with('/')) {
@@ -130,7 +130,7 @@ impl Recorder {
         }
         let written = fs::read_to_string(&calls).unwrap();
         let words = |call: &str| call.split_terminator('\0').map(ToOwned::to_owned).collect();
-        Ok(written.split_terminator('\u{1}').map(words).collect())
+        Ok(written.split_terminator("\u{1}\0").map(words).collect())
     }
 
     fn nobody(&self) -> PathBuf {

@@ -6,7 +6,7 @@ use greengrass_emulator::{CallRecord, FaultAction, FaultRule, Operation};
 use serde_json::json;
 
 use super::{OTHER, everything, group_there, identity, presses_there, put_identity, role, role_arn, wait_identity};
-use crate::world::{ACCOUNT, Manifest, REGION, World};
+use crate::world::{ACCOUNT, Manifest, REGION, World, condition};
 
 fn creates(world: &World, account: &str) -> Vec<CallRecord> {
     let calls = world.emulator.calls_of("CreateDeployment").into_iter();
@@ -49,9 +49,12 @@ fn a_role_that_fails_touches_only_its_own_resources_and_heals_them_when_it_works
     let name = identity(&world, "there", &everything(&world, "deployer"));
     let (here, there) = (world.group("Presses"), group_there(&world.emulator, "Presses"));
     world.apply(&Manifest::new("there", &there).with("identityRef", json!({"name": name})));
-    let object = world.wait_for("there", "False", "ProgressingWithRetry");
-    let message = object["status"]["conditions"][0]["message"].as_str().unwrap();
-    assert!(message.contains("AssumeRole") && message.contains("trust policy"), "{message}");
+    // The operator may hear of the resource before it hears of its identity.
+    world.wait_until("there", "told that the role can't be assumed", |object| {
+        let ready = condition(object, "Ready").filter(|ready| ready["reason"] == "ProgressingWithRetry");
+        let message = ready.and_then(|ready| ready["message"].as_str()).unwrap_or_default();
+        message.contains("AssumeRole") && message.contains("trust policy")
+    });
     wait_identity(&world, &name, "False", "ProgressingWithRetry");
     world.apply(&Manifest::new("here", &here));
     world.wait_ready("here");

@@ -210,6 +210,12 @@ impl Cluster {
         Ok(path)
     }
 
+    /// Where the audit log is; nowhere for a cluster that runs already.
+    #[must_use]
+    pub fn audit_log(&self) -> &Path {
+        &self.audit_log
+    }
+
     /// Every request that the API server has answered so far, oldest first. The server writes an event right after
     /// its answer, so the last one may follow a moment later.
     pub fn audit_events(&self) -> Result<Vec<AuditEvent>, Error> {
