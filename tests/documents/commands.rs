@@ -6,7 +6,6 @@
 //! AWS CLI with servers that don't answer, make on trial.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
@@ -87,8 +86,15 @@ impl Recorder {
                       if [[ ! -t 0 && \" $* \" == *' -f - '* ]]; then while read -r _; do :; done; fi\n";
         for program in PROGRAMS.iter().filter(|program| !program.starts_with('/')) {
             let path = programs.join(program);
-            fs::write(&path, script).unwrap();
-            fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+            // By another process: this one has threads that start processes, which would hold a file that is open for writing here,
+            // and what somebody may write can't be run.
+            let written = Command::new("/bin/bash")
+                .args(["-c", "printf %s \"$1\" >\"$0\" && chmod 755 \"$0\""])
+                .arg(&path)
+                .arg(script)
+                .status()
+                .unwrap();
+            assert!(written.success());
         }
         for tool in TOOLS {
             let real =
