@@ -83,7 +83,8 @@ impl Recorder {
         // Each word ends with a null byte, each call with a word of its own: all in one write, because the programs of a pipe write at once.
         let script = "#!/bin/bash\nprintf '%s\\0' \"${0##*/}\" \"$@\" $'\\1' >>\"$CALLS\"\n\
                       echo recorded\n\
-                      if [[ ! -t 0 && \" $* \" == *' -f - '* ]]; then while read -r _; do :; done; fi\n";
+                      if [[ -p /dev/stdin ]]; then while read -r _; do :; done; fi\n";
+        // It reads what comes through a pipe to the end: else who writes into that is ended, and the block with it.
         for program in PROGRAMS.iter().filter(|program| !program.starts_with('/')) {
             let path = programs.join(program);
             // By another process: this one has threads that start processes, which would hold a file that is open for writing here,
