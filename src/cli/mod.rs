@@ -50,7 +50,7 @@ enum Command {
     /// Where Git is the source (Argo CD, Flux), set it there: what is not in Git is taken back with the next sync.
     Suspend(request::PickArgs),
     /// Lets the operator write to AWS again: takes spec.suspend off.
-    Resume(request::ResumeArgs),
+    Resume(request::RequestArgs),
     /// Has the operator look at AWS now, and waits until it has.
     Reconcile(request::RequestArgs),
     /// Makes a new revision of the same content, the way to try failed devices again, and waits until AWS has it.

@@ -32,16 +32,6 @@ pub(super) struct PickArgs {
     selector: Option<String>,
 }
 
-/// What `resume` takes.
-#[derive(Args, Debug)]
-pub(super) struct ResumeArgs {
-    #[command(flatten)]
-    pick: PickArgs,
-
-    #[command(flatten)]
-    patience: WaitArgs,
-}
-
 /// What a request takes.
 #[derive(Args, Debug)]
 pub(super) struct RequestArgs {
@@ -95,8 +85,8 @@ pub(super) async fn suspend(args: PickArgs) -> Result<Ended, RequestError> {
 }
 
 /// Lets writes to AWS go on.
-pub(super) async fn resume(args: ResumeArgs) -> Result<Ended, RequestError> {
-    let ResumeArgs { pick: picked, patience } = args;
+pub(super) async fn resume(args: RequestArgs) -> Result<Ended, RequestError> {
+    let RequestArgs { pick: picked, patience } = args;
     let (cluster, names) = pick(picked).await?;
     // Taken off, not set to false: the default is what a manifest without the field says.
     let (changed, ended) = each(&names, "resumed", async |name| cluster.set_suspend(name, None).await).await?;

@@ -155,15 +155,7 @@ fn an_installation_upgrades_and_leaves_the_definitions_when_it_goes() {
     let made = release.object("awsidentity/default");
     assert_eq!(made["spec"]["allowedTargets"][0], "*");
 
-    let manifest = "
-apiVersion: greengrass-operator.dev/v1alpha1
-kind: GreengrassDeployment
-metadata: {name: kept, namespace: default}
-spec:
-  targetArn: arn:aws:iot:eu-central-1:123456789012:thinggroup/Kept
-  components: {com.example.HelloWorld: {componentVersion: 1.0.0}}
-";
-    release.cluster.apply(manifest).unwrap();
+    let kept = release.apply_a_resource();
 
     release.upgrade(Version::Today, &["--set=replicas=1,clusterName=factory"]);
     let identity = release.object("awsidentity/default");
@@ -180,8 +172,7 @@ spec:
     release.helm(&["uninstall", NAME]).unwrap();
     assert!(!release.has("serviceaccount/greengrass-operator"));
     assert!(!release.has("awsidentity/default"), "it belongs to the release");
-    let kept = release.kubectl(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=name"]);
-    assert_eq!(kept.trim(), "greengrassdeployment.greengrass-operator.dev/kept");
+    assert_eq!(release.uid_of_the_resource(), kept);
     // The definitions that stayed are taken over again.
     release.upgrade(Version::Today, &["--set=replicas=0"]);
 }

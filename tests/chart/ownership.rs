@@ -6,44 +6,25 @@ use crate::world::install_definitions_on;
 
 const DEFINITION: &str = "crd/greengrassdeployments.greengrass-operator.dev";
 
-/// Applies a resource; its UID.
-fn apply_a_resource(release: &Release) -> String {
-    let manifest = "
-apiVersion: greengrass-operator.dev/v1alpha1
-kind: GreengrassDeployment
-metadata: {name: kept, namespace: default}
-spec:
-  targetArn: arn:aws:iot:eu-central-1:123456789012:thinggroup/Kept
-  components: {com.example.HelloWorld: {componentVersion: 1.0.0}}
-";
-    release.cluster.apply(manifest).unwrap();
-    uid(release)
-}
-
-/// The UID of that resource as it is now: another one if its definition was deleted in between.
-fn uid(release: &Release) -> String {
-    release.kubectl(&["get", "ggd/kept", "--namespace=default", "--output=jsonpath={.metadata.uid}"])
-}
-
 #[test]
 fn definitions_that_leave_a_release_stay_in_the_cluster_and_can_come_back() {
     let release = Release::of_nothing();
     release.upgrade(Version::Today, &["--set=replicas=0"]);
-    let kept = apply_a_resource(&release);
+    let kept = release.apply_a_resource();
 
     // Both at once is no way to lose them either: what counts is the annotation on what is in the cluster.
     for leaving in ["crds.enabled=false", "crds.enabled=false,crds.keep=false"] {
         release.upgrade(Version::Today, &["--set=replicas=0", &format!("--set={leaving}")]);
         let manifest = release.helm(&["get", "manifest", NAME]).unwrap();
         assert!(!manifest.contains("kind: CustomResourceDefinition"), "{leaving}");
-        assert_eq!(uid(&release), kept, "{leaving}");
+        assert_eq!(release.uid_of_the_resource(), kept, "{leaving}");
         release.upgrade(Version::Today, &["--set=replicas=0"]);
-        assert_eq!(uid(&release), kept, "and back");
+        assert_eq!(release.uid_of_the_resource(), kept, "and back");
     }
 
     // Who says in two upgrades that they may go loses them, and every resource.
     release.upgrade(Version::Today, &["--set=replicas=0", "--set=crds.keep=false"]);
-    assert_eq!(uid(&release), kept);
+    assert_eq!(release.uid_of_the_resource(), kept);
     let without = "--set=replicas=0,crds.enabled=false,defaultIdentity.create=false";
     release.try_upgrade(Version::Today, &[without]).unwrap();
     release.kubectl(&["wait", "--for=delete", DEFINITION, "--timeout=30s"]);
@@ -53,7 +34,7 @@ fn definitions_that_leave_a_release_stay_in_the_cluster_and_can_come_back() {
 fn definitions_that_kubectl_applied_are_taken_over_when_helm_is_told_to() {
     let release = Release::of_nothing();
     install_definitions_on(release.cluster);
-    let kept = apply_a_resource(&release);
+    let kept = release.apply_a_resource();
     let refused = release.try_upgrade(Version::Today, &["--set=replicas=0"]).unwrap_err();
     assert!(
         refused.contains("invalid ownership metadata") && refused.contains("CustomResourceDefinition"),
@@ -68,7 +49,7 @@ fn definitions_that_kubectl_applied_are_taken_over_when_helm_is_told_to() {
     let metadata = &release.object(DEFINITION)["metadata"];
     assert_eq!(metadata["annotations"]["meta.helm.sh/release-name"], NAME);
     assert_eq!(metadata["annotations"]["helm.sh/resource-policy"], "keep");
-    assert_eq!(uid(&release), kept);
+    assert_eq!(release.uid_of_the_resource(), kept);
 
     // A kubectl that goes on applying them is in nobody's way as long as it applies the same.
     let folder = repository().join("crds");
@@ -80,7 +61,7 @@ fn definitions_that_kubectl_applied_are_taken_over_when_helm_is_told_to() {
 fn an_upgrade_that_the_api_server_refuses_leaves_what_runs_and_can_be_repeated() {
     let release = Release::of_nothing();
     release.upgrade(Version::Previous("0.1.0-alpha.2"), &["--set=replicas=2,clusterName=factory"]);
-    let kept = apply_a_resource(&release);
+    let kept = release.apply_a_resource();
     let deployment = release.object("deployment/greengrass-operator");
     let account = release.object("serviceaccount/greengrass-operator")["metadata"]["uid"].clone();
 
@@ -95,7 +76,7 @@ fn an_upgrade_that_the_api_server_refuses_leaves_what_runs_and_can_be_repeated()
         deployment["spec"],
         "the old operator runs on"
     );
-    assert_eq!(uid(&release), kept);
+    assert_eq!(release.uid_of_the_resource(), kept);
 
     let enough = ["--reset-then-reuse-values", "--set=resources.limits.memory=512Mi"];
     release.upgrade(Version::Today, &enough);
@@ -103,5 +84,5 @@ fn an_upgrade_that_the_api_server_refuses_leaves_what_runs_and_can_be_repeated()
     let arguments = release.arguments();
     assert!(arguments.iter().any(|argument| argument == "--cluster-name=factory"), "values of before: {arguments:?}");
     assert_eq!(release.object("serviceaccount/greengrass-operator")["metadata"]["uid"], account);
-    assert_eq!(uid(&release), kept);
+    assert_eq!(release.uid_of_the_resource(), kept);
 }

@@ -23,6 +23,16 @@ const NODES: &str = "
 {apiVersion: v1, kind: Node, metadata: {name: c, labels: {topology.kubernetes.io/zone: two, kubernetes.io/hostname: c}}}
 ";
 
+/// A resource that no upgrade may lose.
+const KEPT: &str = "
+apiVersion: greengrass-operator.dev/v1alpha1
+kind: GreengrassDeployment
+metadata: {name: kept, namespace: default}
+spec:
+  targetArn: arn:aws:iot:eu-central-1:123456789012:thinggroup/Kept
+  components: {com.example.HelloWorld: {componentVersion: 1.0.0}}
+";
+
 /// A release that installs definitions, which belong to all namespaces: a cluster holds one such release, and the tests with
 /// one take turns.
 pub struct Release {
@@ -113,6 +123,17 @@ impl Release {
     /// An object as it is stored.
     pub fn object(&self, object: &str) -> Value {
         serde_json::from_str(&self.kubectl(&["get", object, "--namespace", HOME, "--output=json"])).unwrap()
+    }
+
+    /// Applies a resource; its UID.
+    pub fn apply_a_resource(&self) -> String {
+        self.cluster.apply(KEPT).unwrap();
+        self.uid_of_the_resource()
+    }
+
+    /// The UID of that resource as it is now: another one if its definition was deleted in between.
+    pub fn uid_of_the_resource(&self) -> String {
+        self.kubectl(&["get", "greengrassdeployment/kept", "--namespace=default", "--output=jsonpath={.metadata.uid}"])
     }
 
     /// The arguments that the Deployment gives its container.

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::argo_cd::{Managed, health};
+use super::order::{target_comes, under};
 use super::ownership::{intricate, owns_what_is_its_own};
 use super::rows::{befall, config_map, identity, mend, particular, pruned, rows, to_prune, versions};
 use super::watch::{Watch, assert_never_failed};
@@ -233,11 +234,7 @@ fn its_actions_do_what_they_say_and_make_no_difference_to_git() {
 fn what_comes_in_any_order_settles_and_never_looks_broken() {
     let plant = Managed::new("argocd-order");
     let identity = identity(&plant.world);
-    let presses = plant.file("plant/line/presses.yaml");
-    let presses = presses.replace(
-        "spec:\n",
-        &format!("spec:\n  identityRef:\n    name: {}\n", identity["metadata"]["name"].as_str().unwrap()),
-    );
+    let presses = under(&identity, &plant.file("plant/line/presses.yaml"));
     plant.repository.write("plant/line/presses.yaml", &presses);
     plant.repository.write("base/settings.yaml", &plant.file("plant/line/settings.yaml"));
     plant.repository.write("base/identity.yaml", &identity.to_string());
@@ -249,11 +246,7 @@ fn what_comes_in_any_order_settles_and_never_looks_broken() {
     let base = format!("name: base-{}\n  namespace: argocd", plant.world.namespace);
     let own = format!("name: {}\n  namespace: argocd", plant.world.namespace);
     plant.apply(&plant.file(APPLICATION).replace(&own, &base).replace("path: plant", "path: base"));
-    plant
-        .world
-        .wait_until("presses", "without its target", |object| object.to_string().contains("ResourceNotFoundException"));
-    plant.world.group("Presses");
-    add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
+    target_comes(&plant.world);
     plant.wait_for(&commit, "Healthy");
     assert_never_failed(&resources.end());
     for state in application.end() {

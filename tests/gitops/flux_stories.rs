@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::flux::Followed;
+use super::order::{target_comes, under};
 use super::ownership::{intricate, owns_what_is_its_own};
 use super::rows::{befall, config_map, identity, mend, particular, pruned, rows, to_prune, versions};
 use super::watch::{Watch, assert_never_failed};
@@ -284,11 +285,7 @@ fn both_ways_of_suspending_hold_a_change() {
 fn what_comes_in_any_order_settles_and_never_looks_broken() {
     let plant = Followed::new("flux-order");
     let identity = identity(&plant.world);
-    let presses = plant.file("plant/line/presses.yaml");
-    let presses = presses.replace(
-        "spec:\n",
-        &format!("spec:\n  identityRef:\n    name: {}\n", identity["metadata"]["name"].as_str().unwrap()),
-    );
+    let presses = under(&identity, &plant.file("plant/line/presses.yaml"));
     plant.repository.write("plant/line/presses.yaml", &presses);
     plant.repository.write("plant/settings/settings.yaml", &plant.file("plant/line/settings.yaml"));
     plant.repository.write("plant/identity/identity.yaml", &identity.to_string());
@@ -308,11 +305,7 @@ fn what_comes_in_any_order_settles_and_never_looks_broken() {
     plant.wait_ready("settings", &commit);
     plant.world.wait_for("presses", "False", "ProgressingWithRetry");
     apply("identity");
-    plant
-        .world
-        .wait_until("presses", "without its target", |object| object.to_string().contains("ResourceNotFoundException"));
-    plant.world.group("Presses");
-    add_devices(&plant.world.emulator, "Presses", 1, &taking(1));
+    target_comes(&plant.world);
     plant.wait_ready("line", &commit);
     assert_never_failed(&resources.end());
     for state in line.end() {

@@ -9,6 +9,7 @@ mod document;
 mod flux;
 mod flux_stories;
 mod git;
+mod order;
 mod ownership;
 mod rows;
 mod servers;

@@ -3,6 +3,7 @@
 
 mod administrator;
 pub mod fleet;
+mod installed;
 mod manifest;
 pub mod operator;
 pub mod oracle;
@@ -10,16 +11,16 @@ pub mod virtual_time;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use greengrass_emulator::{CallRecord, DeploymentRecord, DeploymentStatus, Emulator, SupersededRevision, Switches};
-use serde_json::{Value, json};
+use serde_json::Value;
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
 
 use administrator::Administrator;
+use installed::grant;
+pub use installed::{identity_of, install_definitions, install_definitions_on, install_identity};
 pub use manifest::Manifest;
 use operator::Operator;
 pub use virtual_time::VirtualWorld;
@@ -339,65 +340,7 @@ fn describe(call: &CallRecord) -> String {
     format!("{} {} {:?} {:?} {:?}", call.time, call.operation, call.status, call.error_code, call.fault)
 }
 
-/// Applies the definitions to the shared cluster, once in this process.
-pub fn install_definitions(cluster: &Cluster) {
-    static INSTALLED: OnceLock<()> = OnceLock::new();
-    INSTALLED.get_or_init(|| install_definitions_on(cluster));
-}
-
-/// Applies the definitions to a cluster.
-pub fn install_definitions_on(cluster: &Cluster) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
-    let apply = ["apply", "--server-side", "--force-conflicts", "--filename", folder];
-    cluster.kubectl(&apply).unwrap().success().unwrap();
-    let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
-    cluster.kubectl(&wait).unwrap().success().unwrap();
-}
-
-/// The default identity of one namespace: that of all would be every test's.
-pub fn install_identity(cluster: &Cluster, namespace: &str) {
-    let identity = json!({
-        "apiVersion": "greengrass-operator.dev/v1alpha1",
-        "kind": "AwsIdentity",
-        "metadata": {"name": identity_of(namespace)},
-        "spec": {
-            "defaultFor": {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}}},
-            "allowedNamespaces": {"names": [namespace]},
-            "allowedTargets": ["*"],
-        },
-    });
-    cluster.apply(&identity.to_string()).unwrap();
-}
-
-/// The name of the default identity of a namespace.
-pub fn identity_of(namespace: &str) -> String {
-    format!("default-{namespace}")
-}
-
 /// Calls by which the operator asks who it is: they come when they come, and no test counts them.
 pub fn is_about_identity(call: &CallRecord) -> bool {
     ["GetCallerIdentity", "AssumeRole"].contains(&&*call.operation)
-}
-
-/// The chart's `ServiceAccount` in one namespace, with the chart's rights in another.
-fn grant(cluster: &Cluster, home: &str, namespace: &str) {
-    let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/greengrass-operator");
-    let rights = [
-        "template",
-        "greengrass-operator",
-        chart,
-        "--namespace",
-        home,
-        "--set",
-        &format!("watchNamespaces={{{namespace}}},crds.enabled=false,clusterName=test,serviceAccount.name=greengrass-operator"),
-        "--show-only",
-        "templates/rbac.yaml",
-        "--show-only",
-        "templates/serviceaccount.yaml",
-    ]
-    .map(ToOwned::to_owned);
-    let helm = testcluster::tools::clients().unwrap().join("helm");
-    let rendered = Command::new(helm).args(rights).env("KUBECONFIG", "/dev/null").output().unwrap();
-    assert!(rendered.status.success(), "{}", String::from_utf8_lossy(&rendered.stderr));
-    cluster.apply(&String::from_utf8(rendered.stdout).unwrap()).unwrap();
 }

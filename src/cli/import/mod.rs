@@ -168,12 +168,11 @@ impl Wanted {
 /// The newest deployment of every key, parents before their subdeployments. Whether the plain list shows subdeployments is not
 /// documented: those of each thing group are asked for as well.
 async fn rows(cloud: &Cloud, scope: &Scope, wanted: &Wanted) -> Result<Vec<Row>, Failure> {
-    let newest = |target_arn, parent_target_arn| RowFilter { target_arn, parent_target_arn, latest_only: true };
-    let mut all = cloud.rows(scope, &newest(None, None)).await?;
-    let groups: BTreeSet<String> =
-        all.iter().filter(|row| row.target_arn.contains(":thinggroup/")).map(|row| row.target_arn.clone()).collect();
-    for group in groups {
-        all.extend(cloud.rows(scope, &newest(None, Some(group))).await?);
+    let mut all =
+        cloud.rows(scope, &RowFilter { target_arn: None, parent_target_arn: None, latest_only: true }).await?;
+    let groups: BTreeSet<TargetArn> = all.iter().filter_map(|row| TargetArn::parse(&row.target_arn).ok()).collect();
+    for group in groups.iter().filter(|target| target.kind() == TargetKind::ThingGroup) {
+        all.extend(cloud.rows(scope, &RowFilter::newest_beneath(group)).await?);
     }
     all.retain(|row| TargetArn::parse(&row.target_arn).is_ok_and(|target| wanted.has(&target)));
     // One for each key, whichever list has shown it, and however many "newest" ones a list shows.

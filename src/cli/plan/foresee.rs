@@ -3,16 +3,12 @@
 use std::collections::BTreeMap;
 
 use futures::{StreamExt, stream};
-use greengrass_operator_core::api::{CANCEL_AT, OnParentRevision, RECONCILE_AT, REDEPLOY_AT};
+use greengrass_operator_core::api::{CANCEL_AT, RECONCILE_AT, REDEPLOY_AT};
 use greengrass_operator_core::deployment::desired::Desired;
-use greengrass_operator_core::deployment::difference::{Difference, KeyDifference};
-use greengrass_operator_core::deployment::forecast::{Ending, Forecast, Next, Outcome, Question};
+use greengrass_operator_core::deployment::forecast::{Forecast, Next, Question};
 use greengrass_operator_core::deployment::knowledge::{Details, OwnerFound, Row, RowFilter};
-use greengrass_operator_core::deployment::request::DeploymentRequest;
-use greengrass_operator_core::deployment::subject::{
-    Absent, Access, Claimant, ParentPeer, Peers, Subject, Wanted, is_of_key,
-};
-use greengrass_operator_core::deployment::tags::{Cause, OwnerTags};
+use greengrass_operator_core::deployment::subject::{Absent, Access, Claimant, Peers, Subject, Wanted, is_of_key};
+use greengrass_operator_core::deployment::tags::OwnerTags;
 use greengrass_operator_core::failure::Failure;
 use greengrass_operator_core::identity::Identity;
 use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
@@ -21,7 +17,8 @@ use jiff::Timestamp;
 use super::super::cloud::{AT_ONCE, Cloud, connection, own_scope, told};
 use super::super::manifests::{Manifest, Manifests};
 use super::super::output::Progress;
-use super::planned::{Action, Current, Planned};
+use super::describe::{ParentPlan, describe};
+use super::planned::{Action, Planned};
 use super::resolve::{Own, Resolved, resolve};
 use crate::aws::Scope;
 
@@ -44,15 +41,9 @@ pub(super) struct Foreseer<'a> {
 struct Case<'a> {
     manifest: &'a Manifest,
     resolved: &'a Resolved,
-    claimants: Vec<Claimant>,
+    /// All who claim its key, itself among them.
+    claimants: &'a [Claimant],
     parent: Option<&'a ParentPlan>,
-}
-
-/// What a parent comes to, for its subdeployments.
-struct ParentPlan {
-    object: ObjectName,
-    action: Action,
-    newest: Option<Row>,
 }
 
 /// What was read of a key, the newest first.
@@ -70,6 +61,12 @@ impl Foreseer<'_> {
             .iter()
             .map(|manifest| (manifest, resolve(manifest, self.manifests, &self.own)))
             .collect();
+        let mut claimants: BTreeMap<&Key, Vec<Claimant>> = BTreeMap::new();
+        for (manifest, resolved) in &all {
+            if let Some(key) = key(resolved) {
+                claimants.entry(key).or_default().push(self.claimant(manifest));
+            }
+        }
         let progress = Progress::of("reading AWS", all.len());
         let mut parents: BTreeMap<TargetArn, ParentPlan> = BTreeMap::new();
         let mut planned = BTreeMap::new();
@@ -78,7 +75,7 @@ impl Foreseer<'_> {
             let cases = all.iter().enumerate().filter_map(|(at, (manifest, resolved))| {
                 let own = key(resolved);
                 let parent = own.and_then(|key| parents.get(key.parent.as_ref()?));
-                let claimants = self.claimants(manifest, own, &all);
+                let claimants = own.and_then(|key| claimants.get(key)).map(Vec::as_slice).unwrap_or_default();
                 let is_of_turn = own.is_some_and(|key| key.parent.is_some()) == is_sub;
                 is_of_turn.then_some((at, Case { manifest, resolved, claimants, parent }))
             });
@@ -107,18 +104,9 @@ impl Foreseer<'_> {
         planned.into_values().collect()
     }
 
-    /// Others among the manifests with the same key. Which of them was there first is not known: the name decides.
-    fn claimants(&self, manifest: &Manifest, own: Option<&Key>, all: &[(&Manifest, Resolved)]) -> Vec<Claimant> {
-        let has_key = |(other, resolved): &&(&Manifest, Resolved)| {
-            own.is_some() && key(resolved) == own && other.object != manifest.object
-        };
-        let claimant = |(other, _): &(&Manifest, Resolved)| Claimant {
-            object: other.object.clone(),
-            created_at: self.now,
-            has_deployment: false,
-            deleting: false,
-        };
-        all.iter().filter(has_key).map(claimant).collect()
+    /// One of those who claim a key. Which of them was there first is not known: the name decides.
+    fn claimant(&self, manifest: &Manifest) -> Claimant {
+        Claimant { object: manifest.object.clone(), created_at: self.now, has_deployment: false, deleting: false }
     }
 
     async fn one(&self, case: &Case<'_>) -> (Planned, Option<Row>) {
@@ -202,7 +190,9 @@ impl Foreseer<'_> {
             Some(name) => name.clone(),
             None => self.cluster_of(&manifest.object, scope, &mut read).await?,
         };
-        let peers = Peers { parent: parent.map(ParentPlan::peer), claimants: claimants.clone(), ..Peers::default() };
+        let others = claimants.iter().filter(|claimant| claimant.object != manifest.object);
+        let peers =
+            Peers { parent: parent.map(ParentPlan::peer), claimants: others.cloned().collect(), ..Peers::default() };
         let annotation = |name: &str| manifest.annotations.get(name).cloned();
         let subject = Subject {
             cluster: &cluster,
@@ -239,8 +229,7 @@ impl Foreseer<'_> {
                     }
                 }
                 Next::Read(Question::Subdeployments) => {
-                    let target = desired.key.target.to_string();
-                    let filter = RowFilter { target_arn: None, parent_target_arn: Some(target), latest_only: true };
+                    let filter = RowFilter::newest_beneath(&desired.key.target);
                     forecast.read_subdeployments(self.cloud.rows(scope, &filter).await?);
                 }
                 Next::Read(Question::Parent) => forecast.read_parent(self.parent(scope, &desired.key).await?),
@@ -265,16 +254,9 @@ impl Foreseer<'_> {
     }
 
     async fn read(&self, scope: &Scope, key: &Key) -> Result<Read, Failure> {
-        let filter = RowFilter {
-            target_arn: Some(key.target.to_string()),
-            parent_target_arn: key.parent.as_ref().map(ToString::to_string),
-            latest_only: false,
-        };
-        let mut rows = self.cloud.rows(scope, &filter).await?;
+        let mut rows = self.cloud.rows(scope, &RowFilter::all_of(key)).await?;
         rows.retain(|row| is_of_key(key, &row.target_arn, row.parent_target_arn.as_deref()));
-        rows.sort_by(|a, b| {
-            (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id))
-        });
+        Row::sort_newest_first(&mut rows);
         Ok(Read { rows, details: BTreeMap::new() })
     }
 
@@ -306,26 +288,7 @@ impl Foreseer<'_> {
     /// The newest deployment of a parent that is not among the manifests.
     async fn parent(&self, scope: &Scope, key: &Key) -> Result<Option<Row>, Failure> {
         let Some(parent) = &key.parent else { return Ok(None) };
-        let filter = RowFilter { target_arn: Some(parent.to_string()), parent_target_arn: None, latest_only: true };
-        let rows = self.cloud.rows(scope, &filter).await?;
-        let own = rows.into_iter().filter(|row| row.target_arn == parent.as_str() && row.parent_target_arn.is_none());
-        Ok(own.max_by_key(|row| (row.revision_id, row.created_at)))
-    }
-}
-
-impl ParentPlan {
-    fn peer(&self) -> ParentPeer {
-        let synced = match self.action {
-            Action::Create | Action::Revise | Action::Adopt | Action::Retag | Action::None => true,
-            Action::Wait | Action::Hold | Action::Blocked | Action::Invalid | Action::Unknown => false,
-        };
-        let deployment_id = self.newest.as_ref().map(|row| row.deployment_id.clone());
-        ParentPeer { object: self.object.clone(), synced, deployment_id }
-    }
-
-    /// Whether it gets a revision, which ends its subdeployments.
-    fn is_revised(&self) -> bool {
-        matches!(self.action, Action::Create | Action::Revise)
+        Ok(Row::newest_of(parent, self.cloud.rows(scope, &RowFilter::newest_of(parent)).await?))
     }
 }
 
@@ -336,105 +299,4 @@ fn key(resolved: &Resolved) -> Option<&Key> {
             None
         }
     }
-}
-
-/// Puts the ending into the plan's words.
-fn describe(plan: &mut Planned, ending: &Ending, desired: &Desired, parent: Option<&ParentPlan>) {
-    let Ending { outcome, status, newest } = ending;
-    plan.current = newest.as_ref().map(|details| Current {
-        deployment_id: details.row.deployment_id.clone(),
-        revision_id: details.row.revision_id,
-        deployment_status: details.row.status.as_str(),
-    });
-    let ready = status.conditions.iter().find(|condition| condition.type_ == "Ready");
-    let is_stopped = ready.is_some_and(|ready| ready.reason == "RolloutCanceled" || ready.reason == "RolloutFailed");
-    plan.action = match outcome {
-        Outcome::Revision { cause, request } => {
-            plan.cause = Some(cause.as_str());
-            plan.resets = resets(request, desired);
-            if *cause == Cause::Create { Action::Create } else { Action::Revise }
-        }
-        Outcome::Adoption => Action::Adopt,
-        Outcome::Tags => Action::Retag,
-        Outcome::Nothing => Action::None,
-        Outcome::Held => Action::Hold,
-        Outcome::Waiting => Action::Wait,
-        Outcome::Blocked => Action::Blocked,
-    };
-    if let Some(parent) = parent.filter(|parent| parent.is_revised()) {
-        after_parent(plan, parent, desired);
-    }
-    if plan.action == Action::Wait && parent.is_some_and(|parent| parent.action == Action::Hold) {
-        plan.action = Action::Hold;
-    }
-    if let (Action::Retag, Some(details)) = (plan.action, newest) {
-        plan.tags = changed_tags(&details.tags, &desired.tags);
-    }
-    let is_explained = match plan.action {
-        Action::Hold | Action::Blocked => true,
-        Action::Wait => plan.notes.is_empty(),
-        Action::None => is_stopped,
-        Action::Create | Action::Revise | Action::Adopt | Action::Retag | Action::Invalid | Action::Unknown => false,
-    };
-    if let Some(ready) = ready.filter(|_| is_explained) {
-        (plan.reason, plan.message) = (Some(ready.reason.clone()), Some(ready.message.clone()));
-    }
-    let differs = match plan.action {
-        Action::Create | Action::Revise | Action::Wait | Action::Hold | Action::Blocked => true,
-        Action::Adopt | Action::Retag | Action::None | Action::Invalid | Action::Unknown => false,
-    };
-    if !differs {
-        return;
-    }
-    match newest.as_ref().map(|details| details.content.as_deref()) {
-        Some(None) => plan.notes.push("the newest deployment has settings that this version can't read".to_owned()),
-        content => {
-            plan.difference =
-                Some(Difference::between(content.flatten(), desired)).filter(|difference| !difference.is_empty());
-        }
-    }
-}
-
-/// A new revision of the parent ends the subdeployment that there is.
-fn after_parent(plan: &mut Planned, parent: &ParentPlan, desired: &Desired) {
-    let object = &parent.object;
-    match (plan.action, desired.on_parent_revision) {
-        (Action::Create | Action::Revise | Action::Adopt, _) => {
-            plan.action = Action::Wait;
-            plan.notes.push(format!("it waits until {object} has its new revision"));
-        }
-        (Action::None | Action::Retag, OnParentRevision::Redeploy) => {
-            plan.action = Action::Wait;
-            plan.cause = Some(Cause::Parent.as_str());
-            plan.notes.push(format!("the new revision of {object} ends it, and a new one follows two minutes later"));
-        }
-        (Action::None | Action::Retag, OnParentRevision::Yield) => {
-            plan.notes.push(format!("the new revision of {object} ends it, and it stays so (onParentRevision: Yield)"));
-        }
-        (Action::Wait | Action::Hold | Action::Blocked | Action::Invalid | Action::Unknown, _) => {}
-    }
-}
-
-/// The user's tags that are put on or changed. Which of the others came from an earlier spec, and go, only the resource's status knows.
-fn changed_tags(there: &BTreeMap<String, String>, wanted: &BTreeMap<String, String>) -> Vec<KeyDifference> {
-    let changed = wanted.iter().filter(|(key, value)| there.get(*key) != Some(*value));
-    let difference = |(key, value): (&String, &String)| KeyDifference {
-        field: format!("tags.{key}"),
-        pointer: None,
-        before: there.get(key).map(|value| value.clone().into()),
-        after: Some(value.clone().into()),
-    };
-    changed.map(difference).collect()
-}
-
-/// What a request resets beside what the user names.
-fn resets(request: &DeploymentRequest, desired: &Desired) -> BTreeMap<String, Vec<String>> {
-    let of_component =
-        |(name, component): (&String, &greengrass_operator_core::deployment::request::ComponentRequest)| {
-            let named = &desired.content.components.get(name)?.reset;
-            let added: Vec<String> =
-                component.reset.iter().filter(|pointer| !named.contains(pointer)).cloned().collect();
-            (!added.is_empty()).then(|| (name.clone(), added))
-        };
-    request.components.iter().filter_map(of_component).collect()
 }

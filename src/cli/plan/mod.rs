@@ -1,5 +1,6 @@
 //! `plan`: what manifests would change in AWS, without a cluster and without changing anything. I/O: reads files and AWS.
 
+mod describe;
 mod foresee;
 mod planned;
 mod render;

@@ -172,10 +172,7 @@ fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     }
     match said.split_once(", expected ") {
         Some((_, expected)) if expected.starts_with("struct ") => format!("{field} must be an object"),
-        Some((_, expected)) => format!(
-            "{field} must be {}",
-            expected.strip_prefix("a ").map_or_else(|| expected.to_owned(), |it| format!("a {it}"))
-        ),
+        Some((_, expected)) => format!("{field} must be {expected}"),
         None => format!("{field} can't be read: see kubectl explain ggd.{field}"),
     }
 }

@@ -5,7 +5,7 @@ use greengrass_operator_core::deployment::knowledge::{Knowledge, Look, Reading, 
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::subject::is_of_key;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
-use greengrass_operator_core::names::{Key, ObjectName, TargetArn};
+use greengrass_operator_core::names::{Key, ObjectName};
 
 use super::super::resolve;
 use super::{Act, Done, reread};
@@ -60,7 +60,7 @@ impl Act<'_> {
 
     async fn look(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
         let at = self.all.clock.now();
-        let mut rows = self.rows(key, all_of(key)).await?;
+        let mut rows = self.rows(key, RowFilter::all_of(key)).await?;
         rows.retain(|row| is_of_key(key, &row.target_arn, row.parent_target_arn.as_deref()));
         let look = Look { began_at: at, resource_version: self.subject.resource_version.to_owned(), rows };
         knowledge.looked(look, self.memory.deployment.as_ref().map(|own| own.deployment_id.as_str()));
@@ -70,21 +70,15 @@ impl Act<'_> {
 
     async fn subdeployments(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
         let at = self.all.clock.now();
-        let filter = RowFilter { target_arn: None, parent_target_arn: Some(key.target.to_string()), latest_only: true };
-        let value = self.rows(key, filter).await?;
+        let value = self.rows(key, RowFilter::newest_beneath(&key.target)).await?;
         knowledge.subdeployments = Some(Reading { at, value });
         Ok(())
     }
 
     async fn parent(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
         let at = self.all.clock.now();
-        let parent = key.parent.as_ref().map(TargetArn::as_str).unwrap_or_default().to_owned();
-        let filter = RowFilter { target_arn: Some(parent.clone()), parent_target_arn: None, latest_only: true };
-        let rows = self.rows(key, filter).await?;
-        let newest = rows
-            .into_iter()
-            .filter(|row| row.target_arn == parent && row.parent_target_arn.is_none())
-            .max_by_key(|row| (row.revision_id, row.created_at));
+        let Some(parent) = &key.parent else { return Ok(()) };
+        let newest = Row::newest_of(parent, self.rows(key, RowFilter::newest_of(parent)).await?);
         if let Some(row) = &newest {
             knowledge.parent_since = Some((row.deployment_id.clone(), row.created_at));
         }
@@ -155,15 +149,6 @@ impl Act<'_> {
             .collect();
         knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
         Ok(Done::Learnt)
-    }
-}
-
-/// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is dropped.
-fn all_of(key: &Key) -> RowFilter {
-    RowFilter {
-        target_arn: Some(key.target.to_string()),
-        parent_target_arn: key.parent.as_ref().map(ToString::to_string),
-        latest_only: false,
     }
 }
 

@@ -208,9 +208,7 @@ impl Knowledge {
     /// A look is complete. Rows are this key's; their order is made here, because the list's own is not relied on.
     /// `remembered` is the deployment that the status names.
     pub fn looked(&mut self, mut look: Look, remembered: Option<&str>) {
-        look.rows.sort_by(|a, b| {
-            (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id))
-        });
+        Row::sort_newest_first(&mut look.rows);
         self.missing.retain(|id, _| look.rows.iter().all(|row| row.deployment_id != *id));
         if let Some(id) = remembered.filter(|id| look.rows.iter().all(|row| row.deployment_id != *id)) {
             self.missing.entry(id.to_owned()).or_insert(look.began_at);

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::request::ComponentRequest;
 use crate::api::{DeploymentPolicies, IotJobConfiguration};
+use crate::names::{Key, TargetArn};
 
 /// One deployment of a key as `ListDeployments` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,4 +110,44 @@ pub struct RowFilter {
     pub parent_target_arn: Option<String>,
     /// Only the newest one of each target.
     pub latest_only: bool,
+}
+
+impl Row {
+    /// The newest first. The order of AWS's lists is not relied on.
+    pub fn sort_newest_first(rows: &mut [Self]) {
+        rows.sort_by(|a, b| {
+            (b.revision_id, b.created_at, &b.deployment_id).cmp(&(a.revision_id, a.created_at, &a.deployment_id))
+        });
+    }
+
+    /// The newest of a target's own deployments among others.
+    #[must_use]
+    pub fn newest_of(target: &TargetArn, rows: Vec<Self>) -> Option<Self> {
+        let own = rows.into_iter().filter(|row| row.target_arn == target.as_str() && row.parent_target_arn.is_none());
+        own.max_by_key(|row| (row.revision_id, row.created_at))
+    }
+}
+
+impl RowFilter {
+    /// All deployments of a key. Without a parent the list may show subdeployments too: what is not exactly the key's is to be dropped.
+    #[must_use]
+    pub fn all_of(key: &Key) -> Self {
+        Self {
+            target_arn: Some(key.target.to_string()),
+            parent_target_arn: key.parent.as_ref().map(ToString::to_string),
+            latest_only: false,
+        }
+    }
+
+    /// The newest deployments of a target, its subdeployments perhaps among them.
+    #[must_use]
+    pub fn newest_of(target: &TargetArn) -> Self {
+        Self { target_arn: Some(target.to_string()), parent_target_arn: None, latest_only: true }
+    }
+
+    /// The newest subdeployments of a target.
+    #[must_use]
+    pub fn newest_beneath(target: &TargetArn) -> Self {
+        Self { target_arn: None, parent_target_arn: Some(target.to_string()), latest_only: true }
+    }
 }

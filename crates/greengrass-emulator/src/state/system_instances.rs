@@ -1,5 +1,6 @@
 //! The system instances of `IoT` Things Graph: the six operations on them, and how they looked earlier. Pure.
 
+mod instance;
 mod progress;
 #[cfg(test)]
 mod properties;
@@ -10,22 +11,19 @@ mod tests;
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Answer, Input, Partition, ReadAt, operations::epoch_seconds, tags, things::without_nulls};
+use super::{Answer, Input, Partition, ReadAt, things::without_nulls};
 use crate::{
     error::{ServiceError, ThingsGraphErrorCode},
     ids::{IdKind, Ids},
-    scope::Scope,
     switches::{Switches, SystemInstanceMissing, SystemInstanceUndeployment, SystemInstanceWithoutDeployment},
     system_instance::{
-        Definition, SystemInstanceChange, SystemInstanceDeployment, SystemInstanceId, SystemInstanceRecord,
-        SystemInstanceStatus, SystemInstanceTarget,
+        SystemInstanceChange, SystemInstanceDeployment, SystemInstanceId, SystemInstanceRecord, SystemInstanceStatus,
+        SystemInstanceTarget,
     },
 };
-
-/// The version of the user's namespace, and the revision of the system: the emulator has neither.
-const FIRST: u64 = 1;
+use instance::{Made, SystemInstance};
 
 /// The system instances of one account and region.
 #[derive(Debug, Default)]
@@ -47,32 +45,6 @@ struct Version {
     instance: Option<Arc<SystemInstance>>,
 }
 
-#[derive(Debug, Clone)]
-struct SystemInstance {
-    made: Arc<Made>,
-    group_id: Option<String>,
-    deployments: Vec<SystemInstanceDeployment>,
-    /// Never empty: the present status is the last one.
-    history: Vec<SystemInstanceChange>,
-    /// Whether the deployment that is in progress will fail.
-    fails: bool,
-}
-
-/// What can't change after the creation.
-#[derive(Debug)]
-struct Made {
-    definition: Definition,
-    text: String,
-    target: SystemInstanceTarget,
-    group_name: Option<String>,
-    bucket_name: Option<String>,
-    flow_actions_role_arn: Option<String>,
-    cloud_metric_enabled: bool,
-    metric_rule_role_arn: Option<String>,
-    tags: tags::Tags,
-    created: Timestamp,
-}
-
 fn refused<T>(code: ThingsGraphErrorCode, message: String) -> Result<T, ServiceError> {
     Err(ServiceError::things_graph(code, message))
 }
@@ -81,126 +53,6 @@ fn in_use<T>(id: &str, status: SystemInstanceStatus) -> Result<T, ServiceError> 
     let status = json!(status);
     let message = format!("The system instance {id} is {}.", status.as_str().unwrap_or_default());
     refused(ThingsGraphErrorCode::ResourceInUse, message)
-}
-
-impl SystemInstance {
-    fn status(&self) -> SystemInstanceStatus {
-        self.history.last().map_or(SystemInstanceStatus::NotDeployed, |change| change.status)
-    }
-
-    fn updated(&self) -> Timestamp {
-        self.history.last().map_or(self.made.created, |change| change.at)
-    }
-
-    fn group_version_id(&self) -> Option<&str> {
-        self.deployments.last().and_then(|deployment| deployment.greengrass_group_version_id.as_deref())
-    }
-
-    fn enter(&mut self, status: SystemInstanceStatus, at: Timestamp) {
-        self.history.push(SystemInstanceChange { at, status });
-    }
-
-    /// The model's `SystemInstanceSummary`. Unset members are left out, as in the AWS CLI's examples.
-    fn summary(&self) -> Value {
-        let id = &self.made.definition.id;
-        without_nulls(json!({
-            "id": id.to_string(),
-            "arn": id.arn(),
-            "status": self.status(),
-            "target": self.made.target,
-            "greengrassGroupName": self.made.group_name,
-            "createdAt": epoch_seconds(self.made.created),
-            "updatedAt": epoch_seconds(self.updated()),
-            "greengrassGroupId": self.group_id,
-            "greengrassGroupVersionId": self.group_version_id(),
-        }))
-    }
-
-    /// The model's `SystemInstanceDescription`.
-    fn description(&self) -> Value {
-        let made = &self.made;
-        let system = made.definition.system_id.as_ref();
-        without_nulls(json!({
-            "summary": self.summary(),
-            "definition": {"language": "GRAPHQL", "text": made.text},
-            "s3BucketName": made.bucket_name,
-            "metricsConfiguration": {
-                "cloudMetricEnabled": made.cloud_metric_enabled,
-                "metricRuleRoleArn": made.metric_rule_role_arn,
-            },
-            "validatedNamespaceVersion": FIRST,
-            "validatedDependencyRevisions": system.map(|id| json!([{"id": id, "revisionNumber": FIRST}])),
-            "flowActionsRoleArn": made.flow_actions_role_arn,
-        }))
-    }
-
-    fn record(&self) -> SystemInstanceRecord {
-        let made = &self.made;
-        SystemInstanceRecord {
-            id: made.definition.id.to_string(),
-            arn: made.definition.id.arn(),
-            status: self.status(),
-            target: made.target,
-            definition: made.text.clone(),
-            system_id: made.definition.system_id.clone(),
-            greengrass_group_name: made.group_name.clone(),
-            s3_bucket_name: made.bucket_name.clone(),
-            flow_actions_role_arn: made.flow_actions_role_arn.clone(),
-            cloud_metric_enabled: made.cloud_metric_enabled,
-            metric_rule_role_arn: made.metric_rule_role_arn.clone(),
-            tags: made.tags.clone(),
-            created_at: made.created,
-            updated_at: self.updated(),
-            greengrass_group_id: self.group_id.clone(),
-            greengrass_group_version_id: self.group_version_id().map(ToOwned::to_owned),
-            deployments: self.deployments.clone(),
-            history: self.history.clone(),
-        }
-    }
-}
-
-impl Made {
-    /// What a `CreateSystemInstance` asks for, as far as it may.
-    fn of(scope: &Scope, input: &Input, now: Timestamp) -> Result<Self, ServiceError> {
-        let member = |path: &str| input.get("definition").get(path).and_then(Value::as_str).unwrap_or_default();
-        let text = member("text").to_owned();
-        let definition =
-            Definition::of(scope, &text).map_err(|error| ServiceError::field("definition.text", error.to_string()))?;
-        let owned = |name: &str| input.text(name).map(ToOwned::to_owned);
-        let needs = |target: &str, name: &str| match input.text(name) {
-            Some(value) if !value.is_empty() => Ok(()),
-            Some(_) | None => Err(ServiceError::field(name, format!("is required for the target {target}"))),
-        };
-        let target = if input.required("target") == "CLOUD" {
-            needs("CLOUD", "flowActionsRoleArn")?;
-            SystemInstanceTarget::Cloud
-        } else {
-            needs("GREENGRASS", "greengrassGroupName")?;
-            needs("GREENGRASS", "s3BucketName")?;
-            SystemInstanceTarget::Greengrass
-        };
-        let tags = tags_of(input.get("tags"));
-        tags::check(&tags)?;
-        let metrics = |name: &str| input.get("metricsConfiguration").get(name);
-        Ok(Self {
-            definition,
-            text,
-            target,
-            group_name: owned("greengrassGroupName"),
-            bucket_name: owned("s3BucketName"),
-            flow_actions_role_arn: owned("flowActionsRoleArn"),
-            cloud_metric_enabled: metrics("cloudMetricEnabled").and_then(Value::as_bool).unwrap_or_default(),
-            metric_rule_role_arn: metrics("metricRuleRoleArn").and_then(Value::as_str).map(ToOwned::to_owned),
-            tags,
-            created: now,
-        })
-    }
-}
-
-/// A list of keys and values, by its shape; the last value of a key counts.
-fn tags_of(list: &Value) -> tags::Tags {
-    let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    list.as_array().into_iter().flatten().filter_map(|tag| Some((text(tag, "key")?, text(tag, "value")?))).collect()
 }
 
 impl SystemInstances {
