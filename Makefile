@@ -75,7 +75,7 @@ fmt: ## Format the code
 
 crd: build ## Write the custom resource definitions, and the chart's copies of them, anew
 	$(programs)/greengrass-operator crd --directory crds
-	cp crds/*.yaml charts/greengrass-operator/files/crds/
+	cp -r crds/. charts/greengrass-operator/files/crds/
 
 docs: ## Build the site of docs/ into target/docs-site (mdBook is built the first time, which takes minutes)
 	@tools/site/build

@@ -38,6 +38,8 @@ pub struct Config {
     pub allow_insecure_endpoints: bool,
     /// The identities that this process looks after; none: all.
     pub identity_selector: Option<IdentitySelector>,
+    /// Whether system instances of the legacy service are looked after.
+    pub things_graph: bool,
     /// The leader election; none: this process is the only one.
     pub leader_election: Option<LeaderElection>,
 }

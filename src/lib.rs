@@ -10,3 +10,4 @@ pub mod deployment;
 pub mod identity;
 pub mod leadership;
 pub mod operator;
+pub mod system_instance;

@@ -3,15 +3,15 @@
 //! It ends in this order: no new turns, running turns end, leadership is given up, the watch ends, and last the admin server,
 //! which answers probes all the while.
 
+mod parts;
+
 use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::api::core::v1::Namespace;
-use kube::api::ApiResource;
 use kube::{Api, Client};
 use thiserror::Error;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
@@ -20,23 +20,19 @@ use crate::admin::{Admin, AdminError};
 use crate::aws::{Aws, ClientSettings, Leadership, Quotas, Rate, SingleReplica};
 use crate::config::Config;
 use crate::controller::clock::Clock;
-use crate::controller::config_maps::ConfigMaps;
-use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
-use crate::controller::events::Events;
+use crate::controller::driver::{Driver, Kind};
 use crate::controller::heartbeat::Heartbeat;
-use crate::controller::objects::{Namespaces, Objects, classify};
+use crate::controller::objects::classify;
 use crate::controller::queue::Queue;
-use crate::controller::report::{report, report_leadership, report_quotas};
+use crate::controller::report::{report_leadership, report_quotas};
 use crate::controller::store::Store;
-use crate::controller::terms::TermRunner;
-use crate::controller::watch::Watch;
-use crate::deployment::{self, Deployments, Parts, account_view};
-use crate::identity::{self, Dependants, Identities, NamespaceLabels, Registry};
+use crate::controller::terms::{InTerms, TermRunner, run_in_terms};
+use crate::deployment::account_view;
+use crate::identity::{self, Registry};
 use crate::leadership::Election;
 use crate::telemetry::metrics::Metrics;
+use parts::{Caches, Operator};
 
-/// Identities are few, and each has a lane of its own: one whose call hangs keeps none of the others waiting until so many do.
-const IDENTITY_CONCURRENCY: usize = 8;
 /// The kubelet starts the process anew, with its own back-off, when the API server does not answer for so long.
 const CLUSTER_UID_WITHIN: Duration = Duration::from_secs(30);
 
@@ -78,6 +74,9 @@ impl Surroundings {
     }
 }
 
+/// Turns of the legacy kind at once: teams have a few of them, and its share of calls is small.
+const INSTANCE_CONCURRENCY: usize = 8;
+
 /// Runs the operator until told to stop.
 pub async fn run(config: Config, stop: CancellationToken) -> Result<(), RunError> {
     run_in(Surroundings::of_process().await?, config, stop).await
@@ -98,6 +97,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         aws_region,
         allow_insecure_endpoints,
         identity_selector,
+        things_graph,
         leader_election,
     } = config;
     let quotas = Quotas {
@@ -106,8 +106,8 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         ..Quotas::default()
     };
     let metrics = Metrics::new();
-    let (caches, hearts) = (Caches::default(), Hearts::default());
-    let admin = Admin { metrics: metrics.clone(), heartbeats: hearts.all(), is_ready: caches.is_synced() };
+    let (caches, hearts) = (Caches::new(things_graph), Hearts::default());
+    let admin = Admin { metrics: metrics.clone(), heartbeats: hearts.all(things_graph), is_ready: caches.is_synced() };
     let listener = Admin::bind(admin_address).await?;
     let end_of_admin = CancellationToken::new();
     let serving = tokio::spawn(admin.serve(listener, end_of_admin.clone()));
@@ -140,32 +140,54 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let end_of_watch = CancellationToken::new();
     let mut parts = Tasks::default();
     let labels_asked = operator.look_after_identities(&mut parts, &stop, &end_of_watch, hearts.identities);
-    let kind = operator.watch_deployments(&mut parts, &end_of_watch, cluster, namespaces);
+    let kind = operator.watch_deployments(&mut parts, &end_of_watch, &cluster, namespaces.clone());
+    let instances = operator.watch_system_instances(&mut parts, &end_of_watch, &cluster, namespaces);
     let Operator { metrics, caches, .. } = operator;
-    let driver =
-        Driver::new(Arc::clone(&kind), caches.queue.clone(), concurrency.get(), metrics, hearts.deployments.clone());
-    let (walked, walking, known) = (Arc::clone(&kind), stop.clone(), caches.known(labels_asked.clone()));
+    let driver = Driver::new(
+        Arc::clone(&kind),
+        caches.queue.clone(),
+        concurrency.get(),
+        metrics.clone(),
+        hearts.deployments.clone(),
+    );
+    let known = || caches.known(labels_asked.clone());
+    let (walked, walking, begin) = (Arc::clone(&kind), stop.clone(), known());
     parts.spawn_turns("account view", async move {
         // A walk before the first lists are complete would wake nobody for what it shows.
-        if walking.run_until_cancelled(known).await.is_some() {
+        if walking.run_until_cancelled(begin).await.is_some() {
             walking.run_until_cancelled(account_view::run(walked)).await;
         }
     });
+    let legacy = instances.zip(caches.instances.clone()).map(|(kind, (store, queue))| {
+        let heartbeat = hearts.system_instances.clone();
+        let driver = Driver::new(Arc::clone(&kind), queue.clone(), INSTANCE_CONCURRENCY, metrics, heartbeat.clone());
+        Turns { kind, store, queue, driver, heartbeat }
+    });
+    let deployments = Turns {
+        kind,
+        store: Arc::clone(&caches.store),
+        queue: caches.queue.clone(),
+        driver,
+        heartbeat: hearts.deployments,
+    };
     // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS; and who could not
     // work must not lead.
-    let (driving, known) = (stop.clone(), caches.known(labels_asked));
     match election {
-        None => parts.spawn_turns("driver", async move {
-            if driving.run_until_cancelled(known).await.is_some() {
-                driver.run(&driving, &CancellationToken::new()).await;
+        None => {
+            parts.spawn_turns("driver", deployments.run(known(), stop.clone()));
+            if let Some(legacy) = legacy {
+                parts.spawn_turns("driver of system instances", legacy.run(known(), stop.clone()));
             }
-        }),
+        }
         Some(Election { leadership: _, terms, elector }) => {
-            let turns = TermRunner::new(kind, caches.store, caches.queue, driver, hearts.deployments);
-            parts.spawn_turns("driver", turns.run(terms, driving));
-            let electing = end_of_watch.clone();
+            let mut kinds: Vec<Box<dyn InTerms>> = vec![Box::new(deployments.in_terms())];
+            if let Some(legacy) = legacy {
+                kinds.push(Box::new(legacy.in_terms()));
+            }
+            parts.spawn_turns("driver", run_in_terms(kinds, terms, stop.clone()));
+            let (electing, begin) = (end_of_watch.clone(), known());
             parts.spawn_beneath("leader election", async move {
-                if electing.run_until_cancelled(known).await.is_some() {
+                if electing.run_until_cancelled(begin).await.is_some() {
                     elector.run(electing).await;
                 }
             });
@@ -186,6 +208,30 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     }
     info!("operator ended");
     outcome
+}
+
+/// What the turns of a kind need.
+struct Turns<K> {
+    kind: Arc<K>,
+    store: Arc<Store>,
+    queue: Queue,
+    driver: Driver<K>,
+    heartbeat: Heartbeat,
+}
+
+impl<K: Kind> Turns<K> {
+    /// Where this process is the only one.
+    async fn run(self, known: impl Future<Output = ()>, stop: CancellationToken) {
+        if stop.run_until_cancelled(known).await.is_some() {
+            self.driver.run(&stop, &CancellationToken::new()).await;
+        }
+    }
+
+    /// Where it is one of several.
+    fn in_terms(self) -> TermRunner<K> {
+        let Self { kind, store, queue, driver, heartbeat } = self;
+        TermRunner::new(kind, store, queue, driver, heartbeat)
+    }
 }
 
 /// The parts that run, each by its name.
@@ -232,154 +278,16 @@ async fn end_all(parts: &mut JoinSet<&'static str>) {
 struct Hearts {
     deployments: Heartbeat,
     identities: Heartbeat,
+    system_instances: Heartbeat,
     election: Heartbeat,
 }
 
 impl Hearts {
-    fn all(&self) -> Vec<Heartbeat> {
-        let Self { deployments, identities, election } = self;
-        vec![deployments.clone(), identities.clone(), election.clone()]
-    }
-}
-
-/// What is known of the cluster, and who waits for a turn.
-struct Caches {
-    store: Arc<Store>,
-    queue: Queue,
-    identity_store: Arc<Store>,
-    identity_queue: Queue,
-}
-
-impl Default for Caches {
-    fn default() -> Self {
-        Self {
-            store: Store::new(),
-            queue: Queue::new(LANE_CONCURRENCY),
-            identity_store: Store::new(),
-            identity_queue: Queue::new(IDENTITY_CONCURRENCY),
-        }
-    }
-}
-
-impl Caches {
-    fn is_synced(&self) -> Arc<dyn Fn() -> bool + Send + Sync> {
-        let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identity_store));
-        Arc::new(move || store.is_synced() && identities.is_synced())
-    }
-
-    /// Ends when all has been listed that a turn must know.
-    fn known(&self, mut labels_asked: watch::Receiver<bool>) -> impl Future<Output = ()> + Send + 'static {
-        let (store, identities) = (Arc::clone(&self.store), Arc::clone(&self.identity_store));
-        async move {
-            store.synced().await;
-            identities.synced().await;
-            // It fails only where the watch has ended, and with it the operator.
-            let _ = labels_asked.wait_for(|asked| *asked).await;
-        }
-    }
-}
-
-/// What every kind is given.
-struct Operator {
-    client: Client,
-    clock: Clock,
-    metrics: Metrics,
-    leadership: Arc<dyn Leadership>,
-    instance_name: String,
-    interval: Duration,
-    aws: Aws,
-    registry: Arc<Registry>,
-    caches: Caches,
-}
-
-impl Operator {
-    fn objects(&self, resource: &ApiResource, namespaces: Namespaces) -> Objects {
-        let Self { client, metrics, leadership, .. } = self;
-        Objects::new(client.clone(), resource.clone(), namespaces, metrics.clone(), Arc::clone(leadership))
-    }
-
-    fn events(&self, resource: &ApiResource) -> Events {
-        let Self { client, clock, metrics, leadership, instance_name, .. } = self;
-        Events::new(client.clone(), resource, instance_name, *clock, metrics.clone(), Arc::clone(leadership))
-    }
-
-    fn report(&self, kind: &'static str, store: &Arc<Store>, queue: &Queue) {
-        report(kind, store, queue, Arc::clone(&self.leadership), &self.metrics);
-    }
-
-    /// Identities: their watch, that of namespaces' labels, and their turns. Says when the labels were asked for.
-    fn look_after_identities(
-        &self,
-        parts: &mut Tasks,
-        stop: &CancellationToken,
-        end_of_watch: &CancellationToken,
-        heartbeat: Heartbeat,
-    ) -> watch::Receiver<bool> {
-        let Caches { store, queue, identity_store, identity_queue } = &self.caches;
-        let dependants = Dependants { store: Arc::clone(store), queue: queue.clone() };
-        let resource = identity::resource();
-        let objects = self.objects(&resource, Namespaces::All);
-        let kind = Arc::new(Identities::new(identity::Parts {
-            registry: Arc::clone(&self.registry),
-            dependants: dependants.clone(),
-            clock: self.clock,
-            check_interval: self.interval,
-            store: Arc::clone(identity_store),
-            objects: objects.clone(),
-            events: self.events(&resource),
-            aws: self.aws.clone(),
-            leadership: Arc::clone(&self.leadership),
-        }));
-        self.report(Identities::NAME, identity_store, identity_queue);
-        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(identity_store), identity_queue.clone());
-        parts.spawn_beneath("watch of identities", watch.run(end_of_watch.clone()));
-        let labels = NamespaceLabels::new(self.client.clone(), Arc::clone(&self.registry), dependants);
-        let labels_asked = labels.asked();
-        parts.spawn_beneath("watch of namespaces", labels.run(end_of_watch.clone()));
-        // Also while another process leads: without the right to call AWS its turns wait, and the next leader knows at once whom it
-        // has.
-        let driver = Driver::new(kind, identity_queue.clone(), IDENTITY_CONCURRENCY, self.metrics.clone(), heartbeat);
-        let (driving, listed) = (stop.clone(), Arc::clone(identity_store));
-        parts.spawn_turns("driver of identities", async move {
-            if driving.run_until_cancelled(listed.synced()).await.is_some() {
-                driver.run(&driving, &CancellationToken::new()).await;
-            }
-        });
-        labels_asked
-    }
-
-    /// Deployments: their watch, and that of the `ConfigMaps` that they name.
-    fn watch_deployments(
-        &self,
-        parts: &mut Tasks,
-        end_of_watch: &CancellationToken,
-        cluster: String,
-        namespaces: Namespaces,
-    ) -> Arc<Deployments> {
-        let Caches { store, queue, identity_store: _, identity_queue } = &self.caches;
-        let resource = deployment::resource();
-        let objects = self.objects(&resource, namespaces);
-        let kind = Arc::new(Deployments::new(Parts {
-            cluster,
-            clock: self.clock,
-            look_interval: self.interval,
-            store: Arc::clone(store),
-            identities: Arc::clone(&self.registry),
-            identity_queue: identity_queue.clone(),
-            objects: objects.clone(),
-            queue: queue.clone(),
-            events: self.events(&resource),
-            aws: self.aws.clone(),
-            metrics: self.metrics.clone(),
-            leadership: Arc::clone(&self.leadership),
-        }));
-        self.report(Deployments::NAME, store, queue);
-        account_view::report(&kind);
-        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(store), queue.clone());
-        parts.spawn_beneath("watch", watch.run(end_of_watch.clone()));
-        let config_maps = ConfigMaps::new(self.client.clone(), Arc::clone(store), queue.clone(), self.interval);
-        parts.spawn_beneath("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
-        kind
+    /// Who is not there need not show it.
+    fn all(&self, things_graph: bool) -> Vec<Heartbeat> {
+        let Self { deployments, identities, system_instances, election } = self;
+        let legacy = things_graph.then(|| system_instances.clone());
+        [deployments.clone(), identities.clone(), election.clone()].into_iter().chain(legacy).collect()
     }
 }
 

@@ -93,7 +93,7 @@ fn kind_of_code(code: &str, message: &str) -> Option<FailureKind> {
         | "TooManyRequestsException"
         | "RequestLimitExceeded"
         | "SlowDown" => FailureKind::Throttled,
-        "ConflictException" => FailureKind::Conflict,
+        "ConflictException" | "ResourceInUseException" | "ResourceAlreadyExistsException" => FailureKind::Conflict,
         "RequestAlreadyInProgressException" => FailureKind::InProgress,
         "InternalServerException"
         | "InternalFailure"

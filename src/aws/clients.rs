@@ -3,7 +3,7 @@
 //! instance roles …).
 
 use std::fmt;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, LazyLock, OnceLock};
 use std::time::{Duration, SystemTime};
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
@@ -143,6 +143,16 @@ pub(super) struct ServiceClients {
     pub(super) iot: aws_sdk_iot::Client,
     pub(super) iot_data: aws_sdk_iotdataplane::Client,
     pub(super) sts: aws_sdk_sts::Client,
+    things_graph: Arc<LazyClient>,
+}
+
+/// Made when it is first called: those who don't use the legacy service don't have its client.
+type LazyClient = LazyLock<aws_sdk_iotthingsgraph::Client, Box<dyn FnOnce() -> aws_sdk_iotthingsgraph::Client + Send>>;
+
+impl ServiceClients {
+    pub(super) fn things_graph(&self) -> &aws_sdk_iotthingsgraph::Client {
+        &self.things_graph
+    }
 }
 
 impl Clients {
@@ -180,6 +190,7 @@ impl Clients {
             iot: aws_sdk_iot::Client::from_conf(iot),
             iot_data: aws_sdk_iotdataplane::Client::from_conf(iot_data),
             sts: aws_sdk_sts::Client::from_conf(sts),
+            things_graph: lazy_things_graph(config, connection.clone()),
         };
         self.made.put(key, clients)
     }
@@ -225,6 +236,14 @@ impl Clients {
         // Two tasks may both come here; the first one's stay, so that a role is assumed once.
         ByReference(self.shared.put(connection.clone(), shared))
     }
+}
+
+fn lazy_things_graph(config: SdkConfig, connection: Connection) -> Arc<LazyClient> {
+    Arc::new(LazyLock::new(Box::new(move || {
+        let things_graph =
+            service_config!(aws_sdk_iotthingsgraph, config, connection).interceptor(LastQuestion).build();
+        aws_sdk_iotthingsgraph::Client::from_conf(things_graph)
+    })))
 }
 
 /// The environment's configuration, in that region.

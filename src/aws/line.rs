@@ -21,6 +21,7 @@ pub struct Caller {
     greengrass: OnceLock<Seat>,
     iot_jobs: OnceLock<Seat>,
     sts: OnceLock<Seat>,
+    things_graph: OnceLock<Seat>,
 }
 
 /// A place among those of a class: the round of its namespace, then first come, first served.
@@ -40,6 +41,7 @@ impl Caller {
             greengrass: OnceLock::new(),
             iot_jobs: OnceLock::new(),
             sts: OnceLock::new(),
+            things_graph: OnceLock::new(),
         }
     }
 
@@ -54,6 +56,7 @@ impl Caller {
             ApiFamily::Greengrass => &self.greengrass,
             ApiFamily::IotJobs => &self.iot_jobs,
             ApiFamily::Sts => &self.sts,
+            ApiFamily::ThingsGraph => &self.things_graph,
         }
     }
 }

@@ -36,6 +36,7 @@ mod speed;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod things_graph;
 mod transmit;
 
 use std::sync::Arc;
@@ -53,6 +54,7 @@ pub use quota::{CallRequest, Permit, QuotaKeeper, Quotas, Rate, Standing, Wait, 
 pub use scope::{ApiFamily, Class, Scope};
 pub use shares::Shares;
 pub use sts::Sts;
+pub use things_graph::ThingsGraph;
 
 /// All of AWS that the operator uses. Clones share everything.
 #[derive(Clone)]
@@ -61,6 +63,7 @@ pub struct Aws {
     greengrass: Greengrass,
     iot: Iot,
     sts: Sts,
+    things_graph: ThingsGraph,
 }
 
 impl Aws {
@@ -69,7 +72,13 @@ impl Aws {
     pub fn new(settings: ClientSettings, quotas: Quotas, observer: Arc<dyn CallObserver>) -> Self {
         let quota = Arc::new(QuotaKeeper::new(quotas));
         let calls = Calls::new(Arc::new(Clients::new(settings)), Arc::clone(&quota), observer);
-        Self { quota, greengrass: Greengrass::new(calls.clone()), iot: Iot::new(calls.clone()), sts: Sts::new(calls) }
+        Self {
+            quota,
+            greengrass: Greengrass::new(calls.clone()),
+            iot: Iot::new(calls.clone()),
+            sts: Sts::new(calls.clone()),
+            things_graph: ThingsGraph::new(calls),
+        }
     }
 
     /// Permission for one call, or when to ask again. Never waits.
@@ -103,6 +112,12 @@ impl Aws {
     #[must_use]
     pub const fn sts(&self) -> &Sts {
         &self.sts
+    }
+
+    /// Calls to Things Graph.
+    #[must_use]
+    pub const fn things_graph(&self) -> &ThingsGraph {
+        &self.things_graph
     }
 
     /// The keeper of quotas, for metrics.

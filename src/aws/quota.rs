@@ -51,6 +51,8 @@ pub struct Quotas {
     pub iot_jobs: Rate,
     /// The security token service; default 10 calls a second, for identities are few.
     pub sts: Rate,
+    /// Things Graph; default 5 calls a second: a service whose quotas nobody publishes any more is asked as little as a person does.
+    pub things_graph: Rate,
 }
 
 impl Quotas {
@@ -66,6 +68,7 @@ impl Default for Quotas {
             greengrass: Rate::per_second(Self::GREENGRASS.into()),
             iot_jobs: Rate::per_second(Self::IOT_JOBS.into()),
             sts: Rate::per_second(10.0),
+            things_graph: Rate::per_second(5.0),
         }
     }
 }
@@ -79,6 +82,7 @@ impl Quotas {
             ApiFamily::Greengrass => self.greengrass,
             ApiFamily::IotJobs => self.iot_jobs,
             ApiFamily::Sts => self.sts,
+            ApiFamily::ThingsGraph => self.things_graph,
         }
     }
 }

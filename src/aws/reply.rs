@@ -71,10 +71,13 @@ fn revision(text: Option<&str>) -> u64 {
 ///
 /// The service counts milliseconds and writes them as a double of seconds, which is off by some nanoseconds: rounded
 /// here, so that one deployment has one time wherever it is read.
+pub(super) fn milliseconds(time: &DateTime) -> Option<Timestamp> {
+    let exact = Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok()?;
+    exact.round(Unit::Millisecond).ok()
+}
+
 fn timestamp(time: Option<DateTime>) -> Timestamp {
-    time.and_then(|time| Timestamp::new(time.secs(), i32::try_from(time.subsec_nanos()).ok()?).ok())
-        .and_then(|time| time.round(Unit::Millisecond).ok())
-        .unwrap_or(Timestamp::UNIX_EPOCH)
+    time.as_ref().and_then(milliseconds).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
 fn status(status: Option<&DeploymentStatus>) -> RowStatus {

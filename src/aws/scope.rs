@@ -68,6 +68,8 @@ pub enum ApiFamily {
     IotJobs,
     /// AWS STS: who the credentials are. AWS allows 600 calls a second and region (IAM User Guide, "IAM and AWS STS quotas").
     Sts,
+    /// AWS IoT Things Graph: all operations together. AWS tells no quota of it.
+    ThingsGraph,
 }
 
 impl ApiFamily {
@@ -78,6 +80,7 @@ impl ApiFamily {
             Self::Greengrass => "greengrass",
             Self::IotJobs => "iot-jobs",
             Self::Sts => "sts",
+            Self::ThingsGraph => "things-graph",
         }
     }
 }

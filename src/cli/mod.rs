@@ -64,6 +64,9 @@ enum Command {
         /// Writes one file for each into this directory instead.
         #[arg(long, value_name = "DIRECTORY")]
         directory: Option<PathBuf>,
+        /// Prints the one of SystemInstance, the legacy service AWS IoT Things Graph, as well. Into a directory all are written.
+        #[arg(long)]
+        things_graph: bool,
     },
     Completion(shell::CompletionArgs),
     Man(shell::ManArgs),
@@ -181,8 +184,8 @@ fn perform(command: Command) -> Result<Ended, CommandError> {
         Command::Cancel(args) => {
             return wait(request::ask(request::Request::Cancel, args, clock.now()))?.map_err(Into::into);
         }
-        Command::Crd { directory: None } => output::print(&every_definition())?,
-        Command::Crd { directory: Some(directory) } => write_definitions(&directory)?,
+        Command::Crd { directory: None, things_graph } => output::print(&every_definition(things_graph))?,
+        Command::Crd { directory: Some(directory), things_graph: _ } => write_definitions(&directory)?,
         Command::Completion(args) => shell::completion(&args, Cli::command())?,
         Command::Man(args) => shell::man(&args, Cli::command())?,
         Command::Version => output::print(concat!("greengrass-operator ", env!("CARGO_PKG_VERSION"), "\n"))?,
@@ -196,13 +199,17 @@ fn wait<T>(doing: impl Future<Output = T>) -> Result<T, CommandError> {
     Ok(runtime.block_on(doing))
 }
 
-fn every_definition() -> String {
-    definitions().map(Definition::yaml).join("---\n")
+fn every_definition(things_graph: bool) -> String {
+    let wanted = definitions().into_iter().filter(|definition| things_graph || !definition.is_legacy());
+    wanted.map(Definition::yaml).collect::<Vec<_>>().join("---\n")
 }
 
 fn write_definitions(directory: &Path) -> Result<(), CommandError> {
     for definition in definitions() {
         let path = directory.join(definition.file_name());
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|error| CommandError::Write(folder.to_owned(), error))?;
+        }
         std::fs::write(&path, definition.yaml()).map_err(|error| CommandError::Write(path, error))?;
     }
     Ok(())

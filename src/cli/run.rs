@@ -90,6 +90,11 @@ pub(super) struct RunArgs {
     #[arg(long, env = "GREENGRASS_OPERATOR_IDENTITY_SELECTOR", value_name = "LABELS")]
     identity_selector: Option<IdentitySelector>,
 
+    /// Looks after SystemInstances, the legacy service AWS IoT Things Graph, as well. Needs their resource definition, and the rights
+    /// to it. Default: they are not looked at.
+    #[arg(long, env = "GREENGRASS_OPERATOR_ENABLE_THINGS_GRAPH")]
+    enable_things_graph: bool,
+
     #[command(flatten)]
     election: ElectionArgs,
 
@@ -228,6 +233,7 @@ impl RunArgs {
             aws_region,
             allow_insecure_endpoints,
             identity_selector,
+            enable_things_graph: things_graph,
             election,
             log_format: _,
             log: _,
@@ -255,6 +261,7 @@ impl RunArgs {
             aws_region,
             allow_insecure_endpoints,
             identity_selector,
+            things_graph,
             leader_election,
         })
     }
@@ -326,6 +333,7 @@ mod tests {
         assert_eq!(config.cluster_name, None);
         assert_eq!((config.greengrass_rate.get(), config.iot_jobs_rate.get()), (20, 6));
         assert_eq!(config.leader_election, None);
+        assert!(!config.things_graph, "the legacy service costs nothing");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Server-side apply was tried and is no alternative: it can't remove what another manager once owned, takes a wrong uid
 //! and fences nothing.
 
+use greengrass_operator_core::trouble::Trouble;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kube::api::PostParams;
 use serde_json::Value;
@@ -58,6 +59,19 @@ impl Objects {
         let api = self.api_of(&record.name);
         let written = self.call(Verb::UpdateStatus, api.replace_status(&record.name.name, &params, &object)).await?;
         Ok(Published::Written(Box::new(to_record(written)?)))
+    }
+}
+
+/// The message of an event, and AWS's id of the request where the message speaks of its failure.
+#[must_use]
+pub fn note(message: &str, trouble: Option<&Trouble>) -> String {
+    let failure = trouble.map(|trouble| &trouble.failure);
+    match failure
+        .filter(|failure| message.contains(&failure.to_string()))
+        .and_then(|failure| failure.request_id.as_ref())
+    {
+        Some(id) => format!("{message} (AWS request {id})"),
+        None => message.to_owned(),
     }
 }
 

@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
+use futures::future::join_all;
 use tokio_util::sync::CancellationToken;
 use tracing::info;
 
@@ -14,7 +16,7 @@ use super::heartbeat::Heartbeat;
 use super::queue::Queue;
 use super::store::Store;
 use super::wakes::{Change, default_wake};
-use crate::leadership::{Term, Terms};
+use crate::leadership::{Predecessor, Terms};
 
 /// What a kind's turns need to begin and end with terms.
 pub struct TermRunner<K> {
@@ -32,20 +34,32 @@ impl<K: Kind> TermRunner<K> {
         queue.close();
         Self { kind, store, queue, driver, heartbeat }
     }
+}
 
-    /// Runs turns in each term until told to stop; then lets those that have begun end.
-    pub async fn run(self, mut terms: Terms, stop: CancellationToken) {
-        while let Some(Some(term)) = stop.run_until_cancelled(terms.next()).await {
-            self.run_term(term, &stop).await;
-            if stop.is_cancelled() {
-                return;
-            }
+/// A kind whose turns run in terms.
+#[async_trait]
+pub trait InTerms: Send + Sync {
+    /// Runs turns until the term is lost, or until told to stop, and the last turn has ended.
+    async fn run_term(&self, predecessor: Predecessor, lost: &CancellationToken, stop: &CancellationToken);
+}
+
+/// Runs the turns of all kinds in each term until told to stop; then lets those that have begun end. A term ends when the last turn
+/// of all has.
+pub async fn run_in_terms(kinds: Vec<Box<dyn InTerms>>, mut terms: Terms, stop: CancellationToken) {
+    while let Some(Some(term)) = stop.run_until_cancelled(terms.next()).await {
+        let turns = kinds.iter().map(|kind| kind.run_term(term.predecessor, term.lost(), &stop));
+        join_all(turns).await;
+        drop(term);
+        if stop.is_cancelled() {
+            return;
         }
     }
+}
 
-    /// The term ends with this function, when the last turn has.
-    async fn run_term(&self, term: Term, stop: &CancellationToken) {
-        self.kind.begin(term.predecessor);
+#[async_trait]
+impl<K: Kind> InTerms for TermRunner<K> {
+    async fn run_term(&self, predecessor: Predecessor, lost: &CancellationToken, stop: &CancellationToken) {
+        self.kind.begin(predecessor);
         // First the queue, then the records: what changes in between wakes by itself.
         self.queue.open();
         let names = self.store.names();
@@ -55,7 +69,7 @@ impl<K: Kind> TermRunner<K> {
                 self.queue.wake(record.name.clone(), wake.in_lane(self.kind.lane(&record)));
             }
         }
-        self.driver.run(stop, term.lost()).await;
+        self.driver.run(stop, lost).await;
         self.queue.close();
         self.kind.end();
         self.heartbeat.rest();
@@ -75,7 +89,7 @@ mod tests {
     use super::super::record::tests::record;
     use super::*;
     use crate::aws::{BootTime, Class, SystemBootClock};
-    use crate::leadership::{Predecessor, Standing};
+    use crate::leadership::Standing;
     use crate::telemetry::metrics::Metrics;
 
     /// A kind that notes what happens.
@@ -117,7 +131,7 @@ mod tests {
         let runner = TermRunner::new(Arc::clone(&kind), Arc::clone(&store), queue.clone(), driver, heartbeat.clone());
         let (mut standing, terms) = Standing::new(Arc::new(SystemBootClock));
         let stop = CancellationToken::new();
-        let running = tokio::spawn(runner.run(terms, stop.clone()));
+        let running = tokio::spawn(run_in_terms(vec![Box::new(runner)], terms, stop.clone()));
         let diary = || std::mem::take(&mut *kind.0.lock().unwrap());
         store.apply(record("a", 1));
         let wake = |name: &str| {

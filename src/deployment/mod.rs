@@ -14,7 +14,6 @@ mod turn;
 use std::sync::Arc;
 use std::time::Duration;
 
-use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
 use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::names::Key;
 use kube::api::ApiResource;
@@ -29,6 +28,7 @@ use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::Store;
 use crate::controller::tally::Place;
+use crate::controller::turn::Site;
 use crate::controller::wakes::{Change, default_wake, is_done};
 use crate::identity::Registry;
 use crate::leadership::Predecessor;
@@ -150,14 +150,7 @@ impl Kind for Deployments {
     }
 
     fn begin(&self, predecessor: Predecessor) {
-        let until = match predecessor {
-            // It gives the Lease up when its last turn has ended.
-            Predecessor::Released => None,
-            // Its right to send ended before its Lease could be taken, and a call takes 30 s at most. The 40 s of the protocol
-            // hold that, and are what was model-checked.
-            Predecessor::Unknown => self.clock.now().checked_add(PREDECESSOR_MAY_SEND_FOR).ok(),
-        };
-        self.sessions.begin(until);
+        self.sessions.begin(predecessor, self.clock.now());
         self.terms.send_modify(|terms| *terms += 1);
     }
 
@@ -202,6 +195,10 @@ impl Kind for Deployments {
 }
 
 impl Deployments {
+    fn site(&self) -> Site<'_> {
+        Site { store: &self.store, objects: &self.objects, events: &self.events }
+    }
+
     fn note(&self, record: &Record) {
         self.store.set_references(&record.name, resolve::references(record, &self.world));
     }

@@ -7,44 +7,27 @@ use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
 use greengrass_operator_core::deployment::decide::{Change, may_still_go};
-use greengrass_operator_core::deployment::hash::short_hash;
 use greengrass_operator_core::deployment::knowledge::Knowledge;
 use greengrass_operator_core::deployment::memory::{Memory, deployment_arn};
 use greengrass_operator_core::deployment::revision::digest_of_tags;
 use greengrass_operator_core::deployment::subject::{Access, Subject};
 use greengrass_operator_core::deployment::summarise::request;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
-use greengrass_operator_core::names::{Key, ObjectName};
-use greengrass_operator_core::pace::{Streak, pace};
-use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
-use tracing::{info, warn};
+use greengrass_operator_core::names::Key;
+use tracing::info;
 
 use super::Deployments;
 use super::resolve::ReadSpec;
 use crate::aws::{ApiFamily, CallRequest, Caller, Class, Permit, Scope};
+use crate::controller::failures;
 use crate::controller::objects::ApiError;
-use crate::controller::queue::{Reason, Wake};
+use crate::controller::permits::{Permits, WAIT_IN_PLACE};
 use crate::controller::record::Record;
+use crate::controller::turn::Done;
+use crate::identity;
 
-/// AWS is asked who an identity is at most so often because calls through it fail: a thousand resources fail together.
-const IDENTITY_CHECKED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
-/// The longest wait for quota within a turn: half of what a look is good for, so that it still serves the send after it.
-const WAIT_IN_PLACE: Duration = Duration::from_secs(5);
 /// The longest wait for leave to delete an old revision: two calls at 20 a second, so that a class that is owed one gets it.
 const WAIT_TO_PRUNE: Duration = Duration::from_millis(100);
-
-/// What became of an operation.
-pub(super) enum Done {
-    /// Knowledge has changed; the object has not.
-    Learnt,
-    /// The object has a new version.
-    Wrote(Box<Record>),
-    /// The object is gone.
-    Gone,
-    /// Quota: not before this.
-    Wait(Instant),
-}
 
 /// Everything that an operation needs.
 pub(super) struct Act<'a> {
@@ -76,9 +59,7 @@ impl Act<'_> {
         }
     }
 
-    /// Leave for one call. A turn keeps its place in its lane while its next call's turn comes: were it put back into the queue
-    /// between its calls, others would begin, and what it has read would be too old to act on when it went on. What AWS says
-    /// will take longer is waited for in the queue.
+    /// Leave for one call.
     async fn permit(&self, key: &Key) -> Result<Permit, Done> {
         self.permit_within(WAIT_IN_PLACE, key, ApiFamily::Greengrass, self.caller, false).await
     }
@@ -92,21 +73,10 @@ impl Act<'_> {
         is_deletion: bool,
     ) -> Result<Permit, Done> {
         let Some(scope) = self.scope(key) else { return Err(Done::Learnt) };
-        let begun = Instant::now();
+        let permits =
+            Permits { aws: &self.all.aws, metrics: &self.all.metrics, leadership: self.all.leadership.as_ref() };
         let request = CallRequest { scope: &scope, family, caller, is_deletion };
-        match self.all.aws.permit(request, longest, self.all.leadership.as_ref()).await {
-            // While it was waited for, the identity may have been narrowed, changed or deleted.
-            Ok(_) if self.scope(key).as_ref() != Some(&scope) => Err(Done::Learnt),
-            Ok(permit) => {
-                let waited = begun.elapsed().as_secs_f64();
-                self.all.metrics.limiter_waited(family, (&scope.account, &scope.region), waited);
-                Ok(permit)
-            }
-            Err(wait) => {
-                self.all.metrics.limiter_postponed(wait.reason, (&scope.account, &scope.region));
-                Err(Done::Wait(wait.until))
-            }
-        }
+        permits.permit(request, longest, || self.scope(key).as_ref() == Some(&scope)).await
     }
 
     /// Leave for a write.
@@ -291,24 +261,13 @@ impl Act<'_> {
     }
 
     fn failed(&self, failure: Failure, knowledge: &mut Knowledge) -> Done {
-        warn!(
-            operation = %failure.operation,
-            outcome = failure.kind.name(),
-            request_id = failure.request_id,
-            "AWS call failed: {failure}"
-        );
+        failures::log(&failure);
         let now = self.all.clock.now();
         if failure.kind == FailureKind::Credentials || failure.operation == Operation::AssumeRole {
             self.check_identity();
         }
-        let jitter = jitter(&self.record.uid, now.as_second());
-        let of_pace = failure.clone();
-        knowledge.failed(
-            failure,
-            now,
-            |attempts, first_failed_at| pace(&of_pace, Streak { attempts, first_failed_at }, now, jitter),
-            request(self.subject),
-        );
+        let wait = failures::wait_after(&failure, &self.record.uid, now);
+        knowledge.failed(failure, now, wait, request(self.subject));
         Done::Learnt
     }
 }
@@ -317,31 +276,6 @@ impl Act<'_> {
     /// Its credentials don't work. The identity says so itself, looks again at a pace of its own, and wakes everybody once they do.
     pub(super) fn check_identity(&self) {
         let name = self.read.identity_name(&self.all.world);
-        let accepted_at = self.all.world.identities.accepted_at(&name);
-        let is_settled = |at: Timestamp| self.all.clock.now().duration_since(at) < IDENTITY_CHECKED_WITHIN;
-        // While it fails it has a turn of its own already.
-        if accepted_at.is_some_and(|at| !is_settled(at)) {
-            let name = ObjectName { namespace: "".into(), name: name.into() };
-            self.all.identity_queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
-        }
+        identity::doubt(&self.all.world.identities, &self.all.identity_queue, &name, self.all.clock.now());
     }
-}
-
-/// The object as the API server itself has it.
-pub(super) async fn reread(
-    all: &Deployments,
-    record: &Record,
-    knowledge: &mut Knowledge,
-) -> Result<Option<Record>, ApiError> {
-    let live = all.objects.get_live(&record.name).await?;
-    knowledge.live_at = Some(all.clock.now());
-    let known = all.store.observe_live(&record.name, Some(record.resource_version), live);
-    Ok(known.map(|known| Record::clone(&known)))
-}
-
-/// A number from 0 to 1 that differs between resources and between times: enough to keep retries apart.
-pub(super) fn jitter(uid: &str, second: i64) -> f64 {
-    let digits = short_hash(&format!("{uid}/{second}"));
-    let share = digits.get(..8).and_then(|hex| u32::from_str_radix(hex, 16).ok()).unwrap_or_default();
-    f64::from(share) / f64::from(u32::MAX)
 }

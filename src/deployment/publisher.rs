@@ -10,12 +10,13 @@ use greengrass_operator_core::deployment::summarise::{TYPES, summarise, transiti
 use greengrass_operator_core::deployment::tags::Cause;
 use tracing::info;
 
-use super::perform::{Act, Done};
+use super::perform::Act;
 use super::turn;
 use crate::controller::json::Json;
 use crate::controller::objects::ApiError;
-use crate::controller::publish::Published;
+use crate::controller::publish::{Published, note};
 use crate::controller::record::ResourceVersion;
+use crate::controller::turn::Done;
 
 /// What became of a status.
 pub(super) enum Said {
@@ -107,7 +108,7 @@ impl Publisher<'_> {
                 if let Some(ready) = transition(&before.conditions, &status.conditions) {
                     let is_trouble = ["ProgressingWithRetry", "Unverified"].contains(&ready.reason.as_str())
                         || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
-                    let note = note(&ready.message, knowledge);
+                    let note = note(&ready.message, knowledge.trouble.as_deref());
                     act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
                 }
                 if before.deployment_id != status.deployment_id || synced_of(before) != synced_of(status) {
@@ -116,18 +117,6 @@ impl Publisher<'_> {
                 Ok(Some(Written { done, version }))
             }
         }
-    }
-}
-
-/// The message, and AWS's id of the request where the message speaks of its failure.
-fn note(message: &str, knowledge: &Knowledge) -> String {
-    let failure = knowledge.trouble.as_ref().map(|trouble| &trouble.failure);
-    match failure
-        .filter(|failure| message.contains(&failure.to_string()))
-        .and_then(|failure| failure.request_id.as_ref())
-    {
-        Some(id) => format!("{message} (AWS request {id})"),
-        None => message.to_owned(),
     }
 }
 

@@ -9,10 +9,11 @@ use greengrass_operator_core::deployment::memory::Memory;
 use greengrass_operator_core::deployment::subject::Subject;
 use jiff::Timestamp;
 
-use super::account_view::{First, jittered};
+use super::account_view::First;
 use super::session::{Keeper, Newest, Session};
 use super::{Deployments, deletions_lane, jobs_lane, lane, place};
 use crate::aws::Class;
+use crate::controller::failures::jittered;
 use crate::controller::queue::Rest;
 use crate::controller::record::ResourceVersion;
 

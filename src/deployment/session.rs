@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
 use greengrass_operator_core::deployment::knowledge::{Kept, Knowledge, RowStatus};
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
+
+use crate::controller::predecessors::Predecessors;
+use crate::leadership::Predecessor;
 
 /// What this process has learnt about one incarnation of a resource, in its turn.
 pub(super) struct Session {
@@ -92,10 +94,7 @@ enum Slot {
 #[derive(Default)]
 pub(super) struct Sessions {
     by_name: Mutex<BTreeMap<ObjectName, Slot>>,
-    /// Until when what another process sent before may still arrive.
-    predecessor_until: Mutex<Option<Timestamp>>,
-    /// Whether resources come from other groups of processes, and go to them.
-    is_one_of_groups: bool,
+    predecessors: Predecessors,
 }
 
 impl Session {
@@ -172,7 +171,7 @@ impl From<Resting> for Session {
 impl Sessions {
     /// None yet. `is_one_of_groups`: other groups of processes look after other resources, and a resource can change over.
     pub(super) fn new(is_one_of_groups: bool) -> Self {
-        Self { is_one_of_groups, ..Self::default() }
+        Self { predecessors: Predecessors::new(is_one_of_groups), ..Self::default() }
     }
 
     /// Takes a session out for a turn; the queue runs one turn of a resource at a time.
@@ -180,11 +179,7 @@ impl Sessions {
     /// A turn that breaks off loses its session, and with it what it had sent: the next one begins like a process that has
     /// just started, now, and not like one that has sent nothing since the operator did.
     pub(super) fn take(&self, name: &ObjectName, uid: &str, now: Timestamp) -> Box<Session> {
-        let led_before = *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner);
-        // Another group may have had it until now, and may notice later than this one that it has it no more.
-        let had_before =
-            self.is_one_of_groups.then(|| now.checked_add(PREDECESSOR_MAY_SEND_FOR).unwrap_or(Timestamp::MAX));
-        let predecessor_until = led_before.max(had_before);
+        let predecessor_until = self.predecessors.may_send_until(now);
         match self.lock().insert(name.clone(), Slot::UnderWay) {
             Some(Slot::Resting(session)) if &*session.uid == uid => Box::new((*session).into()),
             Some(Slot::Resting(_) | Slot::UnderWay) | None => Box::new(Session::new(uid, now, predecessor_until)),
@@ -192,9 +187,9 @@ impl Sessions {
     }
 
     /// This process leads from now on. What was learnt before is void: another one may have led since.
-    pub(super) fn begin(&self, predecessor_until: Option<Timestamp>) {
+    pub(super) fn begin(&self, predecessor: Predecessor, now: Timestamp) {
         self.clear();
-        *self.predecessor_until.lock().unwrap_or_else(PoisonError::into_inner) = predecessor_until;
+        self.predecessors.begin(predecessor, now);
     }
 
     /// This process does not lead any more, and needs the memory for nothing.
@@ -245,6 +240,7 @@ impl Sessions {
 
 #[cfg(test)]
 mod tests {
+    use greengrass_operator_core::deployment::assess::intent::PREDECESSOR_MAY_SEND_FOR;
     use jiff::SignedDuration;
 
     use super::*;
@@ -274,11 +270,11 @@ mod tests {
         assert_eq!(session.knowledge.predecessor_until, None);
         session.knowledge.intent_recorded(7);
         sessions.put(name.clone(), session);
-        sessions.begin(Some(Timestamp::MAX));
+        sessions.begin(Predecessor::Unknown, now);
         let session = sessions.take(&name, "1", now);
         assert!(session.knowledge.sends.is_none());
-        assert_eq!(session.knowledge.predecessor_until, Some(Timestamp::MAX));
-        sessions.begin(None);
+        assert_eq!(session.knowledge.predecessor_until, Some(now + PREDECESSOR_MAY_SEND_FOR));
+        sessions.begin(Predecessor::Released, now);
         assert_eq!(sessions.take(&name, "1", now).knowledge.predecessor_until, None);
     }
 

@@ -11,9 +11,9 @@ use greengrass_operator_core::deployment::subject::{Access, Peers, Subject, Want
 use greengrass_operator_core::names::{Key, ObjectName};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{debug, warn};
+use tracing::debug;
 
-use super::perform::{Act, Done, reread};
+use super::perform::Act;
 use super::publisher::{Publisher, Said};
 use super::resolve::ReadSpec;
 use super::rest::{Stand, rest};
@@ -24,27 +24,8 @@ use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
 use crate::controller::record::Record;
+use crate::controller::turn::{Done, Stepped, Steps};
 
-/// Steps of one turn. The longest turn there is, taking up a target with fifty foreign revisions, takes 60; a turn that runs
-/// out of steps goes on in the next one.
-const STEPS_AT_MOST: usize = 100;
-
-/// A turn ends by itself after so long, before the driver breaks it off: what was learnt in a turn that is broken off is lost.
-/// What is under way at that moment takes 40 s at most, a wait for quota and a send.
-const TURN_ENDS_AFTER: Duration = Duration::from_mins(1);
-
-/// Writes that were refused because somebody else's came in between. Three in one turn are no coincidence.
-const CONFLICTS_AT_MOST: u32 = 3;
-
-/// How soon a turn goes on that ran out of steps, of time or of conflicts; twice as long each time.
-const CONTINUES_AFTER: Duration = Duration::from_millis(500);
-
-/// How soon an object that the API server called gone, and the watch did not, is asked for again.
-const GONE_ASKED_AGAIN: Duration = Duration::from_secs(30);
-
-/// So long a resource rests at first when the API server refuses or does not answer, and at most.
-const KUBERNETES_RETRY: Duration = Duration::from_secs(2);
-const RETRY_LONGEST: Duration = Duration::from_mins(2);
 /// How long a resource waits for its identity's account to be known, where nothing wakes it before.
 const IDENTITY_RETRY: Duration = Duration::from_secs(10);
 
@@ -80,49 +61,41 @@ pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<
     }
 }
 
-async fn drive(all: &Deployments, turn: &Turn, mut record: Record, session: &mut Session) -> Rest {
+async fn drive(all: &Deployments, turn: &Turn, record: Record, session: &mut Session) -> Rest {
     want_a_look(all, turn, session);
     session.knowledge.obstacle = None;
     session.knowledge.config_maps.clear();
     // What was not there when the record came in may be by now.
     all.store.set_references(&record.name, resolve::references(&record, &all.world));
-    let begun = Instant::now();
     let caller = Caller::new(turn.class, &turn.name.namespace);
-    let mut shown = Shown::default();
-    let mut conflicts = 0;
-    for step in 0..STEPS_AT_MOST {
-        if begun.elapsed() > TURN_ENDS_AFTER {
-            break;
-        }
-        if record.uid != session.uid {
-            // Another object has the name now. Its turn begins anew, with nothing that was learnt for this one.
-            all.store.set_references(&record.name, resolve::references(&record, &all.world));
-            return Rest::after(Duration::ZERO, Class::Change);
-        }
-        match Box::pin(one_step(all, &caller, &record, session, &mut shown, step)).await {
-            Ok(Stepped::Learnt) => {}
-            Ok(Stepped::Wrote(written)) => record = *written,
-            Ok(Stepped::Ended(rest)) => return rest,
-            // What was decided on a stale object was refused: it is decided again on the object itself.
-            Err(ApiError::Conflict) if conflicts < CONFLICTS_AT_MOST => {
-                conflicts += 1;
-                match reread(all, &record, &mut session.knowledge).await {
-                    Ok(Some(live)) => record = live,
-                    Ok(None) => return gone(all, &record),
-                    Err(error) => return refused(all, turn, &record, error).await,
-                }
-            }
-            Err(error) => return refused(all, turn, &record, error).await,
-        }
-    }
-    // Never at once: a turn that does not end by itself must not become a loop without pause.
-    Rest::back_off(growing(CONTINUES_AFTER, turn), turn.class)
+    let mut steps = DeploymentSteps { all, caller, session, shown: Shown::default() };
+    all.site().drive(turn, record, &mut steps).await
 }
 
-enum Stepped {
-    Learnt,
-    Wrote(Box<Record>),
-    Ended(Rest),
+struct DeploymentSteps<'a> {
+    all: &'a Deployments,
+    caller: Caller,
+    session: &'a mut Session,
+    shown: Shown,
+}
+
+impl Steps for DeploymentSteps<'_> {
+    fn uid(&self) -> &str {
+        &self.session.uid
+    }
+
+    async fn step(&mut self, record: &Record, step: usize) -> Result<Stepped, ApiError> {
+        let Self { all, caller, session, shown } = self;
+        one_step(all, caller, record, session, shown, step).await
+    }
+
+    fn read_live(&mut self) {
+        self.session.knowledge.live_at = Some(self.all.clock.now());
+    }
+
+    fn is_another(&mut self, record: &Record) {
+        self.all.store.set_references(&record.name, resolve::references(record, &self.all.world));
+    }
 }
 
 async fn one_step(
@@ -176,7 +149,7 @@ async fn one_step(
                     *until,
                     seen,
                 ),
-                Said::Gone => gone(all, record),
+                Said::Gone => all.site().gone(record),
             }));
         }
         Step::Ask(query) => act.ask(query, &mut session.knowledge).await,
@@ -200,7 +173,7 @@ async fn one_step(
     Ok(match done {
         Done::Learnt => Stepped::Learnt,
         Done::Wrote(written) => Stepped::Wrote(written),
-        Done::Gone => Stepped::Ended(gone(all, record)),
+        Done::Gone => Stepped::Ended(all.site().gone(record)),
         Done::Wait(until) => {
             // A status that does not know of the newest spec must not stand while the account's quota is paused.
             let mut seen = record.resource_version;
@@ -222,15 +195,6 @@ async fn obstructed(publisher: &Publisher<'_>, answer: &str, knowledge: &mut Kno
     let assessment = assess(subject, memory, knowledge, all.clock.now());
     // Where the status is refused as well there is only the event.
     let _ = publisher.publish(memory, &assessment, knowledge).await;
-}
-
-/// The API server says that the object is gone. Where the watch has not said so too, it is asked again: not everything that
-/// answers 404 on the way speaks of the object.
-fn gone(all: &Deployments, record: &Record) -> Rest {
-    match all.store.get(&record.name) {
-        Some(known) if known.uid == record.uid => Rest::back_off(GONE_ASKED_AGAIN, Class::Recovery),
-        Some(_) | None => Rest::until_woken(),
-    }
 }
 
 /// The step's name alone: its values may hold a configuration, which is nobody's business in a log.
@@ -353,25 +317,4 @@ fn is_of_deployments(step: &Step) -> bool {
             ),
         ) => false,
     }
-}
-
-/// The API server refuses or does not answer. Where it refuses the status itself nothing can be said on the resource, so the
-/// log and an event say it.
-async fn refused(all: &Deployments, turn: &Turn, record: &Record, error: ApiError) -> Rest {
-    match error {
-        ApiError::Gone => gone(all, record),
-        ApiError::Conflict => Rest::back_off(growing(CONTINUES_AFTER, turn), turn.class),
-        // The driver breaks off all turns in a moment.
-        ApiError::Fenced => Rest::back_off(growing(KUBERNETES_RETRY, turn), turn.class),
-        ApiError::Denied(message) | ApiError::Other(message) => {
-            warn!(message, "the API server refused or did not answer");
-            all.events.warning(record, "ApiServerRefused", &message).await;
-            Rest::back_off(growing(KUBERNETES_RETRY, turn), turn.class)
-        }
-    }
-}
-
-/// Twice as long with each turn in a row that ended so.
-fn growing(first: Duration, turn: &Turn) -> Duration {
-    first.saturating_mul(2_u32.saturating_pow(turn.failures.min(10))).min(RETRY_LONGEST)
 }

@@ -12,6 +12,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use greengrass_operator_core::identity::{Identity, IdentityReference};
+use greengrass_operator_core::names::ObjectName;
+use jiff::{SignedDuration, Timestamp};
 use kube::api::ApiResource;
 
 pub use namespaces::NamespaceLabels;
@@ -35,9 +37,13 @@ pub fn resource() -> ApiResource {
     ApiResource::erase::<greengrass_operator_core::api::AwsIdentity>(&())
 }
 
-/// Resources that reach AWS through identities.
+/// Resources that reach AWS through identities, by kind.
 #[derive(Clone)]
-pub struct Dependants {
+pub struct Dependants(pub Vec<DependantKind>);
+
+/// Resources of one kind.
+#[derive(Clone)]
+pub struct DependantKind {
     /// Their records, and who refers to which identity.
     pub store: Arc<Store>,
     /// The queue of their turns.
@@ -73,8 +79,8 @@ impl Dependants {
             .map(|name| (Reference::Identity(name.as_str().into()), IdentityReference::Named(name)));
         let nameless = (Reference::DefaultIdentity, IdentityReference::Absent);
         let served = |(reference, says): (Reference, IdentityReference)| {
-            let namespaces: BTreeSet<Arc<str>> =
-                self.store.referrers(&reference).into_iter().map(|name| name.namespace).collect();
+            let names = self.0.iter().flat_map(|kind| kind.store.referrers(&reference));
+            let namespaces: BTreeSet<Arc<str>> = names.map(|name| name.namespace).collect();
             let serving = |namespace: Arc<str>| {
                 let serving = registry.serving(&says, &namespace);
                 (namespace, serving)
@@ -86,11 +92,25 @@ impl Dependants {
 
     /// Their turns cost no call to AWS unless there is something to do.
     fn wake(&self, reference: &Reference, is_concerned: impl Fn(&str) -> bool) {
-        for name in self.store.referrers(reference) {
-            if is_concerned(&name.namespace) {
-                self.queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
+        for DependantKind { store, queue } in &self.0 {
+            for name in store.referrers(reference).into_iter().filter(|name| is_concerned(&name.namespace)) {
+                queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
             }
         }
+    }
+}
+
+/// AWS is asked who an identity is at most so often because calls through it fail: a thousand resources fail together.
+const CHECKED_WITHIN: SignedDuration = SignedDuration::from_secs(10);
+
+/// Calls through an identity find that its credentials don't work. It says so itself, looks again at a pace of its own, and wakes
+/// everybody once they do.
+pub fn doubt(registry: &Registry, queue: &Queue, name: &str, now: Timestamp) {
+    let is_settled = |at: Timestamp| now.duration_since(at) < CHECKED_WITHIN;
+    // While it fails it has a turn of its own already.
+    if registry.accepted_at(name).is_some_and(|at| !is_settled(at)) {
+        let name = ObjectName { namespace: "".into(), name: name.into() };
+        queue.wake(name, Wake::now(Class::Recovery, Reason::Reference));
     }
 }
 

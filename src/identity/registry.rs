@@ -91,13 +91,19 @@ impl Given {
     /// Through what AWS may be called about all of these keys.
     #[must_use]
     pub fn access<'a>(&self, keys: impl IntoIterator<Item = &'a Key>) -> Access {
+        self.access_unless(|grant| keys.into_iter().find_map(|key| grant.refuses(key)))
+    }
+
+    /// Through what AWS may be called, unless this refuses it.
+    #[must_use]
+    pub fn access_unless(&self, refuses: impl FnOnce(&Grant) -> Option<String>) -> Access {
         let granted = match &self.found {
             IdentityFound::Missing(message) | IdentityFound::NotAllowed(message) => {
                 return Access::Barred(message.clone());
             }
             IdentityFound::Granted(grant) => grant,
         };
-        match keys.into_iter().find_map(|key| granted.refuses(key)) {
+        match refuses(granted) {
             Some(message) => Access::Barred(message),
             None => Access::Granted { identity: granted.identity.clone(), version: self.version.clone() },
         }

@@ -13,7 +13,7 @@ use crate::controller::record::tests::record;
 /// A resource in each of two namespaces that names no identity, one in each that names `shared`, and who is woken.
 struct World {
     registry: Registry,
-    dependants: Dependants,
+    dependants: DependantKind,
 }
 
 impl World {
@@ -25,7 +25,7 @@ impl World {
             namespaces: Namespaces::All,
             selector: None,
         };
-        let dependants = Dependants { store: Arc::default(), queue: Queue::new(8) };
+        let dependants = DependantKind { store: Arc::default(), queue: Queue::new(8) };
         let world = Self { registry: Registry::new(surroundings), dependants };
         for namespace in ["north", "south"] {
             for (name, reference) in
@@ -50,7 +50,7 @@ impl World {
 
     /// Changes something; who is woken by it, in order.
     async fn woken(&self, change: impl FnOnce(&Registry)) -> Vec<String> {
-        self.dependants.change(&self.registry, change);
+        Dependants(vec![self.dependants.clone()]).change(&self.registry, change);
         let mut woken = Vec::new();
         while let Ok(lease) = tokio::time::timeout(Duration::from_secs(1), self.dependants.queue.next()).await {
             woken.push(lease.turn().name.to_string());

@@ -10,6 +10,7 @@ use tracing::{info, warn};
 
 use super::Identities;
 use crate::aws::{ApiFamily, Class, Scope};
+use crate::controller::failures::jittered;
 use crate::controller::json::Json;
 use crate::controller::objects::ApiError;
 use crate::controller::publish::Published;
@@ -70,9 +71,8 @@ fn learnt(
     let seed = format!("{}{now}", record.uid);
     let (rest, is_changed) = match answer {
         Ok(caller) => {
-            let jittered = all.check_interval.mul_f64(0.9).saturating_add(spread(&seed, all.check_interval) / 5);
             let is_changed = all.registry.checked(record, |checked| checked.accepted(caller, now));
-            (Rest::after(jittered, Class::Sweep), is_changed)
+            (Rest::after(jittered(all.check_interval, &seed), Class::Sweep), is_changed)
         }
         Err(failure) => {
             let mut wait = KUBERNETES_RETRY;

@@ -140,6 +140,8 @@ label! {
     ReadyReason {
         /// AWS has it.
         Deployed => "Deployed",
+        /// It is not to run, and does not.
+        NotDeployed => "NotDeployed",
         /// Devices have it.
         RolledOut => "RolledOut",
         /// There is no device.
@@ -260,6 +262,7 @@ mod tests {
     fn is_of_ready(reason: Reason) -> bool {
         match reason {
             Reason::Deployed
+            | Reason::NotDeployed
             | Reason::RolledOut
             | Reason::NoDevices
             | Reason::RollingOut
@@ -303,6 +306,7 @@ mod tests {
         use greengrass_operator_core::failure::Blocking;
         let reasons = [
             Reason::Deployed,
+            Reason::NotDeployed,
             Reason::RolledOut,
             Reason::NoDevices,
             Reason::RollingOut,

@@ -26,7 +26,7 @@ macro_rules! every {
 }
 
 every!(reasons: Reason {
-    Deployed, RolledOut, NoDevices, RollingOut, DeadlineExceeded, Completed, InProgress, DevicesFailed, Canceled, RemoveTimedOut,
+    Deployed, NotDeployed, RolledOut, NoDevices, RollingOut, DeadlineExceeded, Completed, InProgress, DevicesFailed, Canceled, RemoveTimedOut,
     Progressing, ProgressingWithRetry, Unverified, Suspended, WaitingForParent, Removing, InvalidSpec, IdentityNotFound,
     IdentityNotAllowed, KeyChanged, TargetConflict, ForeignRevision, Drifted, CorrectionsExhausted, ReferenceNotFound, Yielded,
     KeysNotReset, TagsNotApplied, HistoryNotPruned, RolloutCanceled, RolloutFailed, DeletionBlocked, UpToDate, OutOfDate, Unknown

@@ -11,11 +11,12 @@ use kube::{Client, Config};
 use testcluster::Cluster;
 use tokio::runtime::Runtime;
 
+use super::Kind;
+
 /// The tests' own access to an API server.
 pub struct Administrator {
     runtime: Runtime,
     client: Client,
-    resource: ApiResource,
 }
 
 impl Administrator {
@@ -34,13 +35,16 @@ impl Administrator {
             let config = Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.unwrap();
             Client::try_from(config).unwrap()
         });
-        let kind = GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", "GreengrassDeployment");
-        Self { runtime, client, resource: ApiResource::from_gvk(&kind) }
+        Self { runtime, client }
     }
 
-    /// Does something with the resources of a namespace and waits for it.
-    pub fn ask<T>(&self, namespace: &str, act: impl AsyncFnOnce(Api<DynamicObject>) -> T) -> T {
-        let api = Api::namespaced_with(self.client.clone(), namespace, &self.resource);
+    /// Does something with the resources of a kind in a namespace and waits for it.
+    pub fn ask<T>(&self, kind: Kind, namespace: &str, act: impl AsyncFnOnce(Api<DynamicObject>) -> T) -> T {
+        let resource = ApiResource::from_gvk_with_plural(
+            &GroupVersionKind::gvk("greengrass-operator.dev", "v1alpha1", kind.name()),
+            kind.plural(),
+        );
+        let api = Api::namespaced_with(self.client.clone(), namespace, &resource);
         self.runtime.block_on(act(api))
     }
 }

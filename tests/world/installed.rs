@@ -6,15 +6,26 @@ use std::sync::OnceLock;
 use serde_json::json;
 use testcluster::Cluster;
 
+use super::Kind;
+
 /// Applies the definitions to the shared cluster, once in this process.
 pub fn install_definitions(cluster: &Cluster) {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(|| install_definitions_on(cluster));
 }
 
+/// Applies the definition of the legacy kind to the shared cluster, once in this process.
+pub fn install_things_graph(cluster: &Cluster) {
+    static INSTALLED: OnceLock<()> = OnceLock::new();
+    INSTALLED.get_or_init(|| install_folder(cluster, concat!(env!("CARGO_MANIFEST_DIR"), "/crds/things-graph")));
+}
+
 /// Applies the definitions to a cluster.
 pub fn install_definitions_on(cluster: &Cluster) {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/crds");
+    install_folder(cluster, concat!(env!("CARGO_MANIFEST_DIR"), "/crds"));
+}
+
+fn install_folder(cluster: &Cluster, folder: &str) {
     let apply = ["apply", "--server-side", "--force-conflicts", "--filename", folder];
     cluster.kubectl(&apply).unwrap().success().unwrap();
     let wait = ["wait", "--for=condition=Established", "crd", "--all", "--timeout=30s"];
@@ -42,7 +53,8 @@ pub fn identity_of(namespace: &str) -> String {
 }
 
 /// The chart's `ServiceAccount` in one namespace, with the chart's rights in another.
-pub fn grant(cluster: &Cluster, home: &str, namespace: &str) {
+pub fn grant(cluster: &Cluster, kind: Kind, home: &str, namespace: &str) {
+    let things_graph = kind == Kind::SystemInstance;
     let chart = concat!(env!("CARGO_MANIFEST_DIR"), "/charts/greengrass-operator");
     let rights = [
         "template",
@@ -51,7 +63,7 @@ pub fn grant(cluster: &Cluster, home: &str, namespace: &str) {
         "--namespace",
         home,
         "--set",
-        &format!("watchNamespaces={{{namespace}}},crds.enabled=false,clusterName=test,serviceAccount.name=greengrass-operator"),
+        &format!("watchNamespaces={{{namespace}}},crds.enabled=false,thingsGraph.enabled={things_graph},clusterName=test,serviceAccount.name=greengrass-operator"),
         "--show-only",
         "templates/rbac.yaml",
         "--show-only",

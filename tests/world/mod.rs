@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 
 use administrator::Administrator;
 use installed::grant;
-pub use installed::{identity_of, install_definitions, install_definitions_on, install_identity};
+pub use installed::{identity_of, install_definitions, install_definitions_on, install_identity, install_things_graph};
 pub use manifest::Manifest;
 use operator::Operator;
 pub use virtual_time::VirtualWorld;
@@ -29,6 +29,30 @@ pub use virtual_time::VirtualWorld;
 pub const ACCOUNT: &str = "123456789012";
 /// Where everything is deployed to.
 pub const REGION: &str = "eu-central-1";
+/// What a world is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    GreengrassDeployment,
+    /// The operator looks after the legacy service as well.
+    SystemInstance,
+}
+
+impl Kind {
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "GreengrassDeployment",
+            Self::SystemInstance => "SystemInstance",
+        }
+    }
+
+    pub fn plural(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "greengrassdeployments",
+            Self::SystemInstance => "systeminstances",
+        }
+    }
+}
+
 /// What every test waits for happens within seconds; a loaded machine gets a minute.
 const PATIENCE: Duration = Duration::from_mins(1);
 
@@ -98,7 +122,7 @@ impl World {
     }
 
     fn managed_from(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
-        grant(cluster, home, &namespace);
+        grant(cluster, Kind::GreengrassDeployment, home, &namespace);
         install_identity(cluster, &namespace);
         Self::of_account(cluster, namespace, home)
     }
@@ -250,8 +274,8 @@ impl World {
     /// The object, judged by the oracle each time that it is read.
     pub fn object(&self, name: &str) -> Option<Value> {
         // A process for each reading would take longer than what is waited for.
-        let found =
-            Administrator::of(self.cluster).ask(&self.namespace, async |api| api.get_opt(name).await.unwrap())?;
+        let found = Administrator::of(self.cluster)
+            .ask(Kind::GreengrassDeployment, &self.namespace, async |api| api.get_opt(name).await.unwrap())?;
         let object = serde_json::to_value(found).unwrap();
         oracle::judge(&object);
         Some(object)

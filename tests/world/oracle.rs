@@ -18,7 +18,7 @@ const TYPES: [&str; 7] = ["Ready", "Reconciling", "Stalled", "Synced", "RolledOu
 
 /// What each status of `Ready` may be said with, and what stands beside it.
 pub const READY: [(&str, Option<&str>, &[&str]); 6] = [
-    ("True", None, &["Deployed", "RolledOut", "NoDevices"]),
+    ("True", None, &["Deployed", "RolledOut", "NoDevices", "NotDeployed"]),
     ("Unknown", Some("Reconciling"), &["Progressing"]),
     ("Unknown", None, &["Unverified"]),
     ("False", Some("Reconciling"), &["ProgressingWithRetry", "WaitingForParent", "RollingOut", "Removing"]),
@@ -56,7 +56,7 @@ const SYNCED: [(&str, &[&str]); 3] = [
 
 const ROLLED_OUT: [(&str, &[&str]); 3] = [
     ("True", &["Completed", "NoDevices"]),
-    ("False", &["InProgress", "DevicesFailed", "Canceled", "DeadlineExceeded"]),
+    ("False", &["InProgress", "DevicesFailed", "Canceled", "DeadlineExceeded", "NotDeployed", "RolloutFailed"]),
     ("Unknown", &["Unknown"]),
 ];
 

@@ -53,6 +53,21 @@ pub fn condition(
     }
 }
 
+/// All conditions of a status: ours, in the order of `types`, and behind them those of others as they are.
+#[must_use]
+pub fn all<'a>(
+    types: &[&str],
+    sayings: impl IntoIterator<Item = Option<(Truth, &'a str, &'a str)>>,
+    generation: i64,
+    now: Timestamp,
+    previous: &[Condition],
+) -> Vec<Condition> {
+    let said = types.iter().zip(sayings).filter_map(|(name, saying)| Some((name, saying?)));
+    let ours = said.map(|(name, saying)| condition(name, saying, generation, now, previous));
+    let others = previous.iter().filter(|other| !types.contains(&other.type_.as_str())).cloned();
+    ours.chain(others).collect()
+}
+
 fn cut(message: &str) -> String {
     if message.len() <= LONGEST_MESSAGE {
         return message.to_owned();

@@ -38,11 +38,27 @@ pub enum Operation {
     AssumeRole,
     /// `sts:GetCallerIdentity`
     GetCallerIdentity,
+    /// `iotthingsgraph:CreateSystemInstance`
+    CreateSystemInstance,
+    /// `iotthingsgraph:GetSystemInstance`
+    GetSystemInstance,
+    /// `iotthingsgraph:DeploySystemInstance`
+    DeploySystemInstance,
+    /// `iotthingsgraph:UndeploySystemInstance`
+    UndeploySystemInstance,
+    /// `iotthingsgraph:DeleteSystemInstance`
+    DeleteSystemInstance,
+    /// `iotthingsgraph:ListTagsForResource`
+    ListTagsForResource,
+    /// `iotthingsgraph:TagResource`
+    TagSystemInstance,
+    /// `iotthingsgraph:UntagResource`
+    UntagSystemInstance,
 }
 
 impl Operation {
     /// Every operation, in the order of documents.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 21] = [
         Self::CreateDeployment,
         Self::GetDeployment,
         Self::ListDeployments,
@@ -56,6 +72,14 @@ impl Operation {
         Self::GetThingShadow,
         Self::AssumeRole,
         Self::GetCallerIdentity,
+        Self::CreateSystemInstance,
+        Self::GetSystemInstance,
+        Self::DeploySystemInstance,
+        Self::UndeploySystemInstance,
+        Self::DeleteSystemInstance,
+        Self::ListTagsForResource,
+        Self::TagSystemInstance,
+        Self::UntagSystemInstance,
     ];
 
     /// AWS's name of it; also the label of metrics.
@@ -75,6 +99,15 @@ impl Operation {
             Self::GetThingShadow => "GetThingShadow",
             Self::AssumeRole => "AssumeRole",
             Self::GetCallerIdentity => "GetCallerIdentity",
+            Self::CreateSystemInstance => "CreateSystemInstance",
+            Self::GetSystemInstance => "GetSystemInstance",
+            Self::DeploySystemInstance => "DeploySystemInstance",
+            Self::UndeploySystemInstance => "UndeploySystemInstance",
+            Self::DeleteSystemInstance => "DeleteSystemInstance",
+            Self::ListTagsForResource => "ListTagsForResource",
+            // Named with the service: Greengrass has operations of the same names, and a label must not mean both.
+            Self::TagSystemInstance => "iotthingsgraph:TagResource",
+            Self::UntagSystemInstance => "iotthingsgraph:UntagResource",
         }
     }
 }
@@ -305,6 +338,6 @@ mod tests {
         assert!(FailureKind::ALL.is_sorted() && Operation::ALL.is_sorted());
         // A new variant breaks `name`, and this count then reminds of ALL.
         assert_eq!(FailureKind::ALL.last(), Some(&FailureKind::Fenced));
-        assert_eq!(Operation::ALL.last(), Some(&Operation::GetCallerIdentity));
+        assert_eq!(Operation::ALL.last(), Some(&Operation::UntagSystemInstance));
     }
 }

@@ -10,3 +10,5 @@ pub mod failure;
 pub mod identity;
 pub mod names;
 pub mod pace;
+pub mod system_instance;
+pub mod trouble;

@@ -123,6 +123,13 @@ pub struct Key {
     pub parent: Option<TargetArn>,
 }
 
+impl Key {
+    /// The ARNs that an identity must allow.
+    pub fn arns(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&self.target).chain(self.parent.as_ref()).map(TargetArn::as_str)
+    }
+}
+
 /// A resource's namespace and name: `NAMESPACE/NAME`. Shared, because caches, queue and sessions of thousands of resources all
 /// have it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

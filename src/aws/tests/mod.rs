@@ -12,10 +12,13 @@ mod requests;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use greengrass_operator_core::api::SystemInstanceTarget;
 use greengrass_operator_core::deployment::knowledge::RowFilter;
 use greengrass_operator_core::deployment::request::DeploymentRequest;
 use greengrass_operator_core::deployment::rollout::BadEnd;
 use greengrass_operator_core::failure::{Failure, Operation};
+use greengrass_operator_core::system_instance::content::Content;
+use greengrass_operator_core::system_instance::{Definition, SystemInstanceId};
 
 use self::canned::{Answer, Canned};
 use super::*;
@@ -69,7 +72,7 @@ impl Bench {
 
     /// Makes a call of this kind.
     async fn call(&self, operation: Operation) -> Result<(), Failure> {
-        let greengrass = self.aws.greengrass();
+        let (greengrass, things_graph) = (self.aws.greengrass(), self.aws.things_graph());
         let permit = self.permit();
         match operation {
             Operation::CreateDeployment => {
@@ -93,6 +96,18 @@ impl Bench {
             Operation::AssumeRole | Operation::GetCallerIdentity => {
                 self.aws.sts().get_caller_identity(permit).await.map(drop)
             }
+            Operation::CreateSystemInstance => {
+                things_graph.create_system_instance(permit, &small_content(), &BTreeMap::new()).await.map(drop)
+            }
+            Operation::GetSystemInstance => things_graph.get_system_instance(permit, &id()).await.map(drop),
+            Operation::DeploySystemInstance => things_graph.deploy_system_instance(permit, &id()).await.map(drop),
+            Operation::UndeploySystemInstance => things_graph.undeploy_system_instance(permit, &id()).await.map(drop),
+            Operation::DeleteSystemInstance => things_graph.delete_system_instance(permit, &id()).await,
+            Operation::ListTagsForResource => things_graph.list_tags(permit, "arn:s", None).await.map(drop),
+            Operation::TagSystemInstance => {
+                things_graph.tag(permit, "arn:s", &BTreeMap::from([("a".into(), "b".into())])).await
+            }
+            Operation::UntagSystemInstance => things_graph.untag(permit, "arn:s", &["a".to_owned()]).await,
             Operation::GetThingShadow => self.aws.iot().get_deployment_shadow(permit, "Press1", "1").await.map(drop),
         }
     }
@@ -108,6 +123,21 @@ fn settings(wire: &Canned) -> ClientSettings {
 
 fn everything() -> RowFilter {
     RowFilter { target_arn: None, parent_target_arn: None, latest_only: true }
+}
+
+fn id() -> SystemInstanceId {
+    SystemInstanceId::parse("urn:tdm:eu-central-1/123456789012/default:deployment:Room218").unwrap()
+}
+
+fn small_content() -> Content {
+    Content {
+        definition: Definition::parse(&format!("query Room218 @deployment(id: \"{}\") {{ a }}", id())).unwrap(),
+        target: SystemInstanceTarget::Cloud,
+        group_name: None,
+        bucket_name: None,
+        flow_actions_role_arn: Some("arn:aws:iam::123456789012:role/FlowActions".into()),
+        metrics: None,
+    }
 }
 
 fn small_request() -> DeploymentRequest {

@@ -23,7 +23,6 @@ use tracing::error;
 
 use super::Deployments;
 use crate::controller::tally::Place;
-use crate::controller::wakes::spread;
 
 /// How soon the walks of a place begin again after a defect has ended them.
 const BROKEN_RETRY: Duration = Duration::from_mins(1);
@@ -78,9 +77,4 @@ pub fn report(all: &Arc<Deployments>) {
             metrics.account_view_age((&place.account, &place.region), seconds);
         }
     });
-}
-
-/// An interval, shortened or lengthened by up to a tenth.
-pub(super) fn jittered(interval: Duration, seed: &str) -> Duration {
-    interval.mul_f64(0.9).saturating_add(spread(seed, interval) / 5)
 }

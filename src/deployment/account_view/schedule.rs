@@ -9,8 +9,9 @@ use greengrass_operator_core::failure::{Failure, FailureKind, Who};
 use greengrass_operator_core::pace::{GRACE, Streak, pace};
 use jiff::Timestamp;
 
+use super::First;
 use super::walk::PageSize;
-use super::{First, jittered};
+use crate::controller::failures::jittered;
 use crate::controller::wakes::spread;
 
 /// The first walk after a start comes within so long, spread, so that places are not walked over all at once.

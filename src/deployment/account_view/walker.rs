@@ -9,19 +9,20 @@ use jiff::Timestamp;
 use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
-use super::super::perform::jitter;
 use super::super::{Deployments, resolve};
+use super::First;
 use super::compare::{Judgement, judge};
 use super::members::{key, members, remembered, watched};
 use super::schedule::Schedule;
 use super::walk::{Next, RowKey, Walk};
-use super::{First, spread};
 use crate::aws::{ApiFamily, Class, Permit, Scope, WaitReason};
 use crate::controller::driver::Kind;
+use crate::controller::failures::jitter;
 use crate::controller::queue::{Reason, Wake};
 use crate::controller::record::Record;
 use crate::controller::store::Reference;
 use crate::controller::tally::Place;
+use crate::controller::wakes::spread;
 use crate::telemetry::metrics::WalkOutcome;
 
 /// How often a replica that does not lead asks whether it does: a walk that begins a second later harms nobody.

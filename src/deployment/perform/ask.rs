@@ -8,8 +8,9 @@ use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use greengrass_operator_core::names::{Key, ObjectName};
 
 use super::super::resolve;
-use super::{Act, Done, reread};
+use super::Act;
 use crate::controller::objects::ApiError;
+use crate::controller::turn::Done;
 
 /// The field by which claimants of a target are found.
 const CLAIMED_TARGET: &str = "status.resolved.targetArn";
@@ -22,7 +23,8 @@ impl Act<'_> {
     pub(in super::super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         match (query, self.key()) {
             (Query::Object, _) => {
-                let live = reread(self.all, self.record, knowledge).await?;
+                let live = self.all.site().reread(self.record).await?;
+                knowledge.live_at = Some(self.all.clock.now());
                 Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))))
             }
             (Query::References, _) => self.references(knowledge).await,

@@ -12,8 +12,10 @@ use greengrass_operator_core::names::Key;
 use greengrass_operator_core::pace::{Streak, pace};
 use tracing::warn;
 
-use super::{Act, Done, jitter};
+use super::Act;
 use crate::aws::{ApiFamily, Permit};
+use crate::controller::failures::jitter;
+use crate::controller::turn::Done;
 
 /// The longest wait for quota within a turn that reads what devices did: a change of the same resource has to wait for it. Two
 /// places at six calls a second wait for a third of a second; only a pause that AWS asks for takes longer.

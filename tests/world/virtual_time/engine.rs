@@ -24,7 +24,7 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-use super::super::ACCOUNT;
+use super::super::{ACCOUNT, Kind};
 use super::traffic::Traffic;
 
 /// Something is wrong with the harness or the operator is in a loop: on a machine at rest it takes a millisecond.
@@ -60,15 +60,15 @@ struct Sleep {
 
 impl Engine {
     /// Starts the operator at the emulator's time, with the rights of this kubeconfig, and waits until it has read everything.
-    pub(super) fn start(namespaces: &[String], kubeconfig: &Path, emulator: &Emulator, log: &Log) -> Self {
+    pub(super) fn start(kind: Kind, namespaces: &[String], kubeconfig: &Path, emulator: &Emulator, log: &Log) -> Self {
         let (commands, received) = unbounded_channel();
-        let (sleep, traffic) = (Arc::new(Sleep::default()), Traffic::default());
+        let (sleep, traffic) = (Arc::new(Sleep::default()), Traffic::of(kind));
         let kubeconfig = Kubeconfig::read_from(kubeconfig).unwrap();
         let thread = {
             let (namespaces, emulator, log) = (namespaces.to_vec(), emulator.clone(), log.clone());
             let (sleep, traffic) = (Arc::clone(&sleep), traffic.clone());
             let name = format!("operator of {}", namespaces.join(" and "));
-            let run = move || run(&namespaces, kubeconfig, &emulator, &log, &sleep, &traffic, received);
+            let run = move || run(kind, &namespaces, kubeconfig, &emulator, &log, &sleep, &traffic, received);
             std::thread::Builder::new().name(name).spawn(run).unwrap()
         };
         let engine = Self { commands: Some(commands), thread: Some(thread), sleep, traffic, log: log.clone() };
@@ -137,6 +137,7 @@ impl Drop for Engine {
 }
 
 fn run(
+    kind: Kind,
     namespaces: &[String],
     kubeconfig: Kubeconfig,
     emulator: &Emulator,
@@ -170,12 +171,13 @@ fn run(
     runtime.block_on(async move {
         // Paused time would run on by itself whenever all wait for an answer from a socket, were there no task in a thread.
         tokio::task::spawn_blocking(move || hold.recv());
-        obey(namespaces, kubeconfig, emulator, traffic, commands).await;
+        obey(kind, namespaces, kubeconfig, emulator, traffic, commands).await;
     });
     drop(held);
 }
 
 async fn obey(
+    kind: Kind,
     namespaces: &[String],
     kubeconfig: Kubeconfig,
     emulator: &Emulator,
@@ -205,6 +207,7 @@ async fn obey(
         aws_region: None,
         allow_insecure_endpoints: true,
         identity_selector: None,
+        things_graph: kind == Kind::SystemInstance,
         leader_election: None,
     };
     let stop = CancellationToken::new();

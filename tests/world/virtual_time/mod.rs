@@ -17,7 +17,8 @@ use testcluster::Cluster;
 use self::engine::{Engine, Log};
 use super::administrator::Administrator;
 use super::{
-    ACCOUNT, Manifest, REGION, condition, grant, install_definitions, install_identity, is_about_identity, oracle,
+    ACCOUNT, Kind, Manifest, REGION, condition, grant, install_definitions, install_identity, install_things_graph,
+    is_about_identity, oracle,
 };
 
 /// Timers that are due in between fire up to so much late; nothing of the operator hangs on less.
@@ -27,6 +28,7 @@ const SOON: Duration = Duration::from_secs(30);
 
 /// A world whose time is moved by the test.
 pub struct VirtualWorld {
+    kind: Kind,
     /// The test's own namespace.
     pub namespace: String,
     /// Another one that the operator looks after.
@@ -39,8 +41,8 @@ pub struct VirtualWorld {
 }
 
 /// Does something with the objects of a namespace and waits for it.
-fn ask<T>(namespace: &str, act: impl AsyncFnOnce(Api<DynamicObject>) -> T) -> T {
-    Administrator::of(Cluster::shared().unwrap()).ask(namespace, act)
+fn ask<T>(kind: Kind, namespace: &str, act: impl AsyncFnOnce(Api<DynamicObject>) -> T) -> T {
+    Administrator::of(Cluster::shared().unwrap()).ask(kind, namespace, act)
 }
 
 impl VirtualWorld {
@@ -51,36 +53,42 @@ impl VirtualWorld {
 
     /// A world with a running operator, and AWS with these switches.
     pub fn with_switches(prefix: &str, switches: Switches) -> Self {
-        Self::prepared(prefix, false, switches)
+        Self::prepared(Kind::GreengrassDeployment, prefix, false, switches)
     }
 
     /// A world whose operator looks after another namespace too.
     pub fn with_neighbour(prefix: &str) -> Self {
-        Self::prepared(prefix, true, super::switches())
+        Self::prepared(Kind::GreengrassDeployment, prefix, true, super::switches())
     }
 
-    fn prepared(prefix: &str, has_neighbour: bool, switches: Switches) -> Self {
+    /// A world whose operator looks after system instances of the legacy service as well, with AWS with these switches.
+    pub fn of_things_graph(prefix: &str, switches: Switches) -> Self {
+        install_things_graph(Cluster::shared().unwrap());
+        Self::prepared(Kind::SystemInstance, prefix, false, switches)
+    }
+
+    fn prepared(kind: Kind, prefix: &str, has_neighbour: bool, switches: Switches) -> Self {
         let cluster = Cluster::shared().unwrap();
         install_definitions(cluster);
         let namespace = cluster.namespace(prefix).unwrap();
-        grant(cluster, &namespace, &namespace);
+        grant(cluster, kind, &namespace, &namespace);
         install_identity(cluster, &namespace);
         let neighbour = has_neighbour.then(|| cluster.namespace("neighbour").unwrap());
         if let Some(neighbour) = &neighbour {
-            grant(cluster, &namespace, neighbour);
+            grant(cluster, kind, &namespace, neighbour);
             install_identity(cluster, neighbour);
         }
         let kubeconfig = cluster.service_account_kubeconfig(&namespace, "greengrass-operator").unwrap();
         let clock = ManualClock::starting_at(Timestamp::now());
         let emulator = Emulator::builder().shared_clock(Arc::new(clock)).switches(switches).build();
-        let mut world = Self { namespace, neighbour, emulator, kubeconfig, engine: None, log: Log::default() };
+        let mut world = Self { kind, namespace, neighbour, emulator, kubeconfig, engine: None, log: Log::default() };
         world.start_operator();
         world
     }
 
     pub fn start_operator(&mut self) {
         let namespaces: Vec<String> = [self.namespace.clone()].into_iter().chain(self.neighbour.clone()).collect();
-        self.engine = Some(Engine::start(&namespaces, &self.kubeconfig, &self.emulator, &self.log));
+        self.engine = Some(Engine::start(self.kind, &namespaces, &self.kubeconfig, &self.emulator, &self.log));
     }
 
     /// As SIGKILL.
@@ -170,7 +178,8 @@ impl VirtualWorld {
         let neighbour = self.neighbour.as_deref().expect("this world has no other namespace");
         let (object, params) = (manifest.to_json(), PatchParams::apply("test").force());
         let name = object["metadata"]["name"].as_str().unwrap();
-        let applied = ask(neighbour, async |api| api.patch(name, &params, &Patch::Apply(&object)).await.unwrap());
+        let applied =
+            ask(self.kind, neighbour, async |api| api.patch(name, &params, &Patch::Apply(&object)).await.unwrap());
         self.expect(&applied);
     }
 
@@ -182,14 +191,15 @@ impl VirtualWorld {
     pub fn try_apply(&self, object: &Value) -> Result<(), String> {
         let name = object["metadata"]["name"].as_str().unwrap();
         let params = PatchParams::apply("test").force();
-        let applied = ask(&self.namespace, async |api| api.patch(name, &params, &Patch::Apply(object)).await);
+        let applied =
+            ask(self.kind, &self.namespace, async |api| api.patch(name, &params, &Patch::Apply(object)).await);
         self.expect(&applied.map_err(|error| error.to_string())?);
         Ok(())
     }
 
     pub fn annotate(&self, name: &str, annotation: &str, value: &str) {
         let patch = json!({"metadata": {"annotations": {format!("greengrass-operator.dev/{annotation}"): value}}});
-        let patched = ask(&self.namespace, async |api| {
+        let patched = ask(self.kind, &self.namespace, async |api| {
             api.patch(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap()
         });
         self.expect(&patched);
@@ -197,7 +207,8 @@ impl VirtualWorld {
 
     pub fn delete(&self, name: &str) {
         let seen = self.engine.as_ref().map_or(0, |engine| engine.traffic().seen());
-        let deleted = ask(&self.namespace, async |api| api.delete(name, &DeleteParams::default()).await.unwrap());
+        let deleted =
+            ask(self.kind, &self.namespace, async |api| api.delete(name, &DeleteParams::default()).await.unwrap());
         match deleted.left() {
             Some(object) => self.expect(&object),
             // Gone at once: the event has a version that nobody tells.
@@ -208,8 +219,9 @@ impl VirtualWorld {
     /// Loses the status, as a restore of the object from a backup does.
     pub fn clear_status(&self, name: &str) {
         let patch = Patch::Merge(json!({"status": null}));
-        let patched =
-            ask(&self.namespace, async |api| api.patch_status(name, &PatchParams::default(), &patch).await.unwrap());
+        let patched = ask(self.kind, &self.namespace, async |api| {
+            api.patch_status(name, &PatchParams::default(), &patch).await.unwrap()
+        });
         self.expect(&patched);
     }
 
@@ -224,7 +236,7 @@ impl VirtualWorld {
     /// The status is lost, as when a backup brings an object back.
     pub fn lose_status(&self, name: &str) {
         let patch = json!({"status": null});
-        let patched = ask(&self.namespace, async |api| {
+        let patched = ask(self.kind, &self.namespace, async |api| {
             api.patch_status(name, &PatchParams::default(), &Patch::Merge(&patch)).await.unwrap()
         });
         self.expect(&patched);
@@ -232,7 +244,7 @@ impl VirtualWorld {
 
     /// The object, judged by the oracle each time that it is read.
     pub fn object(&self, name: &str) -> Option<Value> {
-        let object = ask(&self.namespace, async |api| api.get_opt(name).await.unwrap())?;
+        let object = ask(self.kind, &self.namespace, async |api| api.get_opt(name).await.unwrap())?;
         let object = serde_json::to_value(object).unwrap();
         oracle::judge(&object);
         Some(object)
@@ -291,7 +303,7 @@ impl VirtualWorld {
 
     /// Objects, calls and log, for messages.
     pub fn story(&self) -> String {
-        let mut objects = ask(&self.namespace, async |api| api.list(&ListParams::default()).await.unwrap());
+        let mut objects = ask(self.kind, &self.namespace, async |api| api.list(&ListParams::default()).await.unwrap());
         objects.iter_mut().for_each(|object| object.metadata.managed_fields = None);
         let objects = serde_json::to_string_pretty(&objects.items).unwrap();
         let calls: Vec<String> = self.emulator.calls().iter().map(super::describe).collect();

@@ -15,8 +15,8 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::{BoxError, Layer, Service};
 
-/// What names the kind in paths.
-const PLURAL: &str = "/greengrassdeployments";
+use super::super::Kind;
+
 const IDENTITIES: &str = "/awsidentities";
 /// What stands in the bookmark that ends a first list.
 const LIST_ENDS: &[u8] = b"k8s.io/initial-events-end";
@@ -26,8 +26,12 @@ const VERSION: &[u8] = b"\"resourceVersion\":\"";
 const OVERLAP: usize = 48;
 
 /// Counts what is on its way. Clones count together.
-#[derive(Clone, Default)]
-pub(super) struct Traffic(Arc<Counters>);
+#[derive(Clone)]
+pub(super) struct Traffic {
+    counters: Arc<Counters>,
+    /// What names the kind that the test is about in paths.
+    plural: &'static str,
+}
 
 #[derive(Default)]
 struct Counters {
@@ -47,9 +51,14 @@ struct Counters {
 }
 
 impl Traffic {
+    /// None yet, of this kind.
+    pub(super) fn of(kind: Kind) -> Self {
+        Self { counters: Arc::default(), plural: kind.plural() }
+    }
+
     /// Whether nothing is on its way: no request, and no event of what was written.
     pub(super) fn is_quiet(&self) -> bool {
-        let Counters { under_way, watches, requests: _, written, seen, others: _, identities: _ } = &*self.0;
+        let Counters { under_way, watches, requests: _, written, seen, others: _, identities: _ } = &*self.counters;
         let all_seen =
             watches.load(Ordering::SeqCst) == 0 || seen.load(Ordering::SeqCst) >= written.load(Ordering::SeqCst);
         under_way.load(Ordering::SeqCst) == 0 && all_seen
@@ -57,20 +66,20 @@ impl Traffic {
 
     /// Whether a first list of resources is complete or under way, and that of identities complete.
     pub(super) fn has_watched(&self) -> bool {
-        self.seen() > 0 && self.0.identities.load(Ordering::SeqCst) > 0
+        self.seen() > 0 && self.counters.identities.load(Ordering::SeqCst) > 0
     }
 
     pub(super) fn requests(&self) -> u64 {
-        self.0.requests.load(Ordering::SeqCst)
+        self.counters.requests.load(Ordering::SeqCst)
     }
 
     pub(super) fn seen(&self) -> u64 {
-        self.0.seen.load(Ordering::SeqCst)
+        self.counters.seen.load(Ordering::SeqCst)
     }
 
     /// Somebody has written this version, and it has to come by the watch.
     pub(super) fn expect(&self, version: u64) {
-        self.0.written.fetch_max(version, Ordering::SeqCst);
+        self.counters.written.fetch_max(version, Ordering::SeqCst);
     }
 }
 
@@ -94,13 +103,14 @@ impl<S> Layer<S> for Traffic {
     type Service = Counted<S>;
 
     fn layer(&self, inner: S) -> Counted<S> {
-        Counted { inner, counters: Arc::clone(&self.0) }
+        Counted { inner, counters: Arc::clone(&self.counters), plural: self.plural }
     }
 }
 
 pub(super) struct Counted<S> {
     inner: S,
     counters: Arc<Counters>,
+    plural: &'static str,
 }
 
 type Answer<E> = Pin<Box<dyn Future<Output = Result<Response<UnsyncBoxBody<Bytes, BoxError>>, E>> + Send>>;
@@ -124,7 +134,7 @@ where
         let counters = Arc::clone(&self.counters);
         counters.requests.fetch_add(1, Ordering::SeqCst);
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
-        let is_of_kind = request.uri().path().contains(PLURAL);
+        let is_of_kind = request.uri().path().contains(&format!("/{}", self.plural));
         let is_of_identities = request.uri().path().contains(IDENTITIES);
         let is_write = request.method() != Method::GET && is_of_kind;
         let under_way = Guard::new(&counters, |counters| &counters.under_way);

@@ -10,6 +10,8 @@ mod rollout;
 pub mod rules;
 pub mod schema;
 pub mod status;
+mod system_instance;
+mod system_instance_status;
 
 pub use components::{
     ComponentDeploymentSpecification, ConfigMapKeySelector, ConfigurationSource, ConfigurationUpdate, RunWith,
@@ -30,6 +32,11 @@ pub use policies::{
 };
 pub use rollout::{ReadyWhen, RolloutPolicy};
 pub use status::GreengrassDeploymentStatus;
+pub use system_instance::{
+    DefinitionLanguage, DefinitionReference, MetricsConfiguration, SystemInstance, SystemInstanceDefinition,
+    SystemInstanceDeletionPolicy, SystemInstanceSpec, SystemInstanceTarget,
+};
+pub use system_instance_status::{ReplacedSystemInstance, SystemInstanceIntent, SystemInstanceStatus};
 
 /// The API group of every kind.
 pub const GROUP: &str = "greengrass-operator.dev";
@@ -43,3 +50,5 @@ pub const REDEPLOY_AT: &str = "greengrass-operator.dev/redeploy-at";
 pub const CANCEL_AT: &str = "greengrass-operator.dev/cancel-at";
 /// The finalizer that holds an object while something must still be done in AWS.
 pub const FINALIZER: &str = "greengrass-operator.dev/deployment";
+/// The same for a `SystemInstance`.
+pub const SYSTEM_INSTANCE_FINALIZER: &str = "greengrass-operator.dev/system-instance";

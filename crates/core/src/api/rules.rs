@@ -5,6 +5,8 @@
 //! field with its old value stands on the spec, because one on an optional field is bypassed by removing the field and
 //! adding it again.
 
+pub mod system_instance;
+
 use serde_json::{Value, json};
 
 /// Entries of `components`. AWS names no limit; this bounds what the API server's rules may cost.

@@ -4,7 +4,7 @@ use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomRe
 use kube::CustomResourceExt;
 use serde_json::{Map, Value};
 
-use super::{AwsIdentity, GreengrassDeployment, rules};
+use super::{AwsIdentity, GreengrassDeployment, SystemInstance, rules};
 
 /// What a reader of the generated files needs to know.
 const HEADER: &str = "# Generated from crates/core/src/api by `make crd`: change it there.\n";
@@ -16,12 +16,14 @@ pub enum Definition {
     GreengrassDeployment,
     /// That of `AwsIdentity`.
     AwsIdentity,
+    /// That of `SystemInstance`, which is installed where the legacy service is wanted.
+    SystemInstance,
 }
 
 /// Every definition.
 #[must_use]
-pub fn definitions() -> [Definition; 2] {
-    [Definition::GreengrassDeployment, Definition::AwsIdentity]
+pub fn definitions() -> [Definition; 3] {
+    [Definition::GreengrassDeployment, Definition::AwsIdentity, Definition::SystemInstance]
 }
 
 impl Definition {
@@ -48,12 +50,23 @@ impl Definition {
         format!("{HEADER}{yaml}")
     }
 
-    /// The name of its file.
+    /// Whether it belongs to the legacy service, which is off unless somebody wants it.
+    #[must_use]
+    pub fn is_legacy(self) -> bool {
+        match self {
+            Self::GreengrassDeployment | Self::AwsIdentity => false,
+            Self::SystemInstance => true,
+        }
+    }
+
+    /// Its file, from the folder of all of them.
     #[must_use]
     pub fn file_name(self) -> &'static str {
         match self {
             Self::GreengrassDeployment => "greengrass-operator.dev_greengrassdeployments.yaml",
             Self::AwsIdentity => "greengrass-operator.dev_awsidentities.yaml",
+            // Not beside the others: `kubectl apply -f crds/` installs what everybody needs.
+            Self::SystemInstance => "things-graph/greengrass-operator.dev_systeminstances.yaml",
         }
     }
 
@@ -62,13 +75,14 @@ impl Definition {
         let derived = match self {
             Self::GreengrassDeployment => GreengrassDeployment::crd(),
             Self::AwsIdentity => AwsIdentity::crd(),
+            Self::SystemInstance => SystemInstance::crd(),
         };
         #[allow(clippy::expect_used, reason = "a value known at build time, covered by every test of this module")]
         let mut crd = serde_json::to_value(derived).expect("a definition is JSON");
         if let Some(schema) = crd.pointer_mut("/spec/versions/0/schema/openAPIV3Schema").and_then(Value::as_object_mut)
         {
             match self {
-                Self::GreengrassDeployment => {
+                Self::GreengrassDeployment | Self::SystemInstance => {
                     schema.insert("x-kubernetes-validations".into(), rules::root());
                 }
                 Self::AwsIdentity => {}

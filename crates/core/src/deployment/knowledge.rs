@@ -27,6 +27,7 @@ use super::subject::{Claimant, Subject};
 use super::tags::{Cause, OwnerTags};
 use crate::failure::{Failure, Operation};
 use crate::names::ObjectName;
+pub use crate::trouble::{Request, Trouble, later};
 
 /// Corrections of drift count for so long against their limit.
 pub const CORRECTIONS_COUNT_FOR: SignedDuration = SignedDuration::from_hours(1);
@@ -129,36 +130,6 @@ pub struct Look {
     pub rows: Vec<Row>,
 }
 
-/// A call that fails again and again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Trouble {
-    /// How it failed last.
-    pub failure: Failure,
-    /// How often it failed.
-    pub attempts: u32,
-    /// When it failed first.
-    pub first_at: Timestamp,
-    /// Not before this.
-    pub retry_at: Timestamp,
-    /// What the person asked for when it failed: a change of it opens the gate at once.
-    pub request: Request,
-}
-
-/// What a person can change to have a failed call tried again at once.
-#[derive(Clone, Debug, PartialEq, Eq, Default)]
-pub struct Request {
-    /// The object's generation.
-    pub generation: i64,
-    /// The present `reconcile-at`.
-    pub reconcile_at: Option<String>,
-    /// The present `redeploy-at`.
-    pub redeploy_at: Option<String>,
-    /// The present `cancel-at`.
-    pub cancel_at: Option<String>,
-    /// The identity, in the version that it had then.
-    pub identity: Option<String>,
-}
-
 impl Knowledge {
     /// Nothing is known yet.
     #[must_use]
@@ -256,16 +227,7 @@ impl Knowledge {
         wait: impl FnOnce(u32, Timestamp) -> Duration,
         request: Request,
     ) {
-        let (attempts, first_at) = match &self.trouble {
-            // Of whatever call: a list and a create that fail in turns are one streak. But what a person must mend gets its
-            // two minutes from when it was seen, however long AWS has failed before.
-            Some(trouble) if trouble.request == request && trouble.failure.rule().who == failure.rule().who => {
-                (trouble.attempts.saturating_add(1), trouble.first_at)
-            }
-            Some(_) | None => (1, now),
-        };
-        let retry_at = later(now, wait(attempts, first_at));
-        self.trouble = Some(Box::new(Trouble { failure, attempts, first_at, retry_at, request }));
+        self.trouble = Some(Box::new(Trouble::after(self.trouble.as_deref(), failure, now, wait, request)));
     }
 
     /// A call worked: what was said of its failures is over.
@@ -365,10 +327,4 @@ impl Knowledge {
         }
         self.live_at = Some(at);
     }
-}
-
-/// A time after another; the end of time where it would lie beyond.
-#[must_use]
-pub fn later(at: Timestamp, by: Duration) -> Timestamp {
-    SignedDuration::try_from(by).ok().and_then(|by| at.checked_add(by).ok()).unwrap_or(Timestamp::MAX)
 }

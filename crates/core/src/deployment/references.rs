@@ -120,16 +120,20 @@ impl Grant {
     /// Why AWS must not be asked about this key; none where it may be.
     #[must_use]
     pub fn refuses(&self, key: &Key) -> Option<String> {
-        let Self { identity, account, .. } = self;
-        if let Some(target) = self.targets.missing(key) {
+        self.refuses_arns(key.arns(), key.target.account())
+    }
+
+    /// Why AWS must not be asked about these things of that account; none where it may be.
+    pub fn refuses_arns<'a>(&self, arns: impl IntoIterator<Item = &'a str>, owner: &str) -> Option<String> {
+        let Self { identity, account, targets, .. } = self;
+        if let Some(target) = arns.into_iter().find(|arn| !targets.matches(arn)) {
             return Some(format!(
                 "AwsIdentity {identity} does not allow {target}: add a pattern for it to the identity's allowedTargets, or name another identity in spec.identityRef"
             ));
         }
         match account {
-            Some(account) if account != key.target.account() => Some(format!(
-                "AwsIdentity {identity} is for account {account}, and the target is in account {}: name an identity for that account in spec.identityRef",
-                key.target.account()
+            Some(account) if account != owner => Some(format!(
+                "AwsIdentity {identity} is for account {account}, and the target is in account {owner}: name an identity for that account in spec.identityRef"
             )),
             Some(_) | None => None,
         }

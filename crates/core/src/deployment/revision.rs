@@ -46,6 +46,11 @@ impl fmt::Display for Digest {
     }
 }
 
+/// The digest of any other content, in the same form.
+pub(crate) fn digest_of_value(value: &Value) -> Digest {
+    Digest(format!("{FORM}{}", sha256_hex(canonical_text(value).as_bytes())))
+}
+
 /// The digest of what is wanted: a function of the spec alone.
 #[must_use]
 pub fn digest(desired: &Desired) -> Digest {
@@ -53,7 +58,7 @@ pub fn digest(desired: &Desired) -> Digest {
 }
 
 fn digest_of(key: &Key, content: &Content) -> Digest {
-    Digest(format!("{FORM}{}", sha256_hex(canonical_text(&canonical(key, content)).as_bytes())))
+    digest_of_value(&canonical(key, content))
 }
 
 /// The digest of what somebody else deployed, as if it were wanted; none where no spec could say it. Its name counts only where

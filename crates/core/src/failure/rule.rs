@@ -82,7 +82,15 @@ impl Rule {
             | Operation::DescribeJob
             | Operation::ListJobExecutionsForJob
             | Operation::DescribeJobExecution
-            | Operation::GetThingShadow => rule,
+            | Operation::GetThingShadow
+            | Operation::CreateSystemInstance
+            | Operation::GetSystemInstance
+            | Operation::DeploySystemInstance
+            | Operation::UndeploySystemInstance
+            | Operation::DeleteSystemInstance
+            | Operation::ListTagsForResource
+            | Operation::TagSystemInstance
+            | Operation::UntagSystemInstance => rule,
         }
     }
 
@@ -153,6 +161,14 @@ const fn permission(operation: Operation) -> &'static str {
         Operation::AssumeRole => {
             "let the role's trust policy allow sts:AssumeRole and sts:TagSession to the operator's own credentials, with the externalId of the AwsIdentity, and allow both on the role to those"
         }
+        Operation::CreateSystemInstance
+        | Operation::GetSystemInstance
+        | Operation::DeploySystemInstance
+        | Operation::UndeploySystemInstance
+        | Operation::DeleteSystemInstance
+        | Operation::ListTagsForResource
+        | Operation::TagSystemInstance
+        | Operation::UntagSystemInstance => "allow this action of iotthingsgraph to the credentials of the operator",
         Operation::GetCallerIdentity => {
             "AWS allows this to all valid credentials: check whether a proxy answers in AWS's place"
         }
@@ -182,6 +198,20 @@ const fn not_found(operation: Operation) -> Rule {
         | Operation::GetThingShadow => {
             service(true, "what devices did does not show yet, or is gone; the operator looks again")
         }
+        Operation::CreateSystemInstance => person(
+            Blocking::TargetNotFound,
+            true,
+            "create the system, the devices and the Greengrass group that the definition names",
+        ),
+        Operation::GetSystemInstance
+        | Operation::DeploySystemInstance
+        | Operation::UndeploySystemInstance
+        | Operation::DeleteSystemInstance
+        | Operation::ListTagsForResource
+        | Operation::TagSystemInstance
+        | Operation::UntagSystemInstance => {
+            service(true, "the system instance does not show yet, or is gone; the operator looks again")
+        }
         Operation::AssumeRole | Operation::GetCallerIdentity => {
             person(Blocking::AccessDenied, true, "correct the AwsIdentity's roleArn, region and endpointUrl")
         }
@@ -194,7 +224,13 @@ const fn validation(operation: Operation) -> Rule {
         | Operation::GetDeployment
         | Operation::ListDeployments
         | Operation::TagResource
-        | Operation::UntagResource => person(Blocking::InvalidSpec, true, "correct what AWS names in the spec"),
+        | Operation::UntagResource
+        | Operation::CreateSystemInstance
+        | Operation::GetSystemInstance
+        | Operation::DeploySystemInstance
+        | Operation::ListTagsForResource
+        | Operation::TagSystemInstance
+        | Operation::UntagSystemInstance => person(Blocking::InvalidSpec, true, "correct what AWS names in the spec"),
         // Only for what AWS itself has named: nothing in the spec can be wrong about it.
         Operation::DescribeJob
         | Operation::ListJobExecutionsForJob
@@ -204,6 +240,11 @@ const fn validation(operation: Operation) -> Rule {
             Blocking::AccessDenied,
             true,
             "correct what AWS names in the AwsIdentity: roleArn, externalId, sessionDuration; a role's session can't last longer than the role allows",
+        ),
+        Operation::UndeploySystemInstance | Operation::DeleteSystemInstance => person(
+            Blocking::DeletionBlocked,
+            true,
+            "look at the system instance in AWS; to let go of it, delete the resource with deletionPolicy Retain",
         ),
         Operation::CancelDeployment | Operation::DeleteDeployment => person(
             Blocking::DeletionBlocked,
@@ -256,11 +297,11 @@ const fn codes(kind: FailureKind) -> &'static str {
     match kind {
         FailureKind::AccessDenied => "AccessDeniedException, AccessDenied, ForbiddenException",
         FailureKind::NotFound => "ResourceNotFoundException",
-        FailureKind::Validation => "ValidationException",
+        FailureKind::Validation => "ValidationException, InvalidRequestException",
         FailureKind::QuotaExceeded => "ServiceQuotaExceededException, LimitExceededException",
         FailureKind::Throttled => "ThrottlingException and its older names, HTTP 429",
         FailureKind::DeletionLimit => "ThrottlingException that names DELETION_IN_PROGRESS",
-        FailureKind::Conflict => "ConflictException",
+        FailureKind::Conflict => "ConflictException, ResourceInUseException, ResourceAlreadyExistsException",
         FailureKind::InProgress => "RequestAlreadyInProgressException",
         FailureKind::Service => "InternalServerException, ServiceUnavailable, HTTP 5xx, unknown codes",
         FailureKind::TimedOut => "no answer within 30 s for CreateDeployment, 10 s for the rest",

@@ -17,7 +17,7 @@ use wildmatch::WildMatch;
 pub use parse::{Defaults, InvalidIdentity, Parsed, parse};
 pub use pick::{IdentityReference, Picked, pick};
 
-use crate::names::{Key, TargetArn, TargetKind};
+use crate::names::{TargetArn, TargetKind};
 
 /// The identity that serves where no other one does.
 pub const DEFAULT: &str = "default";
@@ -204,14 +204,8 @@ impl TargetRule {
 
     /// Whether one of them matches the whole ARN.
     #[must_use]
-    pub fn matches(&self, target: &TargetArn) -> bool {
-        self.0.iter().any(|pattern| pattern.matches(target.as_str()))
-    }
-
-    /// The first of a key's targets that none of them matches.
-    #[must_use]
-    pub fn missing<'a>(&self, key: &'a Key) -> Option<&'a TargetArn> {
-        std::iter::once(&key.target).chain(key.parent.as_ref()).find(|target| !self.matches(target))
+    pub fn matches(&self, arn: &str) -> bool {
+        self.0.iter().any(|pattern| pattern.matches(arn))
     }
 }
 

@@ -5,7 +5,7 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::{Identity, InvalidIdentity};
 use crate::api::AwsIdentityStatus;
-use crate::conditions::{Truth, condition};
+use crate::conditions::{self, Truth};
 use crate::deployment::assess::TRUSTED_WITHOUT_VERIFICATION;
 use crate::failure::{Failure, Who};
 use crate::pace::grace_over;
@@ -81,11 +81,9 @@ pub fn summarise(
         Ok(_) => ready(generation, checked, &previous.conditions, now),
     };
     let caller = checked.caller.as_ref();
-    let say = |name: &str, truth| condition(name, (truth, reason, &message), generation, now, &previous.conditions);
-    let mut conditions = vec![say("Ready", truth)];
-    conditions.extend(companion.map(|name| say(name, Truth::True)));
-    // Conditions of others stay as they are.
-    conditions.extend(previous.conditions.iter().filter(|other| !TYPES.contains(&other.type_.as_str())).cloned());
+    let beside = |name: &str| (companion == Some(name)).then_some((Truth::True, reason, message.as_str()));
+    let sayings = [Some((truth, reason, message.as_str())), beside("Reconciling"), beside("Stalled")];
+    let conditions = conditions::all(&TYPES, sayings, generation, now, &previous.conditions);
     AwsIdentityStatus {
         observed_generation: Some(generation),
         conditions,

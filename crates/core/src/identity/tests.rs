@@ -1,5 +1,7 @@
 //! Which identity a resource uses, and what it may.
 
+use crate::deployment::references::Grant;
+use crate::names::Key;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::LabelSelector;
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -136,15 +138,16 @@ fn target(name: &str) -> TargetArn {
 #[case::the_second_pattern(&["x", "*:thinggroup/line-1-presses"], true)]
 fn patterns_match_whole_arns(#[case] patterns: &[&str], #[case] allowed: bool) {
     let patterns: Vec<String> = patterns.iter().map(|&pattern| pattern.to_owned()).collect();
-    assert_eq!(TargetRule::of(&patterns).matches(&target("line-1-presses")), allowed);
+    assert_eq!(TargetRule::of(&patterns).matches(target("line-1-presses").as_str()), allowed);
 }
 
 #[test]
 fn a_parent_must_be_allowed_as_well() {
-    let rule = TargetRule::of(&["*:thinggroup/line-1*".to_owned()]);
+    let grant =
+        Grant { targets: TargetRule::of(&["*:thinggroup/line-1*".to_owned()]), ..Grant::of_everything("north") };
     let key = |parent: &str| Key { target: target("line-1"), parent: Some(target(parent)) };
-    assert_eq!(rule.missing(&key("line-1-all")), None);
-    assert_eq!(rule.missing(&key("factory")), Some(&target("factory")));
+    assert_eq!(grant.refuses(&key("line-1-all")), None);
+    assert!(grant.refuses(&key("factory")).unwrap().contains(target("factory").as_str()));
 }
 
 #[rstest]

@@ -14,7 +14,8 @@ const NEW_RULES: [(&str, &str); 0] = [];
 /// What says nothing about which values are accepted.
 const WORDS: [&str; 2] = ["description", "title"];
 
-fn earlier(definition: Definition) -> Value {
+/// None: it came later.
+fn earlier(definition: Definition) -> Option<Value> {
     let text = match definition {
         Definition::GreengrassDeployment => {
             include_str!(
@@ -24,8 +25,9 @@ fn earlier(definition: Definition) -> Value {
         Definition::AwsIdentity => {
             include_str!("../../../../tests/compatibility/definitions-0.1/greengrass-operator.dev_awsidentities.yaml")
         }
+        Definition::SystemInstance => return None,
     };
-    serde_saphyr::from_str(text).unwrap()
+    Some(serde_saphyr::from_str(text).unwrap())
 }
 
 fn today(definition: Definition) -> Value {
@@ -150,7 +152,7 @@ fn losses(before: &Value, now: &Value) -> Vec<String> {
 #[test]
 fn todays_definitions_take_nothing_away_from_those_of_0_1() {
     for definition in definitions() {
-        let (before, now) = (earlier(definition), today(definition));
+        let (Some(before), now) = (earlier(definition), today(definition)) else { continue };
         assert_eq!(losses(&before, &now), Vec::<String>::new(), "{definition:?}");
         for field in ["group", "scope"] {
             assert_eq!(now["spec"][field], before["spec"][field]);

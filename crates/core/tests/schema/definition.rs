@@ -12,6 +12,7 @@ fn the_committed_definitions_are_the_rendered_ones() {
     for definition in definitions() {
         let path = format!("{folder}/{}", definition.file_name());
         if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::create_dir_all(std::path::Path::new(&path).parent().unwrap()).unwrap();
             std::fs::write(&path, definition.yaml()).unwrap();
         }
         #[allow(clippy::disallowed_methods, reason = "what is committed is a file")]

@@ -127,6 +127,7 @@ fn kind(definition: Definition) -> &'static str {
     match definition {
         Definition::GreengrassDeployment => "GreengrassDeployment",
         Definition::AwsIdentity => "AwsIdentity",
+        Definition::SystemInstance => "SystemInstance",
     }
 }
 
@@ -137,6 +138,7 @@ fn page(definition: Definition) -> String {
     let by_hand = match definition {
         Definition::GreengrassDeployment => "greengrassdeployment.md",
         Definition::AwsIdentity => "identity.md",
+        Definition::SystemInstance => "things-graph.md",
     };
     let mut text = format!(
         "# Fields of {kind}\n\n\

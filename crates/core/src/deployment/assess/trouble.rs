@@ -2,63 +2,15 @@
 
 use jiff::Timestamp;
 
-use super::super::knowledge::{Knowledge, Request, Trouble};
+use super::super::knowledge::{Knowledge, Request};
 use super::super::memory::Memory;
 use super::super::subject::{Access, Subject, Wanted};
 use super::adoption::Adoption;
 use super::cancel::Cancel;
 use super::ownership::Ownership;
 use super::sync::{Sync, Tags};
-use crate::failure::{Blocking, Operation};
-use crate::pace::grace_over;
-
-/// After so many failures in a row the message says that it is a retry.
-const RETRIES_BEFORE_TELLING: u32 = 3;
-
-/// The failing call.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Blocked {
-    /// It will pass: throttled, 5xx, time-out, conflict.
-    Service {
-        /// Its story.
-        trouble: Trouble,
-        /// Whether it has lasted long enough to be told as a retry.
-        retrying: bool,
-        /// Whether the next try has to wait.
-        waits: bool,
-    },
-    /// A person must act.
-    Person {
-        /// Why.
-        reason: Blocking,
-        /// Its story.
-        trouble: Trouble,
-        /// Whether the time for things applied in parallel is over.
-        stalled: bool,
-        /// Whether the next try has to wait.
-        waits: bool,
-    },
-}
-
-impl Blocked {
-    /// Its story.
-    #[must_use]
-    pub fn trouble(&self) -> &Trouble {
-        match self {
-            Self::Service { trouble, .. } | Self::Person { trouble, .. } => trouble,
-        }
-    }
-
-    /// Until when the next try has to wait.
-    #[must_use]
-    pub fn waits_until(&self) -> Option<Timestamp> {
-        match self {
-            Self::Service { trouble, waits, .. } | Self::Person { trouble, waits, .. } => {
-                waits.then_some(trouble.retry_at)
-            }
-        }
-    }
-}
+use crate::failure::Operation;
+pub use crate::trouble::Blocked;
 
 /// What tells which calls are still to be made.
 pub(super) struct Found<'a> {
@@ -90,7 +42,16 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
         | Operation::DescribeJobExecution
         | Operation::GetThingShadow
         // Of the identity, not of a resource.
-        | Operation::GetCallerIdentity => false,
+        | Operation::GetCallerIdentity
+        // Of another kind.
+        | Operation::CreateSystemInstance
+        | Operation::GetSystemInstance
+        | Operation::DeploySystemInstance
+        | Operation::UndeploySystemInstance
+        | Operation::DeleteSystemInstance
+        | Operation::ListTagsForResource
+        | Operation::TagSystemInstance
+        | Operation::UntagSystemInstance => false,
         Operation::UntagResource => matches!(found.tags, Tags::Add | Tags::Remove(_)),
     }
 }
@@ -109,7 +70,15 @@ pub(super) fn is_of_tags(blocked: &Blocked, adoption: &Adoption) -> bool {
         | Operation::DescribeJobExecution
         | Operation::GetThingShadow
         | Operation::AssumeRole
-        | Operation::GetCallerIdentity => false,
+        | Operation::GetCallerIdentity
+        | Operation::CreateSystemInstance
+        | Operation::GetSystemInstance
+        | Operation::DeploySystemInstance
+        | Operation::UndeploySystemInstance
+        | Operation::DeleteSystemInstance
+        | Operation::ListTagsForResource
+        | Operation::TagSystemInstance
+        | Operation::UntagSystemInstance => false,
     };
     is_tagging && !matches!(adoption, Adoption::Take(_))
 }
@@ -140,11 +109,5 @@ pub(super) fn assess(
     if !matters(trouble.failure.operation, subject, memory, found) {
         return None;
     }
-    let trouble = trouble.clone();
-    let waits = trouble.retry_at > now && trouble.request == request(subject);
-    let lasted = grace_over(trouble.first_at, now);
-    Some(match trouble.failure.rule().blocking {
-        Some(reason) => Blocked::Person { reason, stalled: lasted, trouble, waits },
-        None => Blocked::Service { retrying: lasted || trouble.attempts >= RETRIES_BEFORE_TELLING, trouble, waits },
-    })
+    Some(trouble.blocks(&request(subject), now))
 }

@@ -2,13 +2,12 @@
 
 mod advisory;
 mod devices;
-mod ready;
+pub(crate) mod ready;
 mod rolled_out;
 mod standing;
 mod synced;
-mod words;
+pub(crate) mod words;
 
-use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 
 use super::assess::{Assessment, Blocked, Cancel, Ownership, Phase, RolloutState};
@@ -31,6 +30,8 @@ pub const TYPES: [&str; 7] = ["Ready", "Reconciling", "Stalled", "Synced", "Roll
 pub enum Reason {
     /// AWS has it.
     Deployed,
+    /// It is not to run, and does not.
+    NotDeployed,
     /// Devices have it, too.
     RolledOut,
     /// There is no device that could have it.
@@ -109,6 +110,7 @@ impl Reason {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Deployed => "Deployed",
+            Self::NotDeployed => "NotDeployed",
             Self::RolledOut => "RolledOut",
             Self::NoDevices => "NoDevices",
             Self::RollingOut => "RollingOut",
@@ -159,6 +161,14 @@ pub struct Saying {
     pub message: String,
 }
 
+impl Saying {
+    /// As conditions are made of.
+    #[must_use]
+    pub fn parts(&self) -> (Truth, &str, &str) {
+        (self.truth, self.reason.as_str(), &self.message)
+    }
+}
+
 /// All that a condition may look at.
 #[derive(Clone, Copy)]
 struct Scene<'a> {
@@ -199,16 +209,8 @@ pub fn summarise(
     let ours = [Some(saying), reconciling, stalled, Some(synced), Some(rolled_out), suspended, advisory];
     let mut status = memory.to_status();
     status.pending_change.clone_from(&assessment.pending);
-    let mut conditions: Vec<Condition> = TYPES
-        .iter()
-        .zip(ours)
-        .filter_map(|(name, saying)| {
-            saying.map(|saying| condition(name, &saying, subject.generation, assessment.now, previous))
-        })
-        .collect();
-    // Conditions of others stay as they are.
-    conditions.extend(previous.iter().filter(|other| !TYPES.contains(&other.type_.as_str())).cloned());
-    status.conditions = conditions;
+    let sayings = ours.iter().map(|saying| saying.as_ref().map(Saying::parts));
+    status.conditions = conditions::all(&TYPES, sayings, subject.generation, assessment.now, previous);
     status
 }
 
@@ -260,13 +262,8 @@ fn note_progress(memory: &mut Memory, assessment: &Assessment) {
     }
 }
 
-fn accompany(ready: &Saying) -> Saying {
+pub(crate) fn accompany(ready: &Saying) -> Saying {
     Saying { truth: Truth::True, ..ready.clone() }
-}
-
-fn condition(name: &str, saying: &Saying, generation: i64, now: Timestamp, previous: &[Condition]) -> Condition {
-    let Saying { truth, reason, message } = saying;
-    conditions::condition(name, (*truth, reason.as_str(), message), generation, now, previous)
 }
 
 /// What happened between two statuses, for an event: one per transition of Ready, and where that stays as it was, one where the

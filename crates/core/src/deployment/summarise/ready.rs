@@ -11,16 +11,16 @@ use crate::failure::{Blocking, FailureKind};
 
 /// What `Ready` says and what stands beside it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ready {
+pub(crate) struct Ready {
     /// What `Ready` says.
-    pub(super) saying: Saying,
+    pub(crate) saying: Saying,
     /// What stands beside it.
-    pub(super) companion: Companion,
+    pub(crate) companion: Companion,
 }
 
 /// Never both: kstatus takes the first that it finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Companion {
+pub(crate) enum Companion {
     /// Neither.
     None,
     /// `Reconciling=True`.
@@ -238,14 +238,14 @@ fn stands(before: Standing) -> Ready {
     stalled(before.reason, before.message)
 }
 
-fn reconciling(truth: Truth, reason: Reason, message: String) -> Ready {
+pub(crate) fn reconciling(truth: Truth, reason: Reason, message: String) -> Ready {
     Ready { saying: say(truth, reason, message), companion: Companion::Reconciling }
 }
 
-fn stalled(reason: Reason, message: String) -> Ready {
+pub(crate) fn stalled(reason: Reason, message: String) -> Ready {
     Ready { saying: say(Truth::False, reason, message), companion: Companion::Stalled }
 }
 
-fn say(truth: Truth, reason: Reason, message: String) -> Saying {
+pub(crate) fn say(truth: Truth, reason: Reason, message: String) -> Saying {
     Saying { truth, reason, message }
 }

@@ -71,7 +71,7 @@ pub(super) fn being_made(scene: &Scene<'_>) -> String {
 }
 
 /// How often it was tried is not said: every try would be a write of the status.
-pub(super) fn trouble(blocked: &Blocked) -> String {
+pub(crate) fn trouble(blocked: &Blocked) -> String {
     match blocked {
         Blocked::Service { retrying: true, trouble, .. } => format!("tried again, in vain so far: {}", trouble.failure),
         Blocked::Service { retrying: false, trouble, .. } | Blocked::Person { trouble, .. } => {
@@ -80,7 +80,7 @@ pub(super) fn trouble(blocked: &Blocked) -> String {
     }
 }
 
-pub(super) fn unverified(blocked: &Blocked) -> String {
+pub(crate) fn unverified(blocked: &Blocked) -> String {
     format!(
         "AWS had what the spec says, and could not be asked for an hour whether that is still so: {}",
         blocked.trouble().failure
@@ -212,7 +212,7 @@ pub(super) fn aborted(memory: &Memory) -> String {
     )
 }
 
-pub(super) fn obstacle(answer: &str) -> String {
+pub(crate) fn obstacle(answer: &str) -> String {
     format!(
         "the API server refuses what must come first: {answer}; it is tried again: check the rights of the operator's \
          service account and what admission policies say"
@@ -262,14 +262,14 @@ pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
     }
 }
 
-pub(super) fn deletion_blocked(blocked: &Blocked) -> String {
+pub(crate) fn deletion_blocked(blocked: &Blocked) -> String {
     format!(
         "AWS can't be cleared, and it is tried again: {}; to let go and leave AWS as it is, set spec.deletionPolicy to Retain",
         blocked.trouble().failure
     )
 }
 
-pub(super) fn barred(message: &str) -> String {
+pub(crate) fn barred(message: &str) -> String {
     format!(
         "{message}; until then AWS can't be cleared; to let go and leave AWS as it is, set spec.deletionPolicy to Retain"
     )

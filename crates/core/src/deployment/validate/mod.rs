@@ -19,13 +19,14 @@ use thiserror::Error;
 
 pub use lenient::{Lenient, Parent, Target, lenient};
 pub(crate) use rollout::parse as parse_duration;
+pub(crate) use sources::text_of;
 
 use super::desired::{Content, Desired};
-use super::references::{IdentityFound, References};
+use super::references::{Grant, IdentityFound, References};
 use crate::api::{DeletionPolicy, DeploymentPolicies, GreengrassDeploymentSpec, IdentityRef, rules};
 use crate::names::{Key, ObjectName, TargetKind};
 use key::Resolved;
-use sources::Needs;
+pub(crate) use sources::Needs;
 
 /// Why a spec has no meaning now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,16 +75,16 @@ fn joined(problems: &[Problem]) -> String {
 
 /// The problems found so far.
 #[derive(Default)]
-struct Problems(Vec<Problem>);
+pub(crate) struct Problems(pub(crate) Vec<Problem>);
 
 impl Problems {
-    fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
+    pub(crate) fn add(&mut self, field: impl Into<String>, message: impl Into<String>) {
         if self.0.len() < MAX_PROBLEMS {
             self.0.push(Problem { field: field.into(), message: message.into() });
         }
     }
 
-    fn unless(&mut self, holds: bool, field: impl Into<String>, message: &str) {
+    pub(crate) fn unless(&mut self, holds: bool, field: impl Into<String>, message: &str) {
         if !holds {
             self.add(field, message);
         }
@@ -207,7 +208,7 @@ pub fn validate(
 }
 
 /// The user's tags and the identity's; a tag of the user's goes before.
-fn all_tags(
+pub(crate) fn all_tags(
     tags: Option<&BTreeMap<String, String>>,
     identity: &IdentityFound,
     problems: &mut Problems,
@@ -225,7 +226,7 @@ fn all_tags(
     all
 }
 
-fn check_identity(reference: Option<&IdentityRef>, problems: &mut Problems) {
+pub(crate) fn check_identity(reference: Option<&IdentityRef>, problems: &mut Problems) {
     problems.unless(
         reference.is_none_or(|reference| is_object_name(&reference.name)),
         "spec.identityRef.name",
@@ -246,19 +247,27 @@ fn check_deployment_name(name: Option<&str>, problems: &mut Problems) {
 
 /// Whether the identity lets AWS be asked about the key. `homeless` says why the target's account or region is not known.
 fn allowed(identity: &IdentityFound, key: Option<&Key>, homeless: Option<String>) -> Result<(), Refused> {
+    permitted(identity, |grant| match (homeless, key.and_then(|key| grant.refuses(key))) {
+        (Some(message), _) => Err(Refused::NoIdentity(message)),
+        (None, Some(message)) => Err(Refused::NotAllowed(message)),
+        (None, None) => Ok(()),
+    })
+}
+
+/// Whether there is an identity, and this holds of what it gives.
+pub(crate) fn permitted(
+    identity: &IdentityFound,
+    holds: impl FnOnce(&Grant) -> Result<(), Refused>,
+) -> Result<(), Refused> {
     match identity {
         IdentityFound::Missing(message) => Err(Refused::NoIdentity(message.clone())),
         IdentityFound::NotAllowed(message) => Err(Refused::NotAllowed(message.clone())),
-        IdentityFound::Granted(grant) => match (homeless, key.and_then(|key| grant.refuses(key))) {
-            (Some(message), _) => Err(Refused::NoIdentity(message)),
-            (None, Some(message)) => Err(Refused::NotAllowed(message)),
-            (None, None) => Ok(()),
-        },
+        IdentityFound::Granted(grant) => holds(grant),
     }
 }
 
 /// A name that an object in Kubernetes can have (RFC 1123 subdomain); another one can't even be asked for.
-fn is_object_name(name: &str) -> bool {
+pub(crate) fn is_object_name(name: &str) -> bool {
     let is_end = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_label = |label: &str| {
         label.starts_with(is_end) && label.ends_with(is_end) && label.chars().all(|c| is_end(c) || c == '-')
@@ -266,7 +275,7 @@ fn is_object_name(name: &str) -> bool {
     name.len() <= rules::MAX_REFERENCE && name.split('.').all(is_label)
 }
 
-fn is_config_map_key(key: &str) -> bool {
+pub(crate) fn is_config_map_key(key: &str) -> bool {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '.' | '_');
     (1..=rules::MAX_REFERENCE).contains(&key.len()) && key.chars().all(fits)
 }

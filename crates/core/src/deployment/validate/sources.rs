@@ -61,22 +61,22 @@ const INEXACT: &str = "a number in merge has more digits than a 64-bit number ke
 
 /// What stands between a spec and its meaning.
 #[derive(Debug, Default)]
-pub(super) struct Needs {
+pub(crate) struct Needs {
     /// Something was not read yet.
-    pub(super) unread: bool,
+    pub(crate) unread: bool,
     /// What is not there.
-    pub(super) missing: Vec<Problem>,
+    pub(crate) missing: Vec<Problem>,
 }
 
 impl Needs {
-    pub(super) fn miss(&mut self, field: &str, message: String) {
+    pub(crate) fn miss(&mut self, field: &str, message: String) {
         if self.missing.len() < super::MAX_PROBLEMS {
             self.missing.push(Problem { field: field.to_owned(), message });
         }
     }
 }
 
-fn text_of<'a>(
+pub(crate) fn text_of<'a>(
     field: &str,
     selector: &ConfigMapKeySelector,
     references: &'a References,
