@@ -39,14 +39,11 @@ const UNIMPLEMENTED: &[&str] = &[
     "GetSystemTemplateRevisions",
     "GetUploadStatus",
     "ListFlowExecutionMessages",
-    "ListTagsForResource",
     "SearchEntities",
     "SearchFlowExecutions",
     "SearchFlowTemplates",
     "SearchSystemTemplates",
     "SearchThings",
-    "TagResource",
-    "UntagResource",
     "UpdateFlowTemplate",
     "UpdateSystemTemplate",
     "UploadEntityDefinitions",
@@ -78,11 +75,12 @@ fn operation(name: &str) -> Result<Operation, ServiceError> {
     ))
 }
 
-/// The system instance that a request of Things Graph names, by its id or in a definition.
-pub(crate) fn system_instance_of(parameters: &Value) -> Option<SystemInstanceId> {
-    let id = parameters.get("id").and_then(Value::as_str).and_then(SystemInstanceId::parse);
-    let definition = || parameters.pointer("/definition/text").and_then(Value::as_str);
-    id.or_else(|| Some(Definition::parse(definition()?).ok()?.id))
+/// The ARN of the system instance that a request of Things Graph names: by its id, in a definition, or as it is.
+pub(crate) fn system_instance_of(parameters: &Value) -> Option<String> {
+    let text = |path: &str| parameters.pointer(path).and_then(Value::as_str);
+    let id = text("/id").and_then(SystemInstanceId::parse);
+    let id = id.or_else(|| Some(Definition::parse(text("/definition/text")?).ok()?.id));
+    id.map(|id| id.arn()).or_else(|| text("/resourceArn").map(ToOwned::to_owned))
 }
 
 /// A refusal as it goes out.
@@ -130,7 +128,7 @@ mod tests {
     #[test]
     fn an_operation_that_is_missing_is_named() {
         let refusal = |name: &str| operation(name).unwrap_err();
-        assert_eq!(refusal("TagResource"), ServiceError::NotImplemented { operation: "TagResource" });
+        assert_eq!(refusal("GetEntities"), ServiceError::NotImplemented { operation: "GetEntities" });
         // Of another service, which speaks another protocol.
         for name in ["CreateDeployment", "GetCallerIdentity", "Dance", ""] {
             let error = refusal(name).of_service(Service::ThingsGraph);

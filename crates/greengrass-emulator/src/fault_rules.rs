@@ -25,12 +25,19 @@ impl FaultMatch {
         // Destructured, so that a new condition can't be forgotten.
         let Self { service, operation, account, region, target_arn, contains } = self;
         (service.is_none() || *service == subject.service)
-            && (operation.is_none() || *operation == subject.operation)
+            && operation
+                .is_none_or(|operation| subject.operation.is_some_and(|called| is_meant(operation, *service, called)))
             && (account.is_none() || account.as_deref() == subject.account)
             && (region.is_none() || region.as_deref() == subject.region)
             && (target_arn.is_none() || *target_arn == subject.target_arn)
             && contains.as_ref().is_none_or(|text| subject.request.to_string().contains(text))
     }
+}
+
+/// Whether a rule's operation is the one that is called. With a service beside it, its name is that of one of the service's: Things Graph has a
+/// `TagResource` as Greengrass has.
+fn is_meant(operation: Operation, service: Option<Service>, called: Operation) -> bool {
+    operation == called || (service == Some(called.service()) && operation.name() == called.name())
 }
 
 /// A rule that was added, and what became of it.
@@ -143,6 +150,22 @@ mod tests {
         assert!(rules.remove(id));
         assert_eq!(befall(&mut rules, create, &request), Some(FaultKind::ResetBefore));
         assert_eq!(befall(&mut rules, create, &json!({"targetArn": "arn:y"})), None);
+    }
+
+    #[test]
+    fn a_name_that_two_services_have_is_greengrass_s_unless_the_rule_names_the_other_one() {
+        let befallen = |matching: Value| {
+            let matching: FaultMatch = serde_json::from_value(matching).unwrap();
+            [Operation::TagResource, Operation::ThingsGraphTagResource].map(|operation| {
+                let mut rules = FaultRules::default();
+                rules.add(FaultRule { matching: matching.clone(), ..FaultRule::new(FaultAction::AccessDenied) }, NOW);
+                befall(&mut rules, operation, &json!({})).is_some()
+            })
+        };
+        assert_eq!(befallen(json!({"operation": "TagResource"})), [true, false]);
+        assert_eq!(befallen(json!({"operation": "iotthingsgraph:TagResource"})), [false, true]);
+        assert_eq!(befallen(json!({"operation": "TagResource", "service": "greengrass"})), [true, false]);
+        assert_eq!(befallen(json!({"operation": "TagResource", "service": "iotthingsgraph"})), [false, true]);
     }
 
     #[test]

@@ -4,7 +4,7 @@
 mod iot;
 mod jobs;
 mod sts;
-mod things_graph;
+pub(crate) mod things_graph;
 
 use iot::{
     ADD_TO_GROUP, ATTRIBUTE_NAME, ATTRIBUTE_VALUE, CREATE_THING, CREATE_THING_GROUP, NAME, REMOVE_FROM_GROUP,
@@ -302,6 +302,9 @@ impl Operation {
             | Self::UndeploySystemInstance
             | Self::DeleteSystemInstance => &things_graph::ONE,
             Self::SearchSystemInstances => &things_graph::SEARCH,
+            Self::ThingsGraphTagResource => &things_graph::TAG_RESOURCE,
+            Self::ThingsGraphUntagResource => &things_graph::UNTAG_RESOURCE,
+            Self::ThingsGraphListTagsForResource => &things_graph::LIST_TAGS,
         }
     }
 }

@@ -57,19 +57,30 @@ impl Service {
     }
 }
 
+macro_rules! first {
+    ($name:ident $($_other:ident)?) => {
+        stringify!($name)
+    };
+}
+
 macro_rules! operations {
-    ($($service:ident: $($name:ident $method:literal $path:literal,)+;)+) => {
-        /// An operation that the emulator implements.
+    ($($service:ident: $($name:ident $(as $own:ident or $unique:literal)? $method:literal $path:literal,)+;)+) => {
+        /// An operation that the emulator implements. Where two services have one of the same name, the later one is written with its service, as
+        /// policies do: `iotthingsgraph:TagResource`.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
         pub enum Operation {
-            $($(#[doc = concat!("`", $method, " ", $path, "`")] $name,)+)+
+            $($(
+                #[doc = concat!("`", $method, " ", $path, "`")]
+                $(#[serde(rename = $unique)])?
+                $name,
+            )+)+
         }
 
         impl Operation {
             /// The operation's name in the service model.
             #[must_use]
             pub const fn name(self) -> &'static str {
-                match self { $($(Self::$name => stringify!($name),)+)+ }
+                match self { $($(Self::$name => first!($($own)? $name),)+)+ }
             }
 
             /// The service it belongs to.
@@ -164,7 +175,10 @@ operations! {
         DeploySystemInstance "POST" "/",
         UndeploySystemInstance "POST" "/",
         DeleteSystemInstance "POST" "/",
-        SearchSystemInstances "POST" "/",;
+        SearchSystemInstances "POST" "/",
+        ThingsGraphTagResource as TagResource or "iotthingsgraph:TagResource" "POST" "/",
+        ThingsGraphUntagResource as UntagResource or "iotthingsgraph:UntagResource" "POST" "/",
+        ThingsGraphListTagsForResource as ListTagsForResource or "iotthingsgraph:ListTagsForResource" "POST" "/",;
 }
 
 impl Operation {
@@ -318,6 +332,20 @@ mod tests {
             };
             assert_eq!(found, Some(*operation));
         }
+    }
+
+    #[test]
+    fn an_operation_whose_name_another_service_has_is_written_with_its_own() {
+        let mut written = BTreeMap::new();
+        for operation in Operation::all() {
+            let text = serde_json::to_value(operation).unwrap();
+            assert_eq!(serde_json::from_value::<Operation>(text.clone()).unwrap(), operation);
+            assert!(text == operation.name() || text == operation.action(), "{text}");
+            assert_eq!(written.insert(text.to_string(), operation), None);
+        }
+        assert_eq!(Operation::ThingsGraphTagResource.name(), "TagResource");
+        assert_eq!(written["\"iotthingsgraph:TagResource\""], Operation::ThingsGraphTagResource);
+        assert_eq!(written["\"TagResource\""].service(), Service::Greengrass);
     }
 
     #[test]

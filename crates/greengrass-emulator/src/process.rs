@@ -273,7 +273,7 @@ impl Core {
         let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
         let own = parameter("targetArn").or_else(|| parameter("RoleArn")).map(ToOwned::to_owned);
         if request.service == Some(Service::ThingsGraph) {
-            return aws_json::system_instance_of(&request.parameters).map(|id| id.arn());
+            return aws_json::system_instance_of(&request.parameters);
         }
         own.or_else(of_deployment).or_else(of_job).or_else(of_device)
     }

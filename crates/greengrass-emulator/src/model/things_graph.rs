@@ -6,6 +6,9 @@ use crate::{
     system_instance::is_urn,
 };
 
+/// The longest `TagList`.
+pub(crate) const MOST_TAGS: usize = 50;
+
 const URN: Shape = Shape::String {
     min: 0,
     max: 160,
@@ -33,6 +36,9 @@ const TAG_KEY: Shape = Shape::String {
 
 const TAG: Shape = Shape::Structure(&[required("key", &TAG_KEY), required("value", &text(1, 256))]);
 
+const TAGS: Shape = Shape::List { member: &TAG, min: 0, max: MOST_TAGS };
+const RESOURCE_ARN: Member = required("resourceArn", &text(1, 2048));
+
 const ROLE_ARN: Shape = text(20, 2048);
 const NAME: Shape = text(0, ANY);
 
@@ -45,7 +51,7 @@ const FILTER: Shape = Shape::Structure(&[
 ]);
 
 pub(super) const CREATE: Shape = Shape::Structure(&[
-    optional("tags", &Shape::List { member: &TAG, min: 0, max: 50 }),
+    optional("tags", &TAGS),
     required("definition", &DEFINITION),
     required("target", &Shape::Enum(&["GREENGRASS", "CLOUD"])),
     optional("greengrassGroupName", &NAME),
@@ -68,3 +74,10 @@ pub(super) const SEARCH: Shape = Shape::Structure(&[
     // The same bounds as in the registry.
     REGISTRY_PAGE,
 ]);
+
+pub(super) const TAG_RESOURCE: Shape = Shape::Structure(&[RESOURCE_ARN, required("tags", &TAGS)]);
+
+pub(super) const UNTAG_RESOURCE: Shape =
+    Shape::Structure(&[RESOURCE_ARN, required("tagKeys", &Shape::List { member: &TAG_KEY, min: 1, max: MOST_TAGS })]);
+
+pub(super) const LIST_TAGS: Shape = Shape::Structure(&[RESOURCE_ARN, REGISTRY_PAGE, NEXT_TOKEN]);

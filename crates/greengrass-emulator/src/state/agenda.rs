@@ -17,8 +17,8 @@ pub(crate) enum Due {
     TimeOut { job: Arc<str>, thing: Arc<str>, number: u64 },
     /// The deletion of a job is complete.
     Deleted { job: Arc<str> },
-    /// The status of a system instance has lasted long enough, if nothing was written since the write with this number.
-    SystemInstance { name: Arc<str>, change: usize },
+    /// The status of a system instance has lasted long enough, if it is still the one of the write with this number.
+    SystemInstance { name: Arc<str>, write: u64 },
 }
 
 /// What is due, by time; what is due at the same time in the order in which it was noted.

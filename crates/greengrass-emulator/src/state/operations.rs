@@ -114,6 +114,9 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::UndeploySystemInstance => partition.undeploy_system_instance(input, switches, now),
         Operation::DeleteSystemInstance => partition.delete_system_instance(input, switches, now),
         Operation::SearchSystemInstances => system_instances.search(input, read_at, switches),
+        Operation::ThingsGraphTagResource => partition.tag_system_instance(input, now),
+        Operation::ThingsGraphUntagResource => partition.untag_system_instance(input, now),
+        Operation::ThingsGraphListTagsForResource => partition.list_tags_of_system_instance(input, read_at),
     }
 }
 

@@ -39,7 +39,7 @@ impl Partition {
                 Due::Report { device, run } => self.device_reports(&device, run, at, switches),
                 Due::TimeOut { job, thing, number } => self.time_out(&job, &thing, number, at, switches),
                 Due::Deleted { job } => self.job_is_deleted(&job),
-                Due::SystemInstance { name, change } => self.system_instance_goes_on(&name, change, at, switches),
+                Due::SystemInstance { name, write } => self.system_instance_goes_on(&name, write, at, switches),
             }
         }
     }

@@ -1,10 +1,11 @@
-//! The system instances of `IoT` Things Graph: the six operations on them, and how they looked earlier. Pure.
+//! The system instances of `IoT` Things Graph: the operations on them, and how they looked earlier. Pure.
 
 mod instance;
 mod progress;
 #[cfg(test)]
 mod properties;
 mod search;
+mod tags;
 #[cfg(test)]
 mod tests;
 
@@ -94,9 +95,14 @@ impl SystemInstances {
         self.failing.insert(Arc::from(name), deployments);
     }
 
+    /// The number that the next write has.
+    fn next_write(&self) -> u64 {
+        u64::try_from(self.writes.len()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+
     fn write(&mut self, name: &Arc<str>, instance: Option<Arc<SystemInstance>>, at: Timestamp) {
+        let write = self.next_write();
         self.writes.push(at);
-        let write = u64::try_from(self.writes.len()).unwrap_or(u64::MAX);
         self.histories.entry(Arc::clone(name)).or_default().push(Version { write, instance });
     }
 
@@ -143,6 +149,7 @@ impl Partition {
 
     pub(super) fn create_system_instance(&mut self, input: &Input, now: Timestamp) -> Result<Answer, ServiceError> {
         let made = Made::of(&self.scope, input, now)?;
+        let tags = tags::of_list(input.get("tags"))?;
         let id = &made.definition.id;
         let name: Arc<str> = Arc::from(id.name());
         if self.system_instances.get(&name, ReadAt::Now).is_some() {
@@ -151,9 +158,11 @@ impl Partition {
         }
         let instance = SystemInstance {
             made: Arc::new(made),
+            tags,
             group_id: None,
             deployments: Vec::new(),
             history: vec![SystemInstanceChange { at: now, status: SystemInstanceStatus::NotDeployed }],
+            entered: self.system_instances.next_write(),
             fails: false,
         };
         let summary = instance.summary();

@@ -131,25 +131,30 @@ async fn the_operations_are_those_of_the_code() {
     let document = document();
     let read = |file: &str| std::fs::read_to_string(format!("{TESTS}/{file}")).unwrap();
     let files = std::fs::read_dir(TESTS).unwrap().map(|entry| entry.unwrap().path());
+    // Things Graph has operations with the names of Greengrass's, and files of its own.
     let rust: String = files
         .filter(|path| path.extension().is_some_and(|extension| extension == "rs"))
         .map(|path| std::fs::read_to_string(path).unwrap())
         .collect();
-    let cli = read("aws_cli.rs") + &read("walkthrough.rs") + &read("things_graph.rs");
-    let cli: BTreeSet<&str> =
-        cli.split(|character: char| character != '-' && !character.is_ascii_alphanumeric()).collect();
-    let script = read("lifecycle.py") + &read("fleet.py") + &read("roles.py") + &read("things_graph.py");
+    let words_of = |text: &str| -> BTreeSet<String> {
+        let words = text.split(|character: char| character != '-' && !character.is_ascii_alphanumeric());
+        words.map(ToOwned::to_owned).collect()
+    };
+    let clis = [words_of(&(read("aws_cli.rs") + &read("walkthrough.rs"))), words_of(&read("things_graph.rs"))];
+    let scripts = [read("lifecycle.py") + &read("fleet.py") + &read("roles.py"), read("things_graph.py")];
     let contract = read("contract/world.py");
     let commands: BTreeSet<(String, String)> = commands(&document).into_iter().collect();
     let mut expected = Vec::new();
     for (service, operations) in operations().await {
+        let things_graph = service == "iotthingsgraph";
+        let (cli, script) = (&clis[usize::from(things_graph)], &scripts[usize::from(things_graph)]);
         for operation in operations {
             let (kebab, snake) = (words(&operation, '-'), words(&operation, '_'));
             let yes = |yes: bool| if yes { "yes" } else { "–" }.to_owned();
             let by_cli = cli.contains(kebab.as_str()) || commands.contains(&(service.clone(), kebab.clone()));
             let by_script = script.contains(&format!(".{snake}(")) || script.contains(&format!(".{snake},"));
             let by_script = by_script || script.contains(&format!("(\"{snake}\")"));
-            let by_rust = rust.contains(&format!(".{snake}()"));
+            let by_rust = !things_graph && rust.contains(&format!(".{snake}()"));
             let by_contract = contract.contains(&format!("\"{operation}\": Base"));
             let row = [service.clone(), format!("`{operation}`"), yes(by_cli), yes(by_script), yes(by_rust)];
             expected.push(row.into_iter().chain([yes(by_contract)]).collect::<Vec<_>>());

@@ -1,4 +1,4 @@
-"""boto3 and system instances of Things Graph: both targets from creation to deletion, every error, pages, faults. The emulator's clock stands still."""
+"""boto3 and system instances of Things Graph: both targets from creation to deletion, tags, every error, pages, faults. The emulator's clock stands still."""
 
 import datetime
 import os
@@ -114,6 +114,38 @@ assert shown["flowActionsRoleArn"] == ROLE and shown["metricsConfiguration"] == 
 answer = things.deploy_system_instance(id=PREFIX + "Room1")
 assert answer["summary"]["status"] == "DEPLOYED_IN_TARGET" and "greengrassDeploymentId" not in answer, answer
 assert things.undeploy_system_instance(id=PREFIX + "Room1")["summary"]["status"] == "DELETED_IN_TARGET"
+
+# Tags: those of the creation, and what becomes of them.
+tagged = in_group("Tagged", tags=[{"key": "team", "value": "edge"}, {"key": "site", "value": "1"}])
+
+
+def tags(**request):
+    return {tag["key"]: tag["value"] for tag in things.list_tags_for_resource(resourceArn=tagged["arn"], **request)["tags"]}
+
+
+assert tags() == {"site": "1", "team": "edge"}
+passes(1)
+things.tag_resource(resourceArn=tagged["arn"], tags=[{"key": "site", "value": "2"}, {"key": "Größe", "value": "klein"}])
+things.untag_resource(resourceArn=tagged["arn"], tagKeys=["team", "nobody"])
+assert tags() == {"site": "2", "Größe": "klein"}
+assert described("Tagged")["summary"] == tagged, "a change of tags is no update"
+admin("POST", "faults", {"match": {"operation": "iotthingsgraph:ListTagsForResource"}, "action": {"type": "stale", "writesAgo": 2}})
+assert tags() == {"site": "1", "team": "edge"}
+admin("POST", "faults", {"match": {"operation": "TagResource"}, "action": {"type": "accessDenied"}})
+things.tag_resource(resourceArn=tagged["arn"], tags=[])
+admin("DELETE", "faults")
+many = [{"key": f"k{number}", "value": "v"} for number in range(48)]
+things.tag_resource(resourceArn=tagged["arn"], tags=many)
+assert code(things.tag_resource, resourceArn=tagged["arn"], tags=[{"key": "one more", "value": "v"}]) == "InvalidRequestException"
+assert code(things.tag_resource, resourceArn=tagged["arn"], tags=[{"key": "aws:a", "value": "v"}]) == "InvalidRequestException"
+pages = things.get_paginator("list_tags_for_resource").paginate(resourceArn=tagged["arn"], PaginationConfig={"PageSize": 7})
+assert len({tag["key"] for page in pages for tag in page["tags"]}) == 50
+for missing in (tagged["arn"] + "X", tagged["arn"].replace(ACCOUNT, "210987654321"), tagged["id"]):
+    assert code(things.list_tags_for_resource, resourceArn=missing) == "InvalidRequestException"
+    assert code(things.untag_resource, resourceArn=missing, tagKeys=["a"]) == "InvalidRequestException"
+calls = admin("GET", f"calls?target={tagged['arn']}&operation=UntagResource")
+assert [(call["status"], call["service"]) for call in calls] == [(200, "iotthingsgraph")], calls
+things.delete_system_instance(id=tagged["id"])
 
 # What is wrong with a request.
 create = things.create_system_instance

@@ -68,6 +68,7 @@ fn the_aws_cli_deploys_a_system_instance_to_a_group_and_removes_it() {
     let input = json!({
         "definition": {"language": "GRAPHQL", "text": text},
         "target": "GREENGRASS", "greengrassGroupName": "ThingsGraphGrnGr", "s3BucketName": "bucket",
+        "tags": [{"key": "team", "value": "edge"}],
     });
     let created = cli.ok(&["iotthingsgraph", "create-system-instance", "--cli-input-json", &input.to_string()]);
     assert_eq!(created["summary"]["status"], "NOT_DEPLOYED");
@@ -81,6 +82,14 @@ fn the_aws_cli_deploys_a_system_instance_to_a_group_and_removes_it() {
     let got = one("get-system-instance");
     assert_eq!(got["description"]["definition"]["text"], text);
     assert_eq!(got["description"]["summary"]["status"], "DEPLOYED_IN_TARGET");
+    let arn = created["summary"]["arn"].as_str().unwrap();
+    let tags = |operation: &str| cli.aws(&format!("iotthingsgraph {operation} --resource-arn {arn}"));
+    assert_eq!(tags("list-tags-for-resource"), json!({"tags": [{"key": "team", "value": "edge"}]}));
+    tags("tag-resource --tags key=site,value=1");
+    tags("untag-resource --tag-keys team");
+    assert_eq!(tags("list-tags-for-resource"), json!({"tags": [{"key": "site", "value": "1"}]}));
+    let unknown = cli.refused(&format!("iotthingsgraph untag-resource --tag-keys team --resource-arn {arn}X"));
+    assert!(unknown.contains("(InvalidRequestException)") && unknown.contains("resourceArn"), "{unknown}");
     let search = "iotthingsgraph search-system-instances --filters name=GREENGRASS_GROUP_NAME,value=ThingsGraphGrnGr";
     assert_eq!(cli.aws(search)["summaries"], json!([got["description"]["summary"]]));
     assert_eq!(one("undeploy-system-instance")["summary"]["status"], "UNDEPLOY_IN_PROGRESS");

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::{Input, operations::epoch_seconds, tags, things::without_nulls};
+use super::super::{Input, operations::epoch_seconds, tags::Tags, things::without_nulls};
 use crate::{
     error::ServiceError,
     scope::Scope,
@@ -21,10 +21,13 @@ const FIRST: u64 = 1;
 #[derive(Debug, Clone)]
 pub(super) struct SystemInstance {
     pub(super) made: Arc<Made>,
+    pub(super) tags: Tags,
     pub(super) group_id: Option<String>,
     pub(super) deployments: Vec<SystemInstanceDeployment>,
     /// Never empty: the present status is the last one.
     pub(super) history: Vec<SystemInstanceChange>,
+    /// The write that gave it its status. A change of its tags is none.
+    pub(super) entered: u64,
     /// Whether the deployment that is in progress will fail.
     pub(super) fails: bool,
 }
@@ -40,7 +43,6 @@ pub(super) struct Made {
     pub(super) flow_actions_role_arn: Option<String>,
     pub(super) cloud_metric_enabled: bool,
     pub(super) metric_rule_role_arn: Option<String>,
-    pub(super) tags: tags::Tags,
     pub(super) created: Timestamp,
 }
 
@@ -49,6 +51,7 @@ impl SystemInstance {
         self.history.last().map_or(SystemInstanceStatus::NotDeployed, |change| change.status)
     }
 
+    /// When its status changed last. Nothing documents whether a change of tags counts; here it doesn't.
     pub(super) fn updated(&self) -> Timestamp {
         self.history.last().map_or(self.made.created, |change| change.at)
     }
@@ -57,7 +60,8 @@ impl SystemInstance {
         self.deployments.last().and_then(|deployment| deployment.greengrass_group_version_id.as_deref())
     }
 
-    pub(super) fn enter(&mut self, status: SystemInstanceStatus, at: Timestamp) {
+    pub(super) fn enter(&mut self, status: SystemInstanceStatus, at: Timestamp, write: u64) {
+        self.entered = write;
         self.history.push(SystemInstanceChange { at, status });
     }
 
@@ -109,7 +113,7 @@ impl SystemInstance {
             flow_actions_role_arn: made.flow_actions_role_arn.clone(),
             cloud_metric_enabled: made.cloud_metric_enabled,
             metric_rule_role_arn: made.metric_rule_role_arn.clone(),
-            tags: made.tags.clone(),
+            tags: self.tags.clone(),
             created_at: made.created,
             updated_at: self.updated(),
             greengrass_group_id: self.group_id.clone(),
@@ -140,8 +144,6 @@ impl Made {
             needs("GREENGRASS", "s3BucketName")?;
             SystemInstanceTarget::Greengrass
         };
-        let tags = tags_of(input.get("tags"));
-        tags::check(&tags)?;
         let metrics = |name: &str| input.get("metricsConfiguration").get(name);
         Ok(Self {
             definition,
@@ -152,14 +154,7 @@ impl Made {
             flow_actions_role_arn: owned("flowActionsRoleArn"),
             cloud_metric_enabled: metrics("cloudMetricEnabled").and_then(Value::as_bool).unwrap_or_default(),
             metric_rule_role_arn: metrics("metricRuleRoleArn").and_then(Value::as_str).map(ToOwned::to_owned),
-            tags,
             created: now,
         })
     }
-}
-
-/// A list of keys and values, by its shape; the last value of a key counts.
-fn tags_of(list: &Value) -> tags::Tags {
-    let text = |tag: &Value, name: &str| tag.get(name).and_then(Value::as_str).map(ToOwned::to_owned);
-    list.as_array().into_iter().flatten().filter_map(|tag| Some((text(tag, "key")?, text(tag, "value")?))).collect()
 }

@@ -54,6 +54,7 @@ impl Partition {
         change: impl FnOnce(&mut SystemInstance),
     ) {
         let mut lasts = None;
+        let write = self.system_instances.next_write();
         let changed = self.system_instances.change(name, at, |instance| {
             change(instance);
             let mut status = status;
@@ -64,29 +65,24 @@ impl Partition {
                 }
                 status = next;
             }
-            instance.enter(status, at);
+            instance.enter(status, at, write);
         });
         if let (Some(()), Some(lasts)) = (changed, lasts) {
-            let change = self.system_instances.writes.len();
             let until = at.checked_add(lasts).unwrap_or(Timestamp::MAX);
-            self.agenda.note(until, Due::SystemInstance { name: name.into(), change });
+            self.agenda.note(until, Due::SystemInstance { name: name.into(), write });
         }
     }
 
-    /// A status has lasted as long as it does, if it is still the one of that change.
+    /// A status has lasted as long as it does, if it is still the one of that write.
     pub(in crate::state) fn system_instance_goes_on(
         &mut self,
         name: &str,
-        change: usize,
+        write: u64,
         at: Timestamp,
         switches: &Switches,
     ) {
-        let versions = self.system_instances.histories.get(name);
-        let last = versions.and_then(|versions| versions.last()).map(|version| version.write);
-        if last != u64::try_from(change).ok() {
-            return;
-        }
-        let Some(instance) = self.system_instances.get(name, ReadAt::Now) else {
+        let instance = self.system_instances.get(name, ReadAt::Now);
+        let Some(instance) = instance.filter(|instance| instance.entered == write) else {
             return;
         };
         if let Some((_, next)) = instance.next(instance.status(), switches) {
@@ -101,6 +97,7 @@ impl Partition {
         status: SystemInstanceStatus,
         at: Timestamp,
     ) -> bool {
-        self.system_instances.change(name, at, |instance| instance.enter(status, at)).is_some()
+        let write = self.system_instances.next_write();
+        self.system_instances.change(name, at, |instance| instance.enter(status, at, write)).is_some()
     }
 }

@@ -16,6 +16,8 @@ enum Step {
     Undeploy(usize),
     Delete(usize),
     Fail { name: usize, deployments: u32 },
+    Tag(usize),
+    Untag(usize),
     Wait(i64),
 }
 
@@ -29,6 +31,8 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         4 => name().prop_map(Step::Undeploy),
         3 => name().prop_map(Step::Delete),
         1 => (name(), 0..3_u32).prop_map(|(name, deployments)| Step::Fail { name, deployments }),
+        2 => name().prop_map(Step::Tag),
+        1 => name().prop_map(Step::Untag),
         6 => (0..25_000_i64).prop_map(Step::Wait),
     ];
     proptest::collection::vec(step, 0..60)
@@ -69,6 +73,7 @@ fn check(record: &SystemInstanceRecord) {
         assert!(pair[0].at <= pair[1].at, "{record:?}");
         assert!(may_follow(record.target, pair[0].status, pair[1].status), "{record:?}");
     }
+    assert!(record.tags.iter().all(|(key, value)| key == "tag" && record.id.ends_with(value)), "{record:?}");
     let in_group = record.target == Target::Greengrass;
     assert_eq!(record.greengrass_group_id.is_some(), in_group && !record.deployments.is_empty());
     let mut ids: Vec<_> = record.deployments.iter().map(|deployment| &deployment.greengrass_deployment_id).collect();
@@ -90,6 +95,8 @@ fn run(world: &mut World, step: &Step) {
         Step::Deploy(name) => world.about(Operation::DeploySystemInstance, NAMES[*name]),
         Step::Undeploy(name) => world.about(Operation::UndeploySystemInstance, NAMES[*name]),
         Step::Delete(name) => world.about(Operation::DeleteSystemInstance, NAMES[*name]),
+        Step::Tag(name) => world.tag(NAMES[*name], &[("tag", NAMES[*name])]),
+        Step::Untag(name) => world.untag(NAMES[*name], &["tag"]),
         Step::Fail { name, deployments } => {
             let scope = super::tests::id(NAMES[*name]).scope().clone();
             world.state.partition_mut(&scope).system_instances.fail(NAMES[*name], *deployments);

@@ -1,5 +1,7 @@
 //! The life of system instances for both targets, and what each status allows. Pure.
 
+mod tags;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -140,6 +140,8 @@ EXCEPTIONS = {
          definition(OWN.replace("eu-west-1", "us-east-1") + "a"), definition(OWN.replace("123", "321") + "a"),
          "# " + definition(OWN + "a"), definition(OWN + "a", ', systemId: "s"')),
     ),
+    # Without a ResourceNotFoundException in the model, what isn't there is a wrong request.
+    "ResourceArn": Text(None, (), ("", "nobody", "arn:aws:iotthingsgraph:eu-west-1:123456789012:Deployment/default/nobody", "x" * 2049)),
     # Only what an answer has given out: the paginators test those.
     "NextToken": Text(None, (), ("nonsense",)),
     "NextTokenString": Text(None, (), ("nonsense",)),

@@ -41,6 +41,7 @@ class World:
         self.job = deployed["iotJobId"]
         for _ in range(3):
             self.system_instance()
+        self.tagged = self.tagged_system_instance()
 
     @staticmethod
     def did(caller, operation, **request):
@@ -84,6 +85,14 @@ class World:
     def system_instance(self):
         return self.did(self.things_graph, "CreateSystemInstance", **self.new_system_instance())["summary"]["id"]
 
+    def system_instance_arn(self):
+        return f"arn:aws:iotthingsgraph:eu-west-1:123456789012:Deployment/default/{self.system_instance().rpartition(':')[2]}"
+
+    def tagged_system_instance(self):
+        arn = self.system_instance_arn()
+        self.did(self.things_graph, "TagResource", resourceArn=arn, tags=[{"key": f"k{number}", "value": "v"} for number in range(5)])
+        return arn
+
     def deployed_system_instance(self):
         identifier = self.system_instance()
         self.did(self.things_graph, "DeploySystemInstance", id=identifier)
@@ -96,6 +105,7 @@ class World:
             "ThingGroupARN": self.parent_arn,
             "clientTokenType": web_identity_token(),
             "PolicyDescriptorType": {"arn": ROLE},
+            "ResourceArn": self.system_instance_arn(),
             "ProvidedContext": {"ProviderArn": ROLE},
         }
 
@@ -171,6 +181,9 @@ BASES = {
         "UndeploySystemInstance": Base(lambda world: {"id": world.deployed_system_instance()}),
         "DeleteSystemInstance": Base(lambda world: {"id": world.system_instance()}),
         "SearchSystemInstances": Base(lambda world: {}, rows=3),
+        "TagResource": Base(lambda world: {"resourceArn": world.system_instance_arn(), "tags": [{"key": "a", "value": "b"}]}),
+        "UntagResource": Base(lambda world: {"resourceArn": world.system_instance_arn(), "tagKeys": ["a"]}),
+        "ListTagsForResource": Base(lambda world: {"resourceArn": world.tagged}, rows=5),
     },
     "sts": {
         "GetCallerIdentity": Base(lambda world: {}),
