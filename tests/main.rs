@@ -27,6 +27,7 @@ mod lifecycle;
 mod people;
 mod readers;
 mod references;
+mod things_graph;
 mod trouble;
 mod watching;
 mod world;

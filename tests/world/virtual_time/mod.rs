@@ -23,6 +23,8 @@ use super::{
 
 /// Timers that are due in between fire up to so much late; nothing of the operator hangs on less.
 const STEP: Duration = Duration::from_secs(1);
+/// In real time: how long news takes that the harness does not count.
+const HEARD_WITHIN: Duration = Duration::from_millis(700);
 /// What is done without waiting for a time needs none; what waits for quota needs a little.
 const SOON: Duration = Duration::from_secs(30);
 
@@ -61,10 +63,10 @@ impl VirtualWorld {
         Self::prepared(Kind::GreengrassDeployment, prefix, true, super::switches())
     }
 
-    /// A world whose operator looks after system instances of the legacy service as well, with AWS with these switches.
-    pub fn of_things_graph(prefix: &str, switches: Switches) -> Self {
+    /// A world whose operator looks after system instances of the legacy service as well.
+    pub fn of_things_graph(prefix: &str) -> Self {
         install_things_graph(Cluster::shared().unwrap());
-        Self::prepared(Kind::SystemInstance, prefix, false, switches)
+        Self::prepared(Kind::SystemInstance, prefix, false, super::switches())
     }
 
     fn prepared(kind: Kind, prefix: &str, has_neighbour: bool, switches: Switches) -> Self {
@@ -195,6 +197,36 @@ impl VirtualWorld {
             ask(self.kind, &self.namespace, async |api| api.patch(name, &params, &Patch::Apply(object)).await);
         self.expect(&applied.map_err(|error| error.to_string())?);
         Ok(())
+    }
+
+    /// Applies a `ConfigMap`, and waits until the operator has had the time to hear of it: its watch is not counted.
+    pub fn apply_config_map(&self, name: &str, data: &Value) {
+        let map = json!({
+            "apiVersion": "v1", "kind": "ConfigMap",
+            "metadata": {"name": name, "namespace": self.namespace}, "data": data,
+        });
+        self.apply_beside(&map);
+    }
+
+    /// The world's identity allows these targets and no other.
+    pub fn restrict_identity(&self, allowed_targets: &[&str]) {
+        let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": self.namespace}});
+        let identity = json!({
+            "apiVersion": "greengrass-operator.dev/v1alpha1", "kind": "AwsIdentity",
+            "metadata": {"name": super::identity_of(&self.namespace)},
+            "spec": {
+                "defaultFor": {"namespaceSelector": selector},
+                "allowedNamespaces": {"names": [self.namespace]},
+                "allowedTargets": allowed_targets,
+            },
+        });
+        self.apply_beside(&identity);
+    }
+
+    fn apply_beside(&self, object: &Value) {
+        Cluster::shared().unwrap().apply(&object.to_string()).unwrap();
+        std::thread::sleep(HEARD_WITHIN);
+        self.settle();
     }
 
     pub fn annotate(&self, name: &str, annotation: &str, value: &str) {
