@@ -22,6 +22,7 @@ pub mod report;
 pub mod store;
 pub mod tally;
 pub mod terms;
+pub mod trace;
 pub mod turn;
 pub mod wakes;
 pub mod watch;

@@ -8,7 +8,6 @@ mod publisher;
 mod resolve;
 mod rest;
 mod session;
-mod trace;
 mod turn;
 
 use std::sync::Arc;

@@ -18,12 +18,12 @@ use super::publisher::{Publisher, Said};
 use super::resolve::ReadSpec;
 use super::rest::{Stand, rest};
 use super::session::{Keeper, Session};
-use super::trace::Shown;
 use super::{Deployments, resolve};
 use crate::aws::{Caller, Class};
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn, Wake};
 use crate::controller::record::Record;
+use crate::controller::trace::{Shown, Stand as Place};
 use crate::controller::turn::{Done, Stepped, Steps};
 
 /// How long a resource waits for its identity's account to be known, where nothing wakes it before.
@@ -129,7 +129,12 @@ async fn one_step(
     session.look_interval = given.drift_interval;
     note_requests(&subject, &memory, &mut session.knowledge, now);
     session.key = read.key(&memory, &all.world);
-    shown.show(record, &memory, session.key.as_ref());
+    shown.show(&Place {
+        generation: record.generation,
+        intent: memory.intent.as_ref().map(|intent| intent.ordinal),
+        deployment_id: memory.deployment.as_ref().map(|own| own.deployment_id.as_str()),
+        place: session.key.as_ref().map(|key| (key.target.account(), key.target.region())),
+    });
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     if assessment.old == Old::WithinLimit {
         session.knowledge.history.failure = None;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use greengrass_operator_core::api::SYSTEM_INSTANCE_FINALIZER;
-use greengrass_operator_core::system_instance::assess::{Assessment, Deletion, Phase, Progress, assess};
+use greengrass_operator_core::system_instance::assess::{Assessment, Phase, assess};
 use greengrass_operator_core::system_instance::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::system_instance::knowledge::Knowledge;
 use greengrass_operator_core::system_instance::memory::Memory;
@@ -11,7 +11,7 @@ use greengrass_operator_core::system_instance::subject::{Subject, Wanted};
 use greengrass_operator_core::trouble::{Blocked, later};
 use jiff::Timestamp;
 use tokio::time::Instant;
-use tracing::{Span, debug};
+use tracing::debug;
 
 use super::perform::Act;
 use super::publisher::Publisher;
@@ -23,6 +23,7 @@ use crate::controller::failures::jittered;
 use crate::controller::objects::ApiError;
 use crate::controller::queue::{Reason, Rest, Turn};
 use crate::controller::record::{Record, ResourceVersion};
+use crate::controller::trace::{Shown, Stand};
 use crate::controller::turn::{Done, Stepped, Steps};
 
 /// Runs one turn.
@@ -38,7 +39,7 @@ pub(super) async fn run(all: &SystemInstances, turn: Turn) -> Rest {
     session.knowledge.config_maps.clear();
     all.note(&record);
     let caller = Caller::new(turn.class, &turn.name.namespace);
-    let mut steps = InstanceSteps { all, caller, session: &mut session };
+    let mut steps = InstanceSteps { all, caller, session: &mut session, shown: Shown::default() };
     let rest = Box::pin(all.site().drive(&turn, Record::clone(&record), &mut steps)).await;
     match all.store.get(&turn.name) {
         // Who looks after it elsewhere may send for it: what was learnt here is not true any more when it comes back.
@@ -67,6 +68,7 @@ struct InstanceSteps<'a> {
     all: &'a SystemInstances,
     caller: Caller,
     session: &'a mut Session,
+    shown: Shown,
 }
 
 impl Steps for InstanceSteps<'_> {
@@ -75,7 +77,7 @@ impl Steps for InstanceSteps<'_> {
     }
 
     async fn step(&mut self, record: &Record, step: usize) -> Result<Stepped, ApiError> {
-        one_step(self.all, &self.caller, record, self.session, step).await
+        one_step(self.all, &self.caller, record, self.session, &mut self.shown, step).await
     }
 
     fn read_live(&mut self) {
@@ -92,6 +94,7 @@ async fn one_step(
     caller: &Caller,
     record: &Record,
     session: &mut Session,
+    shown: &mut Shown,
     step: usize,
 ) -> Result<Stepped, ApiError> {
     let now = all.clock.now();
@@ -121,7 +124,13 @@ async fn one_step(
         rivals: &rivals,
     };
     note_requests(&subject, &memory, &mut session.knowledge, now);
-    show(record, &read, &memory);
+    let ids = read.ids(&memory);
+    shown.show(&Stand {
+        generation: record.generation,
+        intent: None,
+        deployment_id: memory.greengrass_deployment_id.as_deref(),
+        place: ids.first().map(|id| (id.account(), id.region())),
+    });
     let assessment = assess(&subject, &memory, &session.knowledge, now);
     let next = decide(&subject, &memory, &session.knowledge, &assessment);
     debug!(step, next = name_of(&next), "decided");
@@ -205,17 +214,11 @@ fn rest(
         | Phase::Done => Class::Sweep,
     };
     let waits = assessment.blocked.as_ref().and_then(Blocked::waits_until).is_some();
-    let is_moving = matches!(assessment.progress, Some(Progress::Moving(..)))
-        || matches!(assessment.phase, Phase::Deleting(Deletion::Moving(_)));
     let next_look = session.next_look_at.filter(|at| *at > now).unwrap_or_else(|| {
         let at = later(now, jittered(interval, &format!("{}{now}", session.uid)));
         session.next_look_at = Some(at);
         at
     });
-    // What moves is looked at when it is due, and not only when everything is.
-    if let Some(at) = until.filter(|_| is_moving && !waits) {
-        session.next_look_at = Some(at);
-    }
     if assessment.phase == Phase::Done {
         session.knowledge.rest();
     }
@@ -241,19 +244,6 @@ fn note_requests(subject: &Subject<'_>, memory: &Memory, knowledge: &mut Knowled
         Wanted::Present(..) | Wanted::Invalid(_) | Wanted::NotAllowed(_) | Wanted::Absent { .. } => {
             knowledge.missing_since = None;
         }
-    }
-}
-
-/// What the log and traces say of a resource beside its name.
-fn show(record: &Record, read: &ReadSpec<'_>, memory: &Memory) {
-    let span = Span::current();
-    if span.is_disabled() {
-        return;
-    }
-    span.record("generation", record.generation);
-    if let Some(id) = read.ids(memory).first() {
-        span.record("account", id.account());
-        span.record("region", id.region());
     }
 }
 

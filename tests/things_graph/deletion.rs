@@ -39,6 +39,7 @@ fn in_each_state_it_is_undeployed_and_deleted() {
         world.try_apply(&room).unwrap();
         world.wait_for_within("room", "True", "Deployed", SOON);
         forced(&world, "Room218", state);
+        world.pass(Duration::from_secs(1));
         world.delete("room");
         if matches!(
             state,

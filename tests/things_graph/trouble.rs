@@ -9,7 +9,7 @@ use super::{SOON, id, in_cloud, in_group, instance, status_of, with, world, writ
 use crate::world::{VirtualWorld, condition, virtual_time::is};
 
 fn message(object: &Value) -> String {
-    condition(object, "Ready").unwrap()["message"].as_str().unwrap().to_owned()
+    condition(object, "Ready").and_then(|ready| ready["message"].as_str()).unwrap_or_default().to_owned()
 }
 
 #[test]

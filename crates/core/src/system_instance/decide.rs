@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SystemInstanceId;
-use super::assess::{Assessment, Deletion, Due, Phase, Progress, Tags, owner_tags, wanted_tags};
+use super::assess::{Assessment, Deletion, Due, Moving, Phase, Progress, Tags, owner_tags, wanted_tags};
 use super::intent::IntentState;
 use super::knowledge::{Instance, Knowledge, Reply};
 use super::memory::{Intent, Memory, Operation, Own, Replaced, Shown};
@@ -147,7 +147,8 @@ impl Case<'_> {
             Some(Progress::Adopt(instance)) if !assessment.suspended => self.adopt(instance),
             Some(Progress::Forget(id)) => self.remember(forgotten(memory.clone(), id)),
             Some(Progress::Due(due)) if !assessment.suspended => self.begin(due),
-            Some(Progress::Moving(_, at) | Progress::Failed(at)) => self.tags().unwrap_or(Step::Rest(Some(*at))),
+            Some(Progress::Moving(moving)) => self.tags().unwrap_or_else(|| self.follow(moving)),
+            Some(Progress::Failed(at)) => self.tags().unwrap_or(Step::Rest(Some(*at))),
             Some(Progress::Done) => self.tags().unwrap_or(Step::Rest(None)),
             Some(Progress::Adopt(_) | Progress::Due(_) | Progress::Foreign(_) | Progress::Drifted(_)) | None => {
                 Step::Rest(None)
@@ -202,7 +203,7 @@ impl Case<'_> {
                 Some(id) => self.again(id, *until),
                 None => Step::Rest(Some(*until)),
             },
-            Deletion::Moving(until) => Step::Rest(Some(*until)),
+            Deletion::Moving(moving) => self.follow(moving),
             Deletion::Release { .. } | Deletion::Definition | Deletion::Barred(_) | Deletion::IdUnknown => {
                 Step::Rest(None)
             }
@@ -302,6 +303,11 @@ impl Case<'_> {
             Tags::Remove(keys) => Some(Step::Write(Change::UntagOwn(keys.clone()))),
             Tags::Note => Some(self.remember(Memory { applied_tags: self.applied(memory), ..memory.clone() })),
         }
+    }
+
+    fn follow(&self, moving: &Moving) -> Step {
+        let Moving { id, status: _, again_at } = moving;
+        if self.assessment.now >= *again_at { Step::Ask(Query::Look(id.clone())) } else { Step::Rest(Some(*again_at)) }
     }
 
     /// Looks again, at this time at the latest: what lags shows in seconds most often.

@@ -75,12 +75,18 @@ impl DeploymentStatus {
         Self::ALL.into_iter().find(|status| status.as_str() == word).unwrap_or(Self::Unknown)
     }
 
-    /// Whether AWS is at work on it.
+    /// Whether AWS is deploying it.
     #[must_use]
-    pub fn is_moving(self) -> bool {
+    pub fn is_deploying(self) -> bool {
         match self {
-            Self::Bootstrap | Self::DeployInProgress | Self::UndeployInProgress | Self::PendingDelete => true,
-            Self::NotDeployed | Self::DeployedInTarget | Self::Failed | Self::DeletedInTarget | Self::Unknown => false,
+            Self::Bootstrap | Self::DeployInProgress => true,
+            Self::NotDeployed
+            | Self::DeployedInTarget
+            | Self::UndeployInProgress
+            | Self::Failed
+            | Self::PendingDelete
+            | Self::DeletedInTarget
+            | Self::Unknown => false,
         }
     }
 }

@@ -7,7 +7,7 @@ use super::super::intent::may_still_come;
 use super::super::knowledge::Instance;
 use super::super::subject::Wanted;
 use super::ownership::{Seen, Whose, whose};
-use super::progress::{Cause, Clearing, Due, Scene, clear};
+use super::progress::{Cause, Clearing, Due, Moving, Scene, clear};
 use crate::api::SystemInstanceDeletionPolicy;
 
 /// Whether the definition is being deleted is good for so long.
@@ -35,8 +35,8 @@ pub enum Deletion {
     Tags(Box<Instance>),
     /// This step is due.
     Due(Due),
-    /// AWS is at work; it is looked at again then.
-    Moving(Timestamp),
+    /// AWS is at work.
+    Moving(Moving),
 }
 
 pub(super) fn assess(scene: Scene<'_>) -> Deletion {
@@ -82,9 +82,9 @@ pub(super) fn assess(scene: Scene<'_>) -> Deletion {
             Whose::OwnerUnknown(_) | Whose::Adoptable | Whose::Foreign(_) => continue,
             Whose::Remembered | Whose::Tagged(_) => {}
         }
-        return match clear(instance, Cause::Deleting, now) {
+        return match clear(scene, instance, Cause::Deleting) {
             Clearing::Due(due) => Deletion::Due(due),
-            Clearing::Moving(_, until) => Deletion::Moving(until),
+            Clearing::Moving(moving) => Deletion::Moving(moving),
         };
     }
     // A create that nobody has seen may still come.

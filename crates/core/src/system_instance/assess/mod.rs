@@ -11,7 +11,7 @@ use jiff::Timestamp;
 pub use deletion::Deletion;
 pub use ownership::{Seen, Whose, seen};
 use progress::Scene;
-pub use progress::{Cause, Drift, Due, Progress};
+pub use progress::{Cause, Drift, Due, Moving, Progress};
 
 use super::intent::{self, IntentState};
 use super::knowledge::{DeploymentStatus, Knowledge};
@@ -196,12 +196,10 @@ fn phase(assessment: &Assessment, subject: &Subject<'_>, memory: &Memory, knowle
         Some(Progress::Failed(at)) if !is_changing => Phase::Failed { again_at: Some(*at) },
         Some(Progress::Due(due)) if due.cause == Cause::Failed => Phase::Failed { again_at: None },
         // A retry in the background is no news until it ends.
-        Some(Progress::Moving(DeploymentStatus::Bootstrap | DeploymentStatus::DeployInProgress, _))
-            if failed_before =>
-        {
+        Some(Progress::Moving(moving)) if failed_before && moving.status.is_deploying() => {
             Phase::Failed { again_at: None }
         }
-        Some(Progress::Moving(status, _)) if !is_changing => Phase::Moving(*status),
+        Some(Progress::Moving(moving)) if !is_changing => Phase::Moving(moving.status),
         Some(Progress::Done) if !is_changing => Phase::Done,
         Some(Progress::Look(_) | Progress::Lags(..)) if !is_changing && memory.own.is_some() => Phase::Reading,
         Some(_) | None => Phase::Changing,

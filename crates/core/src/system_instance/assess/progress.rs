@@ -45,8 +45,8 @@ pub enum Progress {
     Forget(SystemInstanceId),
     /// This step is due.
     Due(Due),
-    /// AWS is at work; it is looked at again then.
-    Moving(DeploymentStatus, Timestamp),
+    /// AWS is at work.
+    Moving(Moving),
     /// The deployment failed, and is tried again then.
     Failed(Timestamp),
     /// Somebody else's is there.
@@ -55,6 +55,17 @@ pub enum Progress {
     Drifted(Drift),
     /// Nothing.
     Done,
+}
+
+/// AWS is at work on a system instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Moving {
+    /// Which.
+    pub id: SystemInstanceId,
+    /// What it says of it.
+    pub status: DeploymentStatus,
+    /// When it is looked at again.
+    pub again_at: Timestamp,
 }
 
 /// A step that is due.
@@ -112,6 +123,13 @@ impl<'a> Scene<'a> {
         seen(id, self.memory, self.knowledge)
     }
 
+    /// It is looked at as quickly as devices that move, and the more seldom the longer nothing has.
+    fn moving(&self, instance: &Instance) -> Moving {
+        let seen_at = self.knowledge.look(&instance.id).map_or(self.now, |look| look.began_at);
+        let wait = rollout_wait(seen_at.duration_since(instance.updated_at), false);
+        Moving { id: instance.id.clone(), status: instance.status, again_at: later(seen_at, wait) }
+    }
+
     /// Whether a new `redeploy-at` waits to be handled.
     fn is_requested(&self) -> bool {
         self.subject.redeploy_at.is_some() && self.subject.redeploy_at != self.memory.redeploy_at
@@ -143,7 +161,7 @@ pub(super) fn assess(scene: Scene<'_>, desired: &Desired, digest: &Digest) -> Pr
     }
     // Its content is another one's: the service can't change it.
     if memory.own.as_ref().is_some_and(|own| own.id == *id && own.digest != *digest) {
-        return clear(instance, Cause::Replaced, scene.now).into();
+        return clear(scene, instance, Cause::Replaced).into();
     }
     if let Some(step) = clear_replaced(scene) {
         return step;
@@ -157,7 +175,7 @@ fn clear_replaced(scene: Scene<'_>) -> Option<Progress> {
     Some(match scene.seen(&old.id) {
         Seen::Unread => Progress::Look(old.id.clone()),
         Seen::Doubted(until) => Progress::Lags(old.id.clone(), until),
-        Seen::Found(before) if before.created_at == old.created_at => clear(before, Cause::Replaced, scene.now).into(),
+        Seen::Found(before) if before.created_at == old.created_at => clear(scene, before, Cause::Replaced).into(),
         // Gone, or somebody else's by now.
         Seen::Found(_) | Seen::Absent => Progress::Forget(old.id.clone()),
     })
@@ -177,21 +195,21 @@ fn absent(scene: Scene<'_>, id: &SystemInstanceId) -> Progress {
 pub(super) enum Clearing {
     /// This step is due.
     Due(Due),
-    /// AWS is at work; it is looked at again then.
-    Moving(DeploymentStatus, Timestamp),
+    /// AWS is at work.
+    Moving(Moving),
 }
 
 impl From<Clearing> for Progress {
     fn from(clearing: Clearing) -> Self {
         match clearing {
             Clearing::Due(due) => Self::Due(due),
-            Clearing::Moving(status, until) => Self::Moving(status, until),
+            Clearing::Moving(moving) => Self::Moving(moving),
         }
     }
 }
 
 /// Undeploys and deletes.
-pub(super) fn clear(instance: &Instance, cause: Cause, now: Timestamp) -> Clearing {
+pub(super) fn clear(scene: Scene<'_>, instance: &Instance, cause: Cause) -> Clearing {
     let due = |operation| Clearing::Due(Due { operation, id: instance.id.clone(), is_request: false, cause });
     match instance.status {
         DeploymentStatus::DeployedInTarget | DeploymentStatus::Failed => due(Operation::Undeploy),
@@ -200,7 +218,7 @@ pub(super) fn clear(instance: &Instance, cause: Cause, now: Timestamp) -> Cleari
         | DeploymentStatus::DeployInProgress
         | DeploymentStatus::UndeployInProgress
         | DeploymentStatus::PendingDelete
-        | DeploymentStatus::Unknown => Clearing::Moving(instance.status, looked_at_again(instance, now)),
+        | DeploymentStatus::Unknown => Clearing::Moving(scene.moving(instance)),
     }
 }
 
@@ -227,7 +245,7 @@ fn running(scene: Scene<'_>, instance: &Instance) -> Progress {
         | DeploymentStatus::DeployInProgress
         | DeploymentStatus::UndeployInProgress
         | DeploymentStatus::PendingDelete
-        | DeploymentStatus::Unknown => moving(instance, now),
+        | DeploymentStatus::Unknown => Progress::Moving(scene.moving(instance)),
     }
 }
 
@@ -247,19 +265,10 @@ fn resting(scene: Scene<'_>, instance: &Instance) -> Progress {
         | DeploymentStatus::DeployInProgress
         | DeploymentStatus::UndeployInProgress
         | DeploymentStatus::PendingDelete
-        | DeploymentStatus::Unknown => moving(instance, scene.now),
+        | DeploymentStatus::Unknown => Progress::Moving(scene.moving(instance)),
     }
 }
 
 fn due(operation: Operation, id: &SystemInstanceId, cause: Cause) -> Progress {
     Progress::Due(Due { operation, id: id.clone(), is_request: cause == Cause::Requested, cause })
-}
-
-fn moving(instance: &Instance, now: Timestamp) -> Progress {
-    Progress::Moving(instance.status, looked_at_again(instance, now))
-}
-
-/// As quickly as devices that move, and the more seldom the longer nothing has.
-fn looked_at_again(instance: &Instance, now: Timestamp) -> Timestamp {
-    later(now, rollout_wait(now.duration_since(instance.updated_at), false))
 }

@@ -164,7 +164,7 @@ fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
     }
     match &assessment.progress {
         Some(Progress::Done | Progress::Failed(_)) => say(Truth::True, Reason::UpToDate, words::is_there(scene)),
-        Some(Progress::Moving(status, _)) if scene.is_to_run() == Some(is_deploying(*status)) => {
+        Some(Progress::Moving(moving)) if scene.is_to_run() == Some(moving.status.is_deploying()) => {
             say(Truth::True, Reason::UpToDate, words::is_there(scene))
         }
         Some(Progress::Drifted(drift)) if memory.intent.is_none() => {
@@ -187,19 +187,6 @@ fn synced(scene: &Scene<'_>, ready: &Saying) -> Saying {
             | Progress::Drifted(_),
         )
         | None => unknown(words::unread(scene)),
-    }
-}
-
-fn is_deploying(status: DeploymentStatus) -> bool {
-    match status {
-        DeploymentStatus::Bootstrap | DeploymentStatus::DeployInProgress => true,
-        DeploymentStatus::NotDeployed
-        | DeploymentStatus::DeployedInTarget
-        | DeploymentStatus::UndeployInProgress
-        | DeploymentStatus::Failed
-        | DeploymentStatus::PendingDelete
-        | DeploymentStatus::DeletedInTarget
-        | DeploymentStatus::Unknown => false,
     }
 }
 

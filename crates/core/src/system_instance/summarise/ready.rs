@@ -33,7 +33,8 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
         Phase::Foreign(message) => stalled(Reason::ForeignRevision, words::foreign(message)),
         Phase::Drifted(drift) => stalled(Reason::Drifted, words::drifted(*drift, scene.memory)),
         Phase::Refused(blocking) => refused(*blocking, scene),
-        Phase::Unresolved | Phase::Reading | Phase::Changing => changing(scene),
+        Phase::Reading => reading(scene),
+        Phase::Unresolved | Phase::Changing => changing(scene),
         Phase::Failed { again_at } => stalled(Reason::RolloutFailed, words::failed(scene, *again_at)),
         Phase::Moving(status) => moving(scene, *status),
         Phase::Done => done(scene),
@@ -42,14 +43,26 @@ pub(super) fn ready(scene: &Scene<'_>) -> Ready {
 
 fn done(scene: &Scene<'_>) -> Ready {
     if let Some(blocked) = scene.blocked().filter(|_| !scene.assessment.verified) {
-        // The one Unknown without Reconciling: nothing is being done, the content was applied.
-        return Ready {
-            saying: say(Truth::Unknown, Reason::Unverified, words::unverified(blocked)),
-            companion: Companion::None,
-        };
+        return unverified(blocked);
     }
     let reason = if scene.is_to_run() == Some(false) { Reason::NotDeployed } else { Reason::Deployed };
     Ready { saying: say(Truth::True, reason, words::is_there(scene)), companion: Companion::None }
+}
+
+/// What was in order is taken to be so for an hour; after that it can't be said.
+fn reading(scene: &Scene<'_>) -> Ready {
+    let was_ready = scene
+        .stood("Ready")
+        .is_some_and(|before| before.status == "True" || before.reason == Reason::Unverified.as_str());
+    match scene.blocked() {
+        Some(blocked @ Blocked::Service { .. }) if was_ready => unverified(blocked),
+        Some(_) | None => changing(scene),
+    }
+}
+
+/// The one Unknown without Reconciling: nothing is being done, the content was applied.
+fn unverified(blocked: &Blocked) -> Ready {
+    Ready { saying: say(Truth::Unknown, Reason::Unverified, words::unverified(blocked)), companion: Companion::None }
 }
 
 fn moving(scene: &Scene<'_>, status: DeploymentStatus) -> Ready {
@@ -110,7 +123,7 @@ fn suspended(scene: &Scene<'_>) -> Ready {
     let assessment = scene.assessment;
     match &assessment.progress {
         Some(Progress::Done) if scene.memory.intent.is_none() => done(scene),
-        Some(Progress::Moving(status, _)) if scene.memory.intent.is_none() => moving(scene, *status),
+        Some(Progress::Moving(step)) if scene.memory.intent.is_none() => moving(scene, step.status),
         Some(Progress::Failed(_)) if scene.memory.intent.is_none() => {
             stalled(Reason::RolloutFailed, words::failed(scene, None))
         }

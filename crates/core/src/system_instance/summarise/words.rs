@@ -160,7 +160,7 @@ pub(super) fn suspended(scene: &Scene<'_>) -> String {
         Some(Progress::Due(step)) => due(step),
         Some(Progress::Drifted(drift)) => drift_itself(*drift, scene.memory),
         Some(Progress::Foreign(message)) => message.clone(),
-        Some(Progress::Moving(status, _)) => moving(scene, *status),
+        Some(Progress::Moving(step)) => moving(scene, step.status),
         Some(
             Progress::Look(_)
             | Progress::Lags(..)

@@ -1,15 +1,11 @@
 //! What the log and traces say of a resource beside its name: recorded on the turn's span. Pure, but for the span.
 
-use greengrass_operator_core::deployment::memory::Memory;
-use greengrass_operator_core::names::Key;
 use tracing::Span;
-
-use crate::controller::record::Record;
 
 /// What the turn's span shows. Only what has changed is recorded: in the text format each value is appended, and a turn has
 /// many steps.
 #[derive(Default)]
-pub(super) struct Shown {
+pub struct Shown {
     generation: Option<i64>,
     intent: Option<u64>,
     deployment_id: Option<String>,
@@ -19,23 +15,22 @@ pub(super) struct Shown {
 
 impl Shown {
     /// Shows where the resource stands; what was closed in this turn stays shown, because the rest of the turn is about it.
-    pub(super) fn show(&mut self, record: &Record, memory: &Memory, key: Option<&Key>) {
+    pub fn show(&mut self, stand: &Stand<'_>) {
         let span = Span::current();
         if span.is_disabled() {
             return;
         }
-        if changes(&mut self.generation, Some(&record.generation)) {
-            span.record("generation", record.generation);
+        let Stand { generation, intent, deployment_id, place } = stand;
+        if changes(&mut self.generation, Some(generation)) {
+            span.record("generation", generation);
         }
-        let intent = memory.intent.as_ref().map(|intent| &intent.ordinal);
-        if changes(&mut self.intent, intent) {
+        if changes(&mut self.intent, intent.as_ref()) {
             span.record("intent", intent);
         }
-        let deployment_id = memory.deployment.as_ref().map(|own| own.deployment_id.as_str());
-        if changes(&mut self.deployment_id, deployment_id) {
+        if changes(&mut self.deployment_id, *deployment_id) {
             span.record("deployment_id", deployment_id);
         }
-        let (account, region) = key.map(|key| (key.target.account(), key.target.region())).unzip();
+        let (account, region) = place.unzip();
         if changes(&mut self.account, account) {
             span.record("account", account);
         }
@@ -43,6 +38,18 @@ impl Shown {
             span.record("region", region);
         }
     }
+}
+
+/// Where a resource stands.
+pub struct Stand<'a> {
+    /// The object's generation.
+    pub generation: i64,
+    /// The number of the open change.
+    pub intent: Option<u64>,
+    /// The newest deployment.
+    pub deployment_id: Option<&'a str>,
+    /// Account and region.
+    pub place: Option<(&'a str, &'a str)>,
 }
 
 /// Whether there is another value than the one that is shown; it is shown from now on.
