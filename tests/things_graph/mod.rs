@@ -23,11 +23,11 @@ fn world(prefix: &str) -> VirtualWorld {
     VirtualWorld::of_things_graph(prefix)
 }
 
-fn id(name: &str) -> String {
+pub fn id(name: &str) -> String {
     format!("urn:tdm:{REGION}/{ACCOUNT}/default:deployment:{name}")
 }
 
-fn definition(name: &str, camera: &str) -> String {
+pub fn definition(name: &str, camera: &str) -> String {
     format!(
         "query {name} @deployment(id: \"{}\", systemId: \"urn:tdm:{REGION}/{ACCOUNT}/default:System:SecurityFlow\") {{\n  \
          camera(deviceId: \"{camera}\")\n}}",
@@ -47,7 +47,7 @@ fn in_group(name: &str) -> Value {
 }
 
 /// One that runs in AWS.
-fn in_cloud(name: &str) -> Value {
+pub fn in_cloud(name: &str) -> Value {
     resource(
         name,
         json!({
@@ -65,7 +65,7 @@ fn resource(name: &str, spec: Value) -> Value {
 }
 
 /// The same with another value for a field.
-fn with(mut resource: Value, field: &str, value: Value) -> Value {
+pub fn with(mut resource: Value, field: &str, value: Value) -> Value {
     resource["spec"][field] = value;
     resource
 }

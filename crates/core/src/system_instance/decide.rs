@@ -17,6 +17,7 @@ use crate::api::SystemInstanceDeletionPolicy;
 use crate::api::status::AppliedTags;
 use crate::deployment::hash::short_hash;
 use crate::deployment::revision::digest_of_tags;
+use crate::deployment::tags::PREFIX;
 use crate::names::ObjectName;
 use crate::trouble::Blocked;
 
@@ -331,10 +332,22 @@ impl Case<'_> {
         Some(AppliedTags { keys: desired.tags.keys().cloned().collect(), digest: digest_of_tags(all.iter()) })
     }
 
+    /// Of the tags that should be there those that are: others may have come from anybody.
+    fn found(&self, instance: &Instance) -> Option<AppliedTags> {
+        let (desired, _) = self.subject.desired()?;
+        let (_, tags) = self.knowledge.tags.get(&instance.id)?;
+        let wanted = wanted_tags(self.subject, self.memory);
+        let there: BTreeMap<_, _> =
+            tags.iter().filter(|(key, _)| wanted.contains_key(*key) || key.starts_with(PREFIX)).collect();
+        let keys = desired.tags.keys().filter(|key| tags.contains_key(*key)).cloned().collect();
+        Some(AppliedTags { keys, digest: digest_of_tags(there.into_iter()) })
+    }
+
     /// It is ours and is not the one that is remembered: the status was lost, or its answer.
     fn taken_up(&self, instance: &Instance, owner: &OwnerTags) -> Memory {
         let mut memory = self.owned(instance, owner.digest.clone());
         memory.intent = None;
+        memory.applied_tags = self.found(instance);
         if owner.redeploy.is_some() && owner.redeploy == self.subject.redeploy_hash() {
             memory.redeploy_at.clone_from(&self.subject.redeploy_at);
         }

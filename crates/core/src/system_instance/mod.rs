@@ -7,6 +7,7 @@ pub mod assess;
 pub mod content;
 pub mod decide;
 mod definition;
+pub mod forecast;
 mod id;
 pub mod intent;
 pub mod knowledge;
