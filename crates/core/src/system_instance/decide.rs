@@ -7,7 +7,8 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SystemInstanceId;
-use super::assess::{Assessment, Deletion, Due, Moving, Phase, Progress, Tags, owner_tags, wanted_tags};
+use super::assess::ownership::whose;
+use super::assess::{Assessment, Deletion, Due, Moving, Phase, Progress, Tags, Whose, owner_tags, wanted_tags};
 use super::intent::IntentState;
 use super::knowledge::{Instance, Knowledge, Reply};
 use super::memory::{Intent, Memory, Operation, Own, Replaced, Shown};
@@ -215,8 +216,29 @@ impl Case<'_> {
     fn settle(&self) -> Option<Step> {
         let intent = self.memory.intent.as_ref()?;
         match &self.assessment.intent {
+            IntentState::Made(_) if intent.operation == Operation::Create && !self.has_reply() => {
+                Some(self.found_created(intent))
+            }
             IntentState::Made(deployment_id) => Some(self.remember(self.made(intent, deployment_id.clone()))),
             IntentState::None | IntentState::Open | IntentState::Uncertain(_) | IntentState::Unseen => None,
+        }
+    }
+
+    fn has_reply(&self) -> bool {
+        self.knowledge.sends.as_ref().is_some_and(|sends| sends.reply.is_some())
+    }
+
+    /// AWS's answer was lost. Whose it is that is there its tags say; the step stays open until that is known, or a crash in between
+    /// would leave behind what nobody remembers.
+    fn found_created(&self, intent: &Intent) -> Step {
+        let Self { subject, memory, knowledge, .. } = *self;
+        let found = knowledge.look(&intent.id).and_then(|look| look.found.as_deref());
+        match found.map(|instance| (instance, whose(instance, None, subject, memory, knowledge))) {
+            Some((instance, Whose::Untold)) => Step::Ask(Query::Tags(Box::new(instance.clone()))),
+            Some((instance, Whose::Tagged(owner))) => self.remember(self.taken_up(instance, &owner)),
+            Some((_, Whose::Remembered | Whose::OwnerUnknown(_) | Whose::Adoptable | Whose::Foreign(_))) | None => {
+                self.remember(closed(memory.clone()))
+            }
         }
     }
 
@@ -381,7 +403,6 @@ impl Case<'_> {
         };
         let is_own = before.own.as_ref().is_some_and(|own| own.id == intent.id);
         let mut memory = match intent.operation {
-            // Without AWS's answer its tags say whose it is.
             Operation::Create => match (now, &intent.digest) {
                 (Some(instance), Some(digest)) => {
                     let mut memory = self.owned(instance, digest.clone());

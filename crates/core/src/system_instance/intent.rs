@@ -41,8 +41,7 @@ pub(super) fn assess(memory: &Memory, knowledge: &Knowledge) -> IntentState {
     if is_made(intent, shows) {
         return IntentState::Made(None);
     }
-    // An id can be taken once: what is on its way would be refused, or is this very step.
-    if is_unsent || intent.operation == Operation::Create {
+    if is_unsent {
         return IntentState::Open;
     }
     uncertain_until(intent, knowledge).map_or(IntentState::Open, IntentState::Uncertain)

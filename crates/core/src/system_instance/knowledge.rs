@@ -279,7 +279,7 @@ impl Knowledge {
         match (&before.intent, &after.intent) {
             (_, Some(_)) => self.recorded(),
             (Some(closed), None) => {
-                self.note_end(closed.operation, &closed.id, before, at);
+                self.note_end(&closed.id, before, after, at);
                 self.sends = None;
                 self.succeeded(closed.operation.call());
             }
@@ -288,7 +288,7 @@ impl Knowledge {
     }
 
     /// What AWS answered to a step is as good as a look: it is how things were when the step had been made.
-    fn note_end(&mut self, step: Step, id: &SystemInstanceId, before: &Memory, at: Timestamp) {
+    fn note_end(&mut self, id: &SystemInstanceId, before: &Memory, after: &Memory, at: Timestamp) {
         match self.sends.as_ref().and_then(|sends| sends.reply.clone()) {
             Some(Reply::Now(now)) => {
                 self.looks.insert(id.clone(), Look { began_at: at, found: Some(Box::new(now.instance)) });
@@ -300,8 +300,9 @@ impl Knowledge {
             }
             None => {}
         }
-        if step == Step::Delete {
-            self.gone.extend(before.created(id).map(|created_at| (id.clone(), created_at)));
+        // A step that was given up has deleted nothing.
+        if let (Some(created_at), None) = (before.created(id), after.created(id)) {
+            self.gone.insert((id.clone(), created_at));
             self.tags.remove(id);
         }
     }

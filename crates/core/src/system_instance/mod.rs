@@ -15,8 +15,6 @@ pub mod memory;
 pub mod subject;
 pub mod summarise;
 pub mod tags;
-#[cfg(test)]
-mod tests;
 pub mod validate;
 
 pub use definition::{Definition, InvalidDefinition};
