@@ -266,9 +266,15 @@ fn instance(summary: Option<SystemInstanceSummary>) -> Result<Instance, Missing>
 }
 
 fn described(description: SystemInstanceDescription) -> Result<Instance, Missing> {
-    let SystemInstanceDescription { definition, s3_bucket_name, metrics_configuration, flow_actions_role_arn, .. } =
-        &description;
-    let found = instance(description.summary.clone())?;
+    let SystemInstanceDescription {
+        summary,
+        definition,
+        s3_bucket_name,
+        metrics_configuration,
+        flow_actions_role_arn,
+        ..
+    } = description;
+    let found = instance(summary)?;
     let text = definition.as_ref().map(|definition| definition.text.as_str());
     let content = text.and_then(|text| Definition::parse(text).ok()).zip(found.target).map(|(definition, target)| {
         Box::new(Content {

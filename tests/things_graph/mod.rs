@@ -39,7 +39,7 @@ pub fn definition(name: &str, camera: &str) -> String {
 fn in_group(name: &str) -> Value {
     resource(
         name,
-        json!({
+        &json!({
             "definition": {"text": definition("Room218", "Camera218")},
             "target": "GREENGRASS", "greengrassGroupName": "Room218Group", "s3BucketName": "room-218-artifacts",
         }),
@@ -50,14 +50,14 @@ fn in_group(name: &str) -> Value {
 pub fn in_cloud(name: &str) -> Value {
     resource(
         name,
-        json!({
+        &json!({
             "definition": {"text": definition("Room219", "Camera219")},
             "target": "CLOUD", "flowActionsRoleArn": "arn:aws:iam::123456789012:role/FlowActions",
         }),
     )
 }
 
-fn resource(name: &str, spec: Value) -> Value {
+fn resource(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "greengrass-operator.dev/v1alpha1", "kind": "SystemInstance",
         "metadata": {"name": name}, "spec": spec,
@@ -72,7 +72,8 @@ pub fn with(mut resource: Value, field: &str, value: Value) -> Value {
 
 /// What AWS has under a name.
 fn instance(world: &VirtualWorld, name: &str) -> Option<SystemInstanceRecord> {
-    world.emulator.system_instance(&SystemInstanceId::parse(&id(name)).unwrap())
+    let id = SystemInstanceId::parse(&id(name)).ok()?;
+    world.emulator.system_instance(&id)
 }
 
 fn status_of(world: &VirtualWorld, name: &str) -> Option<SystemInstanceStatus> {

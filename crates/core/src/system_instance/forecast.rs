@@ -163,7 +163,7 @@ fn first_step(memory: &Memory, assessment: &Assessment) -> Outcome {
         (_, Some(Cause::Replaced)) => Outcome::Replace,
         (Some(Operation::Create), _) => Outcome::Create,
         (Some(Operation::Undeploy | Operation::Delete), _) => Outcome::Undeploy,
-        (Some(Operation::Deploy), _) | (None, _) => Outcome::Deploy,
+        (Some(Operation::Deploy) | None, _) => Outcome::Deploy,
     }
 }
 

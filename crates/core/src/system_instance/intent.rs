@@ -58,8 +58,6 @@ fn is_made(intent: &Intent, shows: Option<&Instance>) -> bool {
     let Some(instance) = shows else { return intent.operation == Operation::Delete };
     let has_changed = intent.base.is_none_or(|base| instance.updated_at > base);
     match (intent.operation, instance.status) {
-        // Whose it is, its tags say.
-        (Operation::Create, _) => true,
         (
             Operation::Deploy,
             DeploymentStatus::Bootstrap
@@ -73,7 +71,9 @@ fn is_made(intent: &Intent, shows: Option<&Instance>) -> bool {
             | DeploymentStatus::PendingDelete
             | DeploymentStatus::DeletedInTarget
             | DeploymentStatus::NotDeployed,
-        ) => true,
+        )
+        // Whose it is, its tags say.
+        | (Operation::Create, _) => true,
         (Operation::Deploy | Operation::Undeploy | Operation::Delete, _) => false,
     }
 }

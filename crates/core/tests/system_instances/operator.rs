@@ -16,7 +16,7 @@ use greengrass_operator_core::system_instance::summarise::summarise;
 use jiff::{SignedDuration, Timestamp};
 
 use super::chance::Chance;
-use super::service::{Service, Write};
+use super::service::{Refused, Service, Write};
 
 /// A call without an answer ends after so long.
 const TIME_OUT: SignedDuration = SignedDuration::from_secs(10);
@@ -122,7 +122,7 @@ impl Simulation {
     fn crashes(&mut self) -> bool {
         let crashes = self.dangers.crash > 0 && self.chance.once_in(self.dangers.crash);
         if crashes {
-            self.now = self.now + SignedDuration::from_secs(i64::try_from(self.chance.below(5)).unwrap() + 1);
+            self.now += SignedDuration::from_secs(i64::try_from(self.chance.below(5)).unwrap() + 1);
             self.knowledge = Knowledge::new(self.now, None);
             if self.dangers.forget > 0 && self.chance.once_in(self.dangers.forget) {
                 self.status = greengrass_operator_core::api::SystemInstanceStatus::default();
@@ -157,21 +157,6 @@ impl Simulation {
         };
         let assessment = assess(&subject, &memory, &self.knowledge, self.now);
         let next = decide(&subject, &memory, &self.knowledge, &assessment);
-        if std::env::var_os("TRACE").is_some() {
-            let look =
-                self.knowledge.looks.values().next().map(|look| {
-                    (look.began_at, look.found.as_ref().map(|it| (it.status, it.created_at, it.updated_at)))
-                });
-            let words = format!("{next:?}");
-            eprintln!(
-                "{} {} intent {:?} {:?} look {look:?} own {:?}",
-                self.now,
-                &words[..words.len().min(60)],
-                assessment.intent,
-                memory.intent.as_ref().map(|it| it.operation),
-                memory.own.as_ref().map(|own| own.created_at)
-            );
-        }
         match next {
             // Nothing holds it.
             Step::Rest(_) if self.is_deleting && !self.has_finalizer => self.is_gone = true,
@@ -236,16 +221,16 @@ impl Simulation {
         let outcome = if self.dangers.late > 0 && self.chance.once_in(self.dangers.late) {
             let late = SignedDuration::from_secs(i64::try_from(self.chance.below(30)).unwrap() + 1);
             self.service.arrives(self.now + late, write);
-            self.now = self.now + TIME_OUT;
+            self.now += TIME_OUT;
             Err(failure(FailureKind::TimedOut))
         } else {
             match self.service.perform(self.now, &write) {
-                None => Err(failure(FailureKind::Conflict)),
-                Some(_) if self.dangers.lost > 0 && self.chance.once_in(self.dangers.lost) => {
+                Err(Refused) => Err(failure(FailureKind::Conflict)),
+                Ok(_) if self.dangers.lost > 0 && self.chance.once_in(self.dangers.lost) => {
                     Err(failure(FailureKind::Unreachable))
                 }
-                Some(None) => Ok(Reply::Gone),
-                Some(Some(instance)) => Ok(Reply::Now(Box::new(Deployed { instance, greengrass_deployment_id: None }))),
+                Ok(None) => Ok(Reply::Gone),
+                Ok(Some(instance)) => Ok(Reply::Now(Box::new(Deployed { instance, greengrass_deployment_id: None }))),
             }
         };
         if self.crashes() {

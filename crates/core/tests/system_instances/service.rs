@@ -10,6 +10,9 @@ use jiff::{SignedDuration, Timestamp};
 /// A deployment, or its opposite, takes so long.
 const TAKES: SignedDuration = SignedDuration::from_secs(20);
 
+/// The service does not do that to what it holds.
+pub struct Refused;
+
 /// A write on its way.
 #[derive(Clone, Debug)]
 pub struct Write {
@@ -75,8 +78,8 @@ impl Service {
         }
     }
 
-    /// Carries a write out; none where it is refused.
-    pub fn perform(&mut self, now: Timestamp, write: &Write) -> Option<Option<Instance>> {
+    /// Carries a write out; what is there then.
+    pub fn perform(&mut self, now: Timestamp, write: &Write) -> Result<Option<Instance>, Refused> {
         let held = self.held().cloned();
         let next = match (write.operation, held) {
             (Operation::Create, None) => Some(Held {
@@ -97,12 +100,14 @@ impl Service {
             {
                 None
             }
-            (Operation::Create | Operation::Deploy | Operation::Undeploy | Operation::Delete, _) => return None,
+            (Operation::Create | Operation::Deploy | Operation::Undeploy | Operation::Delete, _) => {
+                return Err(Refused);
+            }
         };
-        let digest = next.as_ref().or(self.held()).map(|held| held.digest.clone()).unwrap_or_default();
+        let digest = next.as_ref().or_else(|| self.held()).map(|held| held.digest.clone()).unwrap_or_default();
         self.done.push((write.operation, digest));
         self.becomes(now, next);
-        Some(self.shown(now))
+        Ok(self.shown(now))
     }
 
     /// How it was at that time.

@@ -8,7 +8,8 @@ use super::operator::{Dangers, Simulation, desired};
 
 /// Enough for three steps in a row whose fate is found out in a minute and a half each, and then some.
 const LONG: SignedDuration = SignedDuration::from_mins(40);
-const RUNS: u64 = 20_000;
+/// Six seconds on one core for the six stories; 20,000 were run when the rules were written, and found eight faults in them.
+const RUNS: u64 = 1_500;
 
 const EVERYTHING: Dangers = Dangers { crash: 12, lost: 4, late: 4, lag_seconds: 20, forget: 0 };
 
@@ -25,8 +26,7 @@ fn change(simulation: &mut Simulation, act: impl FnOnce(&mut Simulation)) {
 }
 
 fn each(dangers: Dangers, story: impl Fn(u64, &mut Simulation)) {
-    let first = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok());
-    for seed in first.map_or(0..RUNS, |seed: u64| seed..seed + 1) {
+    for seed in 0..RUNS {
         story(seed, &mut Simulation::new(seed, dangers));
     }
 }
@@ -76,7 +76,7 @@ fn a_deletion_leaves_nothing_behind_whenever_it_comes() {
         simulation.run(SignedDuration::from_secs(i64::try_from(seed % 180).unwrap()));
         change(simulation, |simulation| simulation.is_deleting = true);
         assert!(simulation.is_gone, "seed {seed}: {:?} {:?}", simulation.status, simulation.service.done);
-        simulation.now = simulation.now + SignedDuration::from_mins(5);
+        simulation.now += SignedDuration::from_mins(5);
         let now = simulation.now;
         simulation.service.at(now);
         assert!(simulation.service.held().is_none(), "seed {seed}: {:?}", simulation.service.done);

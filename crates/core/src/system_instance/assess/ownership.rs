@@ -33,7 +33,7 @@ pub enum Seen<'a> {
 #[must_use]
 pub fn seen<'a>(id: &SystemInstanceId, memory: &Memory, knowledge: &'a Knowledge) -> Seen<'a> {
     let Some(look) = knowledge.look(id) else { return Seen::Unread };
-    match look.found.as_deref() {
+    match look.found.as_deref().filter(|instance| !memory.is_deleted(instance)) {
         Some(instance) => {
             // The status has seen it later than this read shows it, or knows the one that came after it.
             let lags = memory.own.as_ref().filter(|own| own.id == *id).is_some_and(|own| {
