@@ -72,7 +72,7 @@ pub fn with(mut resource: Value, field: &str, value: Value) -> Value {
 
 /// What AWS has under a name.
 fn instance(world: &VirtualWorld, name: &str) -> Option<SystemInstanceRecord> {
-    let id = SystemInstanceId::parse(&id(name)).ok()?;
+    let id = SystemInstanceId::parse(&id(name))?;
     world.emulator.system_instance(&id)
 }
 
