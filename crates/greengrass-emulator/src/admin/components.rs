@@ -34,7 +34,7 @@ impl Emulator {
                 if errors.iter().any(|(uri, message)| uri.is_empty() || message.is_empty()) {
                     return Err(bad_request("errors: neither a URI nor its message may be empty"));
                 }
-                if !self.set_component_state(&arn, state, errors) {
+                if !self.set_component_state(&arn, state, &errors) {
                     return Err((404, format!("there is no component version {arn}")));
                 }
                 shown(&of(&arn).map(|(_, record)| record))

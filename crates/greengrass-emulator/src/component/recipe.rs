@@ -67,14 +67,8 @@ impl Recipe {
         if text.len() > LARGEST {
             return Err(RecipeError::TooLarge);
         }
-        let (format, document) = match serde_json::from_str::<Value>(text) {
-            Ok(document) => (RecipeFormat::Json, document),
-            Err(_) => {
-                let document = serde_saphyr::from_str(text);
-                (RecipeFormat::Yaml, document.map_err(|error| RecipeError::Unreadable(error.to_string()))?)
-            }
-        };
-        if document["RecipeFormatVersion"] != FORMAT_VERSION {
+        let (format, document) = read(text)?;
+        if *member(&document, "RecipeFormatVersion") != FORMAT_VERSION {
             return wrong("RecipeFormatVersion", format!("must be {FORMAT_VERSION}"));
         }
         Ok(Self {
@@ -82,9 +76,9 @@ impl Recipe {
             version: version(&document)?,
             description: text_of(&document, "ComponentDescription")?,
             publisher: text_of(&document, "ComponentPublisher")?,
-            dependencies: dependencies(&document["ComponentDependencies"])?,
-            default_configuration: default_configuration(&document["ComponentConfiguration"])?,
-            platforms: platforms(&document["Manifests"])?,
+            dependencies: dependencies(member(&document, "ComponentDependencies"))?,
+            default_configuration: default_configuration(member(&document, "ComponentConfiguration"))?,
+            platforms: platforms(member(&document, "Manifests"))?,
             text: text.to_owned(),
             format,
             document,
@@ -115,8 +109,21 @@ impl Recipe {
     }
 }
 
+/// JSON is tried first, so that a recipe in it is not taken for YAML, which it is as well.
+fn read(text: &str) -> Result<(RecipeFormat, Value), RecipeError> {
+    if let Ok(document) = serde_json::from_str(text) {
+        return Ok((RecipeFormat::Json, document));
+    }
+    let document = serde_saphyr::from_str(text).map_err(|error| RecipeError::Unreadable(error.to_string()))?;
+    Ok((RecipeFormat::Yaml, document))
+}
+
+fn member<'a>(value: &'a Value, name: &str) -> &'a Value {
+    value.get(name).unwrap_or(&Value::Null)
+}
+
 fn text_of(document: &Value, field: &str) -> Result<Option<String>, RecipeError> {
-    match &document[field] {
+    match member(document, field) {
         Value::Null => Ok(None),
         Value::String(text) => Ok(Some(text.clone())),
         Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => wrong(field, "must be a text"),
@@ -176,7 +183,7 @@ fn dependencies(value: &Value) -> Result<BTreeMap<Arc<str>, Requirement>, Recipe
 
 fn default_configuration(value: &Value) -> Result<Map<String, Value>, RecipeError> {
     object(value, "ComponentConfiguration")?;
-    let defaults = &value["DefaultConfiguration"];
+    let defaults = member(value, "DefaultConfiguration");
     let defaults = object(defaults, "ComponentConfiguration.DefaultConfiguration")?;
     Ok(defaults.into_iter().map(|(name, value)| (name.clone(), value.clone())).collect())
 }
@@ -191,7 +198,7 @@ fn platforms(manifests: &Value) -> Result<Vec<Platform>, RecipeError> {
         let field = format!("Manifests[{index}]");
         object(manifest, &field)?;
         let mut attributes = BTreeMap::new();
-        for (key, value) in object(&manifest["Platform"], &format!("{field}.Platform"))? {
+        for (key, value) in object(member(manifest, "Platform"), &format!("{field}.Platform"))? {
             let Value::String(value) = value else {
                 return wrong(format!("{field}.Platform.{key}"), "must be a text");
             };
@@ -299,7 +306,7 @@ Manifests:
             (b"", "RecipeFormatVersion"),
             (b"[]", "RecipeFormatVersion"),
             (b"\"x\"", "RecipeFormatVersion"),
-            (&[b' '; LARGEST + 1], "16384 bytes"),
+            (&vec![b' '; LARGEST + 1], "16384 bytes"),
         ] {
             let error = Recipe::parse(bytes).unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -191,11 +191,11 @@ fn above(partial: &Partial) -> Option<Version> {
 /// The first version with another leftmost number than zero.
 fn above_compatible(partial: &Partial) -> Option<Version> {
     match partial {
-        Partial::Any | Partial::Major(_) | Partial::Minor(0, _) => above(partial),
-        Partial::Minor(major, _) => above(&Partial::Major(*major)),
-        Partial::Full(Version { major: 0, minor: 0, .. }) => above(partial),
+        Partial::Any | Partial::Major(_) | Partial::Minor(0, _) | Partial::Full(Version { major: 0, minor: 0, .. }) => {
+            above(partial)
+        }
         Partial::Full(Version { major: 0, minor, .. }) => above(&Partial::Minor(0, *minor)),
-        Partial::Full(Version { major, .. }) => above(&Partial::Major(*major)),
+        Partial::Minor(major, _) | Partial::Full(Version { major, .. }) => above(&Partial::Major(*major)),
     }
 }
 
@@ -213,7 +213,7 @@ impl Partial {
         }
         // After an x there are no numbers.
         let given: Vec<&str> = parts.iter().copied().take_while(|part| !is_any(part)).collect();
-        if !parts.iter().skip(given.len()).all(|part| is_any(part)) {
+        if !parts.iter().skip(given.len()).all(is_any) {
             return None;
         }
         match given.as_slice() {

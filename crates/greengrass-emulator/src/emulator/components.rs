@@ -37,7 +37,7 @@ impl Emulator {
 
     /// Says in what state a component version is, with what is wrong by the URIs of artifacts. It stays so. False when there is no such version.
     #[must_use = "false means that there is no such component version"]
-    pub fn set_component_state(&self, arn: &str, state: ComponentState, errors: BTreeMap<String, String>) -> bool {
+    pub fn set_component_state(&self, arn: &str, state: ComponentState, errors: &BTreeMap<String, String>) -> bool {
         let mut core = self.core();
         let now = self.now();
         core.state.tell_component(arn, state, errors, now)

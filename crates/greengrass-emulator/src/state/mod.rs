@@ -229,7 +229,7 @@ impl State {
         &mut self,
         arn: &str,
         state: ComponentState,
-        errors: BTreeMap<String, String>,
+        errors: &BTreeMap<String, String>,
         now: Timestamp,
     ) -> bool {
         // What was due before found it as it was.

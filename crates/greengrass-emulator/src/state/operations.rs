@@ -20,6 +20,7 @@ use crate::{
 /// The documented default of ListDeployments.
 pub(super) const PAGE_SIZE: usize = 50;
 
+#[expect(clippy::too_many_lines, reason = "a line or two for each operation that there is")]
 pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
     state.identities.authorize(call)?;
     let Parts { partition, identities, ids, switches } = state.parts(&call.scope);

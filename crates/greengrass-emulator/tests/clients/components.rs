@@ -76,9 +76,9 @@ fn a_test_makes_components_and_reads_them() {
     assert_eq!(states(), [ComponentState::Deployable]);
     let record = emulator.components(ACCOUNT, REGION).remove(0);
     assert_eq!((record.arn.as_str(), record.recipe.as_str()), (arn.as_str(), RECIPE));
-    assert!(emulator.set_component_state(&arn, ComponentState::Deprecated, [].into()));
+    assert!(emulator.set_component_state(&arn, ComponentState::Deprecated, &[].into()));
     assert_eq!(states(), [ComponentState::Deprecated]);
-    assert!(!emulator.set_component_state(&format!("{arn}-1"), ComponentState::Failed, [].into()));
+    assert!(!emulator.set_component_state(&format!("{arn}-1"), ComponentState::Failed, &[].into()));
     let error = emulator.create_component(ACCOUNT, REGION, "nonsense").unwrap_err();
     assert!(error.to_string().contains("inlineRecipe"), "{error}");
     assert!(emulator.components(ACCOUNT, "us-east-1").is_empty() && emulator.calls().is_empty());

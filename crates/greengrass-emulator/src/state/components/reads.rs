@@ -35,18 +35,22 @@ fn shown_tags(version: &ComponentVersion) -> Value {
     if version.tags.is_empty() { Value::Null } else { json!(version.tags) }
 }
 
+/// The model's `VendorGuidance`: what its publisher says of a version that can be had.
+const fn guidance(state: ComponentState) -> Option<&'static str> {
+    match state {
+        ComponentState::Deployable => Some("ACTIVE"),
+        ComponentState::Deprecated => Some("DISCONTINUED"),
+        ComponentState::Requested | ComponentState::Initiated | ComponentState::Failed => None,
+    }
+}
+
 impl ComponentVersion {
     /// The model's `CloudComponentStatus`.
     fn status(&self, now: Timestamp, switches: &Switches) -> Value {
         let state = self.state(now, switches);
         let errors = self.errors();
-        let guidance = match state {
-            ComponentState::Deployable => Some("ACTIVE"),
-            ComponentState::Deprecated => Some("DISCONTINUED"),
-            ComponentState::Requested | ComponentState::Initiated | ComponentState::Failed => None,
-        };
         let message = if errors.is_empty() { "NONE".to_owned() } else { format!("{} artifacts failed", errors.len()) };
-        json!({"componentState": state, "message": message, "errors": errors, "vendorGuidance": guidance})
+        json!({"componentState": state, "message": message, "errors": errors, "vendorGuidance": guidance(state)})
     }
 }
 
@@ -206,7 +210,7 @@ impl Partition {
                 "componentName": name,
                 "componentVersion": version,
                 "recipe": BASE64.encode(found.recipe.text().as_bytes()),
-                "vendorGuidance": found.status(now, switches)["vendorGuidance"],
+                "vendorGuidance": guidance(found.state(now, switches)),
             }));
         }
         Ok(Answer::ok(json!({"resolvedComponentVersions": resolved})))

@@ -144,11 +144,9 @@ fn a_version_is_requested_then_deployable_and_gone_after_its_deletion() {
 fn a_state_that_somebody_has_set_stays() {
     let mut world = World::new(Switches::default());
     world.create(&recipe("x", "1.0.0", &[], &json!({}))).unwrap();
-    let errors = [("s3://bucket/x".to_owned(), "Specified artifact resource cannot be accessed".to_owned())];
+    let errors = [("s3://bucket/x".to_owned(), "Specified artifact resource cannot be accessed".to_owned())].into();
     let now = world.now;
-    let mut tell = |name| {
-        world.state.tell_component(&arn(name, "1.0.0"), crate::ComponentState::Failed, errors.clone().into(), now)
-    };
+    let mut tell = |name| world.state.tell_component(&arn(name, "1.0.0"), crate::ComponentState::Failed, &errors, now);
     assert!(tell("x") && !tell("y"));
     world.pass(1_000_000);
     let status = world.about(Operation::DescribeComponent, "x", "1.0.0").unwrap()["status"].clone();

@@ -53,6 +53,8 @@ impl World {
     }
 }
 
+const UNMET: &str = "COMPONENT_VERSION_REQUIREMENTS_NOT_MET";
+
 fn plain(name: &str, version: &str, dependencies: &[(&str, &str)]) -> Value {
     recipe(name, version, dependencies, &json!({}))
 }
@@ -132,7 +134,6 @@ fn a_version_that_cannot_be_had_fails_the_deployment_with_the_constraints_of_eve
         plain("lib", "2.0.0", &[]),
         plain("lost", "1.0.0", &[("lib", "^3")]),
     ]);
-    const UNMET: &str = "COMPONENT_VERSION_REQUIREMENTS_NOT_MET";
     let (code, reason) = world.fails("a", &version("app", "9.0.0"));
     assert_eq!(code, UNMET);
     assert!(reason.ends_with("Component app version constraints: thinggroup/a requires =9.0.0."), "{reason}");
@@ -166,7 +167,7 @@ fn a_deleted_version_stays_where_it_is_and_comes_nowhere_else() {
     world.succeeds("a", &version("app", "1.0.0"));
     assert_eq!(world.installed(), ["app 1.0.0*", "lib 1.0.0", "other 1.0.0*"]);
     world.succeeds("a", &json!({}));
-    assert_eq!(world.fails("a", &version("app", "1.0.0")).0, "COMPONENT_VERSION_REQUIREMENTS_NOT_MET");
+    assert_eq!(world.fails("a", &version("app", "1.0.0")).0, UNMET);
 }
 
 #[test]
@@ -182,7 +183,7 @@ fn a_recipe_for_other_platforms_and_a_circle_fail() {
         plain("new", "1.0.0", &[("aws.greengrass.Nucleus", ">=3.0.0")]),
     ]);
     let (code, reason) = world.fails("a", &version("win", "1.0.0"));
-    assert_eq!(code, "COMPONENT_VERSION_REQUIREMENTS_NOT_MET");
+    assert_eq!(code, UNMET);
     assert!(reason.contains("doesn't claim platform"), "{reason}");
     assert_eq!(world.fails("a", &version("x", "1.0.0")).0, "COMPONENT_CIRCULAR_DEPENDENCY_ERROR");
     let (code, reason) = world.fails("a", &version("new", "1.0.0"));
@@ -207,18 +208,18 @@ fn what_nobody_has_a_recipe_of_exists_unless_a_switch_says_otherwise() {
         let succeeded = effective["coreDeviceExecutionStatus"] == "SUCCEEDED";
         (succeeded, world.installed())
     };
-    use UnknownComponents::{Accepted, Missing};
+    let (accepted, missing) = (UnknownComponents::Accepted, UnknownComponents::Missing);
     let none = || Vec::<String>::new();
     let installed = ["anything 1.0.0", "app 1.0.0*", "stranger 1.2.0"].map(ToOwned::to_owned).to_vec();
-    assert_eq!(deployed(Accepted, version("app", "1.0.0")), (true, installed));
-    assert_eq!(deployed(Missing, version("app", "1.0.0")), (false, none()));
-    assert_eq!(deployed(Accepted, version("other", "7.0.0")), (true, vec!["other 7.0.0*".to_owned()]));
-    assert_eq!(deployed(Missing, version("other", "7.0.0")), (false, none()));
-    assert_eq!(deployed(Missing, version("known", "1.0.0")), (true, vec!["known 1.0.0*".to_owned()]));
+    assert_eq!(deployed(accepted, version("app", "1.0.0")), (true, installed));
+    assert_eq!(deployed(missing, version("app", "1.0.0")), (false, none()));
+    assert_eq!(deployed(accepted, version("other", "7.0.0")), (true, vec!["other 7.0.0*".to_owned()]));
+    assert_eq!(deployed(missing, version("other", "7.0.0")), (false, none()));
+    assert_eq!(deployed(missing, version("known", "1.0.0")), (true, vec!["known 1.0.0*".to_owned()]));
     // A version of a component that is known exists only where it was created.
-    assert_eq!(deployed(Accepted, version("known", "1.0.1")), (false, none()));
+    assert_eq!(deployed(accepted, version("known", "1.0.1")), (false, none()));
     let nucleus = version("aws.greengrass.Nucleus", "2.15.0");
-    assert_eq!(deployed(Missing, nucleus), (true, vec!["aws.greengrass.Nucleus 2.15.0*".to_owned()]));
+    assert_eq!(deployed(missing, nucleus), (true, vec!["aws.greengrass.Nucleus 2.15.0*".to_owned()]));
 }
 
 #[test]
