@@ -255,6 +255,20 @@ Manifests:
         assert_eq!(recipe.platforms[0].attributes["os"], "linux");
     }
 
+    /// As the nucleus's own documentation writes recipes: https://github.com/aws-greengrass/aws-greengrass-component-common, `RECIPE_REFERENCE.md`.
+    #[test]
+    fn what_yaml_could_take_for_a_date_or_a_number_is_a_text() {
+        let text = "---\r\nRecipeFormatVersion: 2020-01-25\r\nComponentName: a\r\nComponentVersion: 1.0.0\r\nComponentDependencies:\r\n  \
+                    foo.bar:\r\n    VersionRequirement: 2.0.*\r\n    DependencyType: SOFT\r\nManifests:\r\n  - Lifecycle:\r\n      Run: |-\r\n        \
+                    one\r\n        two\r\n";
+        let recipe = Recipe::parse(text.as_bytes()).unwrap();
+        assert_eq!(
+            (recipe.version, recipe.dependencies["foo.bar"].to_string()),
+            (Version::new(1, 0, 0), "2.0.*".to_owned())
+        );
+        assert_eq!(recipe.document["Manifests"][0]["Lifecycle"]["Run"], "one\ntwo");
+    }
+
     #[test]
     fn its_own_format_is_kept_to_the_letter_and_the_other_says_the_same() {
         let recipe = Recipe::parse(YAML.as_bytes()).unwrap();

@@ -1,5 +1,9 @@
 //! Components as the AWS CLI sees them, and as a test in one process makes and reads them.
 
+use aws_sdk_greengrassv2::{
+    primitives::Blob,
+    types::{CloudComponentState, RecipeOutputFormat},
+};
 use greengrass_emulator::{
     ComponentState, DependencyVersions, Emulator, Fleet, ManualClock, Switches, UnknownComponents,
 };
@@ -9,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     admin::admin,
     cli::Cli,
-    support::{ACCOUNT, REGION},
+    support::{ACCOUNT, REGION, World},
 };
 
 const RECIPE: &str = "
@@ -62,6 +66,27 @@ fn the_aws_cli_creates_a_component_from_a_file_and_deletes_it() {
     assert_eq!(one("delete-component"), Value::Null);
     let gone = cli.refused(&format!("greengrassv2 describe-component --arn {arn}"));
     assert!(gone.contains("(ResourceNotFoundException)"), "{gone}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_rust_sdk_creates_components_and_reads_them() {
+    let world = World::new();
+    let client = &world.client;
+    let created = client.create_component_version().inline_recipe(Blob::new(RECIPE)).send().await.unwrap();
+    let arn = created.arn().unwrap();
+    assert_eq!(created.status().unwrap().component_state(), Some(&CloudComponentState::Requested));
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    let described = client.describe_component().arn(arn).send().await.unwrap();
+    assert_eq!(described.status().unwrap().component_state(), Some(&CloudComponentState::Deployable));
+    let got = client.get_component().arn(arn).send().await.unwrap();
+    assert_eq!((got.recipe_output_format(), got.recipe().as_ref()), (&RecipeOutputFormat::Yaml, RECIPE.as_bytes()));
+    let listed = client.list_components().send().await.unwrap();
+    assert_eq!(listed.components()[0].latest_version().unwrap().arn(), Some(arn));
+    let versions = client.list_component_versions().arn(HELLO).send().await.unwrap();
+    assert_eq!(versions.component_versions()[0].arn(), Some(arn));
+    client.delete_component().arn(arn).send().await.unwrap();
+    let gone = client.describe_component().arn(arn).send().await.unwrap_err().into_service_error();
+    assert!(gone.is_resource_not_found_exception(), "{gone:?}");
 }
 
 #[test]
