@@ -5,7 +5,8 @@ use aws_sdk_greengrassv2::{
     types::{CloudComponentState, RecipeOutputFormat},
 };
 use greengrass_emulator::{
-    ComponentState, DependencyVersions, Emulator, Fleet, ManualClock, Switches, UnknownComponents,
+    ComponentState, DelayAt, DependencyVersions, Emulator, FaultAction, FaultRule, Fleet, ManualClock, Operation,
+    Switches, UnknownComponents,
 };
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -87,6 +88,25 @@ async fn the_rust_sdk_creates_components_and_reads_them() {
     client.delete_component().arn(arn).send().await.unwrap();
     let gone = client.describe_component().arn(arn).send().await.unwrap_err().into_service_error();
     assert!(gone.is_resource_not_found_exception(), "{gone:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_token_whose_component_is_being_created_is_refused_and_one_of_a_deployment_is_not() {
+    let world = World::new();
+    let delay = FaultAction::Delay { milliseconds: 5000, at: DelayAt::Processing };
+    world.emulator.faults().add(FaultRule::on(Operation::CreateComponentVersion, delay));
+    let create = || world.client.create_component_version().inline_recipe(Blob::new(RECIPE)).client_token("t").send();
+    let meanwhile = async {
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+        let deployment = world.client.create_deployment().target_arn(&world.group).client_token("t").send().await;
+        (create().await, deployment)
+    };
+    let (first, (second, deployment)) = tokio::join!(create(), meanwhile);
+    assert!(second.unwrap_err().into_service_error().is_request_already_in_progress_exception());
+    assert!(deployment.is_ok());
+    // One a second.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    assert_eq!(create().await.unwrap().arn(), first.unwrap().arn());
 }
 
 #[test]

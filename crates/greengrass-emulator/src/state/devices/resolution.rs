@@ -217,8 +217,8 @@ impl Resolution<'_> {
         if minor(&planned.version) != minor(own) {
             return Err(DeviceReport::nucleus_update(nucleus, own, &planned.version));
         }
-        let is_root = self.software.roots().values().any(|document| document.components.contains_key(*nucleus));
-        if !is_root && planned.version == *own && planned.recipe.is_none() {
+        // One that a deployment has brought stays as long as something depends on it.
+        if !self.software.installed().contains_key(*nucleus) && planned.version == *own {
             plan.remove(*nucleus);
         }
         Ok(plan)

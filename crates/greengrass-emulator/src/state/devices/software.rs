@@ -130,7 +130,11 @@ impl Software {
     /// A component is left on the device in a state in which it doesn't run.
     pub(crate) fn leave_broken(&mut self, name: &Arc<str>, version: &str, at: Timestamp) {
         let component = self.installed.entry(Arc::clone(name)).or_insert_with(|| Box::new(Installed::new(at)));
-        version.clone_into(&mut component.version);
+        if component.version != version {
+            version.clone_into(&mut component.version);
+            // It is that of the version that was there.
+            component.recipe = None;
+        }
         component.broken = true;
         component.changed = at;
     }

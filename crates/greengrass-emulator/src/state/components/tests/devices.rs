@@ -194,6 +194,11 @@ fn a_recipe_for_other_platforms_and_a_circle_fail() {
         &json!({"new": {"componentVersion": "1.0.0"}, "aws.greengrass.Nucleus": {"componentVersion": "3.1.0"}}),
     );
     assert_eq!(world.installed(), ["aws.greengrass.Nucleus 3.1.0*", "new 1.0.0*"]);
+    // It stays as long as something depends on it.
+    world.succeeds("a", &version("new", "1.0.0"));
+    assert_eq!(world.installed(), ["aws.greengrass.Nucleus 3.1.0", "new 1.0.0*"]);
+    world.succeeds("a", &version("other", "1.0.0"));
+    assert_eq!(world.installed(), ["other 1.0.0*"]);
 }
 
 #[test]
