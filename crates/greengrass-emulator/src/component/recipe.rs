@@ -255,7 +255,7 @@ Manifests:
         assert_eq!(recipe.platforms[0].attributes["os"], "linux");
     }
 
-    /// As the nucleus's own documentation writes recipes: https://github.com/aws-greengrass/aws-greengrass-component-common, `RECIPE_REFERENCE.md`.
+    /// As the nucleus's own documentation writes recipes: <https://github.com/aws-greengrass/aws-greengrass-component-common>, `RECIPE_REFERENCE.md`.
     #[test]
     fn what_yaml_could_take_for_a_date_or_a_number_is_a_text() {
         let text = "---\r\nRecipeFormatVersion: 2020-01-25\r\nComponentName: a\r\nComponentVersion: 1.0.0\r\nComponentDependencies:\r\n  \
