@@ -21,6 +21,7 @@ switches := $(switches),parentWithoutDeployment=rejected,revisionsAfterDelete=re
 switches := $(switches),listOrder=oldestFirst,missingTarget=validation,supersededRevision=canceled,revisionCounter=target
 switches := $(switches),latestForTarget=alwaysFalse,abortedDeployment=failed,rolloutQueues=atOnce,jobNamespace=required
 switches := $(switches),removedComponentConfiguration=kept,systemInstanceUndeployment=pendingDelete
+switches := $(switches),dependencyVersions=newest
 switches := $(switches),systemInstanceWithoutDeployment=accepted,systemInstanceMissing=rejected,systemInstanceFilters=all
 
 test-switches: ## Run every test with AWS in the other position of everything that it does not document

@@ -1,6 +1,7 @@
-//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, system instances, faults, switches, quotas, state, clock. JSON in, JSON out;
-//! unsigned. No I/O of its own.
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, components, system instances, faults, switches, quotas,
+//! state, clock. JSON in, JSON out; unsigned. No I/O of its own.
 
+mod components;
 mod roles;
 mod system_instances;
 
@@ -98,7 +99,7 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _])
+    matches!(path, ["calls" | "components" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _])
 }
 
 /// The values of the filters in a query that has no others.
@@ -220,6 +221,7 @@ impl Emulator {
                 }
                 self.shown_device(&scope, &name)
             }
+            (_, ["components"]) => self.administer_components(method, path, query, body),
             (_, ["system-instances"]) => self.administer_system_instances(method, path, query, body),
             (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),

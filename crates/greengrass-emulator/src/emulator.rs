@@ -1,6 +1,7 @@
 //! The emulator as a library: reading its state and ledger, changing what it is told from outside. No I/O but the clock.
 
 mod builder;
+mod components;
 mod faults;
 mod roles;
 mod system_instances;

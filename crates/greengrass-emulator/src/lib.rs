@@ -13,6 +13,7 @@ mod admin;
 mod aws_json;
 mod behaviour;
 mod clock;
+mod component;
 mod deployment;
 mod emulator;
 mod error;
@@ -45,6 +46,7 @@ mod xml;
 pub use access_keys::{AccessKey, AccessKeyError};
 pub use behaviour::{Availability, Behaviour, Outcome, OutcomeRule, Takes};
 pub use clock::{Clock, ManualClock, TokioClock};
+pub use component::{ComponentState, ComponentVersionRecord};
 pub use deployment::{DeploymentRecord, DeploymentStatus};
 pub use emulator::{DEFAULT_ACCOUNT, Emulator, EmulatorBuilder, Faults};
 pub use error::{FieldError, IotErrorCode, ServiceError, StsErrorCode, ThingsGraphErrorCode, ValidationReason};
@@ -61,10 +63,11 @@ pub use quotas::{QuotaError, Quotas, Rate};
 pub use role::{PodIdentityAssociation, Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
 pub use switches::{
-    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
-    LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
-    RolloutQueues, Signatures, SupersededRevision, SwitchDescription, SwitchError, Switches, SystemInstanceFilters,
-    SystemInstanceMissing, SystemInstanceUndeployment, SystemInstanceWithoutDeployment, TokenReuse, VersionRanges,
+    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, DependencyVersions, EndedSubdeployment,
+    ErrorClass, JobNamespace, LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration,
+    RevisionCounter, RevisionsAfterDelete, RolloutQueues, Signatures, SupersededRevision, SwitchDescription,
+    SwitchError, Switches, SystemInstanceFilters, SystemInstanceMissing, SystemInstanceUndeployment,
+    SystemInstanceWithoutDeployment, TokenReuse, UnknownComponents, VersionRanges,
 };
 pub use system_instance::{
     SystemInstanceChange, SystemInstanceDeployment, SystemInstanceId, SystemInstanceRecord, SystemInstanceStatus,

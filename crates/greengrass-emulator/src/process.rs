@@ -22,7 +22,7 @@ use crate::{
     query,
     request::Request,
     signature::Gate,
-    state::{Answer, Body, Call, ReadAt},
+    state::{Answer, Body, Call, ReadAt, components},
     xml::Element,
 };
 
@@ -197,18 +197,18 @@ impl Emulator {
         }
     }
 
-    /// The client token of a CreateDeployment that is now being processed; `None` when there is none, or its answer is known.
+    /// The client token of a creation that is now being processed; `None` when there is none, or its answer is known.
     fn begin<'a>(&self, entered: &'a Entered) -> Option<&'a str> {
         let call = entered.call.as_ref().ok()?;
         let token = call.input.text("clientToken")?;
         let now = self.now();
-        let begun = self.core().state.partition_mut(&call.scope).tokens.begin(token, now);
+        let begun = self.core().state.partition_mut(&call.scope).tokens_of(call.operation).begin(token, now);
         begun.then_some(token)
     }
 
     fn end(&self, entered: &Entered, begun: Option<&str>) {
         if let (Some(token), Ok(call)) = (begun, &entered.call) {
-            self.core().state.partition_mut(&call.scope).tokens.finish(token);
+            self.core().state.partition_mut(&call.scope).tokens_of(call.operation).finish(token);
         }
     }
 
@@ -264,18 +264,20 @@ impl Core {
         Ok(call)
     }
 
-    /// The target, the role, or the system instance that a request names, by itself, by a deployment or job of its, or as a core device.
+    /// The target, the role, the component or the system instance that a request names, by itself, by a deployment or job of its, or as a core device.
     fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
         let partition = request.caller.as_ref().and_then(|caller| self.state.partition(&caller.scope));
         let of_deployment = || partition?.target_of_deployment(parameter("deploymentId")?);
         let of_job = || partition?.target_of_job(parameter("jobId")?);
         let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
-        let own = parameter("targetArn").or_else(|| parameter("RoleArn")).map(ToOwned::to_owned);
+        let own = parameter("targetArn").or_else(|| parameter("RoleArn")).or_else(|| parameter("arn"));
+        let own = own.map(ToOwned::to_owned);
+        let of_recipe = || components::arn_of_request(&request.caller.as_ref()?.scope, &request.parameters);
         if request.service == Some(Service::ThingsGraph) {
             return aws_json::system_instance_of(&request.parameters);
         }
-        own.or_else(of_deployment).or_else(of_job).or_else(of_device)
+        own.or_else(of_deployment).or_else(of_job).or_else(of_device).or_else(of_recipe)
     }
 
     fn befall(&mut self, request: &Request, target_arn: Option<String>, now: Timestamp) -> Option<FaultAction> {

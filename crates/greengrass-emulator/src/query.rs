@@ -91,6 +91,7 @@ fn nested(shape: &Shape, entries: &[(&str, &str)]) -> Value {
         }
         Shape::String { .. }
         | Shape::Enum(_)
+        | Shape::Blob
         | Shape::Boolean
         | Shape::Integer { .. }
         | Shape::Double { .. }

@@ -140,8 +140,14 @@ async fn the_operations_are_those_of_the_code() {
         let words = text.split(|character: char| character != '-' && !character.is_ascii_alphanumeric());
         words.map(ToOwned::to_owned).collect()
     };
-    let clis = [words_of(&(read("aws_cli.rs") + &read("walkthrough.rs"))), words_of(&read("things_graph.rs"))];
-    let scripts = [read("lifecycle.py") + &read("fleet.py") + &read("roles.py"), read("things_graph.py")];
+    let clis = [
+        words_of(&(read("aws_cli.rs") + &read("walkthrough.rs") + &read("components.rs"))),
+        words_of(&read("things_graph.rs")),
+    ];
+    let scripts = [
+        read("lifecycle.py") + &read("fleet.py") + &read("roles.py") + &read("components.py"),
+        read("things_graph.py"),
+    ];
     let contract = read("contract/world.py");
     let commands: BTreeSet<(String, String)> = commands(&document).into_iter().collect();
     let mut expected = Vec::new();

@@ -13,6 +13,7 @@ mod admin;
 mod aws_cli;
 mod boto3;
 mod cli;
+mod components;
 mod contract;
 mod document;
 mod faults;

@@ -1,11 +1,11 @@
 //! What calls and the admin interface show of core devices. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Device, Devices, Effective};
+use super::{Device, Devices, Effective, software::Installed};
 use crate::{
     error::ServiceError,
     job::ExecutionStatus,
@@ -80,11 +80,12 @@ impl Devices {
 
     pub(in crate::state) fn list_installed(&self, input: &Input) -> Result<Answer, ServiceError> {
         let device = self.named(input)?;
-        // Recipes and so dependencies are not known: every component is a root.
         let topology = input.text("topologyFilter").unwrap_or("ROOT");
         let list = ["installed components", &*device.name, topology];
         let components = device.components();
-        let components = components.iter().map(|(name, shown)| (name, shown));
+        // "Default: ROOT", says the model's text.
+        let is_listed = |shown: &Value| topology == "ALL" || shown["isRoot"] == true;
+        let components = components.iter().filter(|(_, shown)| is_listed(shown)).map(|(name, shown)| (name, shown));
         page(&list, components, "installedComponents", input, Clone::clone)
     }
 }
@@ -144,7 +145,13 @@ impl Effective {
 }
 
 impl Device {
-    fn nucleus_name(&self) -> &'static str {
+    /// What recipes may ask of its platform.
+    pub(in crate::state) fn platform(&self) -> BTreeMap<String, String> {
+        let attributes = [("os", PLATFORM), ("architecture", ARCHITECTURE), ("runtime", self.runtime())];
+        attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    }
+
+    pub(in crate::state) fn nucleus_name(&self) -> &'static str {
         if self.profile.lite { "aws.greengrass.NucleusLite" } else { "aws.greengrass.Nucleus" }
     }
 
@@ -163,31 +170,34 @@ impl Device {
     }
 
     fn components(&self) -> Vec<(Arc<str>, Value)> {
-        let shown = |name: &str, version: &str, state: &str, changed: Timestamp, source: Option<&str>| {
-            json!({
-                "componentName": name,
-                "componentVersion": version,
-                "lifecycleState": state,
-                "lifecycleStateDetails": null,
-                "isRoot": true,
-                "lastStatusChangeTimestamp": epoch_seconds(changed),
-                "lastReportedTimestamp": epoch_seconds(self.status_changed),
-                "lastInstallationSource": source,
-                "lifecycleStatusCodes": [],
-            })
-        };
+        let shown =
+            |name: &str, version: &str, state: &str, is_root: bool, changed: Timestamp, source: Option<&str>| {
+                json!({
+                    "componentName": name,
+                    "componentVersion": version,
+                    "lifecycleState": state,
+                    "lifecycleStateDetails": null,
+                    "isRoot": is_root,
+                    "lastStatusChangeTimestamp": epoch_seconds(changed),
+                    "lastReportedTimestamp": epoch_seconds(self.status_changed),
+                    "lastInstallationSource": source,
+                    "lifecycleStatusCodes": [],
+                })
+            };
         let mut components: Vec<(Arc<str>, Value)> = self
             .software
             .installed()
             .iter()
             .map(|(name, component)| {
                 let state = if component.broken { "BROKEN" } else { "RUNNING" };
-                (Arc::clone(name), shown(name, &component.version, state, component.changed, Some(&component.source)))
+                let Installed { version, is_root, changed, source, .. } = component.as_ref();
+                (Arc::clone(name), shown(name, version, state, *is_root, *changed, Some(source)))
             })
             .collect();
         let nucleus = self.nucleus_name();
         if !self.software.installed().contains_key(nucleus) {
-            components.push((Arc::from(nucleus), shown(nucleus, &self.core_version(), "FINISHED", self.since, None)));
+            components
+                .push((Arc::from(nucleus), shown(nucleus, &self.core_version(), "FINISHED", true, self.since, None)));
         }
         components.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         components
@@ -216,6 +226,7 @@ impl Device {
             .map(|(name, component)| {
                 let shown = json!({
                     "version": component.version,
+                    "isRoot": component.is_root,
                     "configuration": component.configuration.to_json(),
                     "runWith": component.run_with,
                     "broken": component.broken,
