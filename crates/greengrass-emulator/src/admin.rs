@@ -1,6 +1,7 @@
 //! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, system instances, faults, switches, quotas, state, clock. JSON in, JSON out;
 //! unsigned. No I/O of its own.
 
+mod overview;
 mod roles;
 mod system_instances;
 
@@ -98,7 +99,10 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _])
+    matches!(
+        path,
+        ["calls" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _] | ["overview", ..]
+    )
 }
 
 /// The values of the filters in a query that has no others.
@@ -221,6 +225,7 @@ impl Emulator {
                 self.shown_device(&scope, &name)
             }
             (_, ["system-instances"]) => self.administer_system_instances(method, path, query, body),
+            (_, ["overview", ..]) => self.administer_overview(method, path, query),
             (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {

@@ -26,6 +26,7 @@ use crate::{
     job::ExecutionCounts,
     ledger::{CallRecord, Ledger},
     operation::Operation,
+    page::events::Readers,
     principal::Principal,
     quotas::{Meter, Quotas},
     scope::Scope,
@@ -52,6 +53,7 @@ pub(crate) struct Inner {
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
+    pub(crate) readers: Readers,
 }
 
 /// What the lock protects.

@@ -26,6 +26,7 @@ mod job;
 mod ledger;
 mod model;
 mod operation;
+mod page;
 mod percent;
 mod principal;
 mod process;

@@ -18,6 +18,7 @@ use crate::{
     ids::IdKind,
     ledger::CallRecord,
     operation::{Protocol, Service},
+    page::page,
     principal::CallerRecord,
     query,
     request::Request,
@@ -61,6 +62,9 @@ struct Entered {
 impl Emulator {
     /// Answers a request. What it asks for happens even when the caller stops waiting, as it would on a server far away.
     pub(crate) async fn answer(&self, request: http::Request<Bytes>) -> Reply {
+        if let Some(response) = page(&request) {
+            return Reply::Response(response);
+        }
         if let Some(response) = self.administer(&request) {
             return Reply::Response(response);
         }

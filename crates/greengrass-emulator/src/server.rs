@@ -18,16 +18,18 @@ use axum::{
 };
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
     net::{TcpListener, TcpStream},
+    sync::watch,
 };
 
 use crate::{
     emulator::Emulator,
+    page::events,
     process::{ConnectionDropped, LARGEST_BODY, Reply, json_response},
 };
 
@@ -54,12 +56,22 @@ impl Emulator {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let service = self.router().into_make_service_with_connect_info::<Connection>();
-        axum::serve(ResettableListener(listener), service).with_graceful_shutdown(shutdown).await
+        let (close, closing) = watch::channel(false);
+        let shutdown = async move {
+            shutdown.await;
+            // Events would never end by themselves.
+            close.send_replace(true);
+        };
+        let listener = ResettableListener { listener, closing };
+        axum::serve(listener, service).with_graceful_shutdown(shutdown).await
     }
 
     async fn respond(&self, request: Request<Body>) -> Response<Body> {
         let (parts, body) = request.into_parts();
         let connection = parts.extensions.get::<axum::extract::ConnectInfo<Connection>>().map(|info| info.0.clone());
+        if parts.method == Method::GET && parts.uri.path() == events::PATH {
+            return self.events(connection.map(|connection| connection.closing));
+        }
         // One byte more than is taken, so that what is too large is seen to be so.
         let limited = Limited::new(body, LARGEST_BODY + 1).collect().await;
         let body = match limited {
@@ -108,9 +120,11 @@ fn truncated(response: Response<Bytes>) -> Response<Body> {
 }
 
 /// The handle by which a request's handler resets the connection that the request came over.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 struct Connection {
     reset: Arc<AtomicBool>,
+    /// Whether the server is to end.
+    closing: watch::Receiver<bool>,
 }
 
 impl Connection {
@@ -123,20 +137,26 @@ impl Connection {
     }
 }
 
-struct ResettableListener(TcpListener);
+struct ResettableListener {
+    listener: TcpListener,
+    closing: watch::Receiver<bool>,
+}
 
 impl Listener for ResettableListener {
     type Io = ResettableStream;
     type Addr = std::net::SocketAddr;
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        let stream = ResettableStream { stream, connection: Connection::default() };
+        let (stream, address) = Listener::accept(&mut self.listener).await;
+        let stream = ResettableStream {
+            stream,
+            connection: Connection { reset: Arc::default(), closing: self.closing.clone() },
+        };
         (stream, address)
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.0)
+        Listener::local_addr(&self.listener)
     }
 }
 

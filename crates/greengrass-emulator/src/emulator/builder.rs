@@ -10,11 +10,15 @@ use crate::{
     clock::{Clock, TokioClock},
     fault_rules::FaultRules,
     ledger::Ledger,
+    page::events::Readers,
     quotas::{Meter, Quotas},
     role::Role,
     state::State,
     switches::Switches,
 };
+
+/// So many pages are told what happens.
+const READERS: usize = 16;
 
 /// Settings of an [`Emulator`].
 #[derive(Debug)]
@@ -124,6 +128,7 @@ impl EmulatorBuilder {
                 seed: self.seed,
                 core: Mutex::new(core),
                 ledger_changed: Notify::new(),
+                readers: Readers::at_most(READERS),
             }),
         }
     }

@@ -5,6 +5,7 @@ mod configuration;
 pub(in crate::state) mod failure;
 mod reads;
 mod software;
+pub(in crate::state) mod standing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -85,6 +85,10 @@ impl SystemInstances {
         self.all(ReadAt::Now).map(|(_, instance)| instance.record()).collect()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.all(ReadAt::Now).count()
+    }
+
     pub(crate) fn record(&self, name: &str) -> Option<SystemInstanceRecord> {
         Some(self.get(name, ReadAt::Now)?.record())
     }

@@ -23,6 +23,7 @@ mod in_process;
 mod iot_sdk;
 mod lifecycle;
 mod nonsense;
+mod page;
 mod program;
 mod reads;
 mod registry;
