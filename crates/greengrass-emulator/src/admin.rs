@@ -14,6 +14,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    coverage,
     deployment::DeploymentStatus,
     emulator::Emulator,
     fault::FaultRule,
@@ -179,6 +180,7 @@ impl Emulator {
                 }
                 shown(&operations)
             }
+            ("GET", ["operations", "missing"]) => Ok(coverage::report()),
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();

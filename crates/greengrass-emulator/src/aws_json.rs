@@ -78,6 +78,11 @@ fn operation(name: &str) -> Result<Operation, ServiceError> {
     ))
 }
 
+/// The operations of Things Graph that are known by name only.
+pub(crate) const fn unimplemented() -> &'static [&'static str] {
+    UNIMPLEMENTED
+}
+
 /// The system instance that a request of Things Graph names, by its id or in a definition.
 pub(crate) fn system_instance_of(parameters: &Value) -> Option<SystemInstanceId> {
     let id = parameters.get("id").and_then(Value::as_str).and_then(SystemInstanceId::parse);

@@ -13,6 +13,7 @@ mod admin;
 mod aws_json;
 mod behaviour;
 mod clock;
+mod coverage;
 mod deployment;
 mod emulator;
 mod error;

@@ -84,7 +84,7 @@ fn all_keys(value: &Value, keys: &mut BTreeSet<String>) {
 }
 
 /// `CreateDeployment` as the AWS CLI and, with underscores, boto3 and the Rust SDK write it.
-fn words(name: &str, between: char) -> String {
+pub(crate) fn words(name: &str, between: char) -> String {
     let mut words = String::new();
     for character in name.chars() {
         if character.is_uppercase() && !words.is_empty() {

@@ -14,6 +14,7 @@ mod aws_cli;
 mod boto3;
 mod cli;
 mod contract;
+mod coverage;
 mod document;
 mod faults;
 mod fleet;
