@@ -172,7 +172,9 @@ impl Emulator {
             return Err(bad_request(format!("{name}: there is no filter here")));
         }
         match (method, path) {
-            ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
+            ("GET", ["health"]) => {
+                Ok(json!({"status": "ok", "time": self.now(), "forgottenCalls": self.forgotten_calls()}))
+            }
             ("GET", ["operations"]) => {
                 let mut operations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
                 for operation in Operation::all() {

@@ -25,6 +25,7 @@ use crate::{
     http_client::EmulatorHttpClient,
     job::ExecutionCounts,
     ledger::{CallRecord, Ledger},
+    limits::Limits,
     operation::Operation,
     page::events::Readers,
     principal::Principal,
@@ -49,6 +50,7 @@ pub struct Emulator {
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_account: String,
+    pub(crate) limits: Limits,
     pub(crate) seed: u64,
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
@@ -118,6 +120,12 @@ impl Emulator {
     #[must_use]
     pub fn http_client(&self) -> EmulatorHttpClient {
         EmulatorHttpClient::new(self.clone())
+    }
+
+    /// How many calls the ledger has forgotten because there were more than its [limits](Limits) let it keep.
+    #[must_use]
+    pub fn forgotten_calls(&self) -> u64 {
+        self.core().ledger.forgotten()
     }
 
     /// All calls, oldest first.

@@ -113,6 +113,7 @@ impl Emulator {
             "scopes": core.state.overview(now),
             "calls": calls.iter().rev().take(LAST).map(short).collect::<Vec<_>>(),
             "callsTotal": calls.len(),
+            "callsForgotten": core.ledger.forgotten(),
             "faults": faults.iter().rev().take(LAST).collect::<Vec<_>>(),
             "faultsTotal": faults.len(),
         })

@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use greengrass_emulator::{Emulator, FaultAction, FaultMatch, FaultRule, Fleet, Outcome, Quotas, Switches};
+use greengrass_emulator::{Emulator, FaultAction, FaultMatch, FaultRule, Fleet, Limits, Outcome, Quotas, Switches};
 use serde_json::{Value, json};
 
 use crate::{
@@ -267,6 +267,15 @@ async fn quotas_ledger_and_admin_interface_are_described_as_they_are() {
             }
         }
     }
+}
+
+#[test]
+fn the_limits_are_those_of_the_code() {
+    let described: BTreeMap<String, Value> = rows(section(&document(), "Limits"))
+        .iter()
+        .map(|row| (codes(&row[0])[0].to_owned(), row[1].parse::<u32>().unwrap().into()))
+        .collect();
+    assert_eq!(json!(described), json!(Limits::default()));
 }
 
 #[test]
