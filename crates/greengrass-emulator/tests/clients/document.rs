@@ -284,6 +284,21 @@ fn the_rust_example_is_a_test() {
     assert_eq!(blocks(&document(), "rust"), [source]);
 }
 
+#[test]
+fn the_example_for_pytest_is_the_files_which_pass() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pytest");
+    let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+    assert_eq!(blocks(&document(), "python")[1..], [read("conftest.py"), read("test_rollout.py")]);
+    // Another program than the fixture's gives the client its surroundings, so that what the fixture forgets would show.
+    let other = Program::start(&[]);
+    let mut pytest = other.client("python3");
+    pytest.args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--quiet", folder]);
+    let output = pytest.env("GREENGRASS_EMULATOR", env!("CARGO_BIN_EXE_greengrass-emulator")).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("2 passed"), "{said}");
+    assert_eq!(other.admin("GET", "calls", &Value::Null), json!([]));
+}
+
 /// The commands from top to bottom in one shell, and then the example for boto3.
 #[test]
 fn the_commands_and_the_python_example_do_what_they_say() {
@@ -306,6 +321,6 @@ fn the_commands_and_the_python_example_do_what_they_say() {
     for expected in ["\"numberOfSucceededThings\": 222", "\"numberOfQueuedThings\": 1", "throttled, as it should be"] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }
-    let printed = run("exec python3 -", &blocks(&document, "python").concat());
+    let printed = run("exec python3 -", &blocks(&document, "python")[0]);
     assert!(printed.contains("thing/core-without-device 1 ACTIVE"), "{printed}");
 }
