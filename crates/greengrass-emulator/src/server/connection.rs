@@ -154,7 +154,7 @@ fn answer(status: &str, code: &str, words: &str) -> String {
 
 /// A connection whose writes fail once it is to be reset, so that hyper drops it without having answered; and that ends when its client takes too long.
 pub(super) struct Stream {
-    stream: TcpStream,
+    socket: TcpStream,
     connection: Connection,
     limits: Limits,
     /// When patience with the client ends.
@@ -167,9 +167,9 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(stream: TcpStream, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
+    fn new(socket: TcpStream, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
         let patience = Box::pin(sleep(limits.head()));
-        Self { stream, connection, limits, patience, stalled: false, began: false, _place: place }
+        Self { socket, connection, limits, patience, stalled: false, began: false, _place: place }
     }
 
     fn wait(&mut self, limit: fn(&Limits) -> Duration) {
@@ -182,7 +182,7 @@ impl Stream {
             return Ok(());
         }
         // Closing sends RST instead of FIN then. Where that can't be set, the client sees a closed connection.
-        let _ = self.stream.set_zero_linger();
+        let _ = self.socket.set_zero_linger();
         Err(io::ErrorKind::ConnectionReset.into())
     }
 
@@ -211,7 +211,7 @@ impl AsyncRead for Stream {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let before = buffer.filled().len();
-        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        let read = Pin::new(&mut self.socket).poll_read(context, buffer);
         let phase = self.connection.phase();
         if read.is_ready() {
             if phase == Phase::Idle && buffer.filled().len() > before {
@@ -229,7 +229,7 @@ impl AsyncRead for Stream {
         if phase == Phase::Head && self.began {
             let words = format!("the head of the request did not come within {} s", self.limits.head_seconds);
             // As much as fits at once, which it does: nothing else is on its way.
-            let _ = self.stream.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
+            let _ = self.socket.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
         }
         // To hyper the client has closed the connection.
         Poll::Ready(Ok(()))
@@ -239,7 +239,7 @@ impl AsyncRead for Stream {
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         self.check()?;
-        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        let written = Pin::new(&mut self.socket).poll_write(context, bytes);
         if written.is_ready() && self.connection.phase() == Phase::Idle {
             // A stream of events goes on after its head was answered.
             self.wait(Limits::idle);
@@ -249,7 +249,7 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        let flushed = Pin::new(&mut self.stream).poll_flush(context);
+        let flushed = Pin::new(&mut self.socket).poll_flush(context);
         if flushed.is_ready() && self.connection.phase() == Phase::Answered {
             self.connection.go_to(Phase::Idle);
             self.began = false;
@@ -260,6 +260,6 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        Pin::new(&mut self.socket).poll_shutdown(context)
     }
 }

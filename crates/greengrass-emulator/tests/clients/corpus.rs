@@ -175,7 +175,7 @@ async fn exchange(address: SocketAddr, request: &[u8]) -> Vec<u8> {
     let _ = stream.write_all(request).await;
     let _ = stream.write_all(END).await;
     let mut answer = Vec::new();
-    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.expect("an end");
+    let _ = timeout(Duration::from_secs(20), stream.read_to_end(&mut answer)).await.unwrap();
     answer
 }
 

@@ -73,14 +73,15 @@ impl Tests {
         let all = |passes: &dyn Fn(&str) -> bool| -> String {
             clients.iter().filter(|(path, _)| passes(path)).map(|(_, text)| text.as_str()).collect()
         };
+        let is = |path: &str, kind: &str| Path::new(path).extension().is_some_and(|extension| extension == kind);
         let is_command = |character: char| character == '-' || character.is_ascii_alphanumeric();
-        let shell = all(&|path| path.ends_with(".rs"))
-            + &fs::read_to_string(format!("{CRATE}/../../docs/emulator.md")).unwrap();
+        let shell =
+            all(&|path| is(path, "rs")) + &fs::read_to_string(format!("{CRATE}/../../docs/emulator.md")).unwrap();
         Self {
             unit: unit.collect(),
             commands: shell.split(|character| !is_command(character)).map(ToOwned::to_owned).collect(),
-            scripts: all(&|path| path.ends_with(".py") && !path.contains("/contract/")),
-            rust: all(&|path| path.ends_with(".rs")),
+            scripts: all(&|path| is(path, "py") && !path.contains("/contract/")),
+            rust: all(&|path| is(path, "rs")),
             contract: all(&|path| path.contains("/contract/")),
         }
     }
