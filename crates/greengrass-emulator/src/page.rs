@@ -70,7 +70,9 @@ mod tests {
 
     #[test]
     fn a_browser_gets_the_page_and_a_client_of_a_service_its_answer() {
-        assert!(get("/", &[HTML_PLEASE]).is_some());
+        let page = get("/", &[HTML_PLEASE]).unwrap();
+        let policy = page.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; ") && !policy.contains("unsafe"), "{policy}");
         for (uri, headers) in [
             ("/", &[][..]),
             ("/", &[("accept", "*/*")]),

@@ -30,7 +30,7 @@ impl Emulator {
         })
     }
 
-    /// Serves until the future is dropped.
+    /// Serves until the future is dropped, within the [limits](crate::Limits) on connections and slow clients.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         self.serve_until(listener, std::future::pending()).await
     }
