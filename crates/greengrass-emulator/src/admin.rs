@@ -2,6 +2,7 @@
 //! state, clock. JSON in, JSON out; unsigned. No I/O of its own.
 
 mod components;
+mod overview;
 mod roles;
 mod system_instances;
 
@@ -14,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    coverage,
     deployment::DeploymentStatus,
     emulator::Emulator,
     fault::FaultRule,
@@ -99,7 +101,12 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "components" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _])
+    matches!(
+        path,
+        ["calls" | "components" | "devices" | "roles" | "sessions" | "system-instances"]
+            | ["devices", _]
+            | ["overview", ..]
+    )
 }
 
 /// The values of the filters in a query that has no others.
@@ -168,7 +175,9 @@ impl Emulator {
             return Err(bad_request(format!("{name}: there is no filter here")));
         }
         match (method, path) {
-            ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
+            ("GET", ["health"]) => {
+                Ok(json!({"status": "ok", "time": self.now(), "forgottenCalls": self.forgotten_calls()}))
+            }
             ("GET", ["operations"]) => {
                 let mut operations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
                 for operation in Operation::all() {
@@ -176,6 +185,7 @@ impl Emulator {
                 }
                 shown(&operations)
             }
+            ("GET", ["operations", "missing"]) => Ok(coverage::report()),
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();
@@ -223,6 +233,7 @@ impl Emulator {
             }
             (_, ["components"]) => self.administer_components(method, path, query, body),
             (_, ["system-instances"]) => self.administer_system_instances(method, path, query, body),
+            (_, ["overview", ..]) => self.administer_overview(method, path, query),
             (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {

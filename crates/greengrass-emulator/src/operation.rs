@@ -245,7 +245,26 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("GET", "/things/{thingName}/principals-v2", "ListThingPrincipalsV2"),
     ("POST", "/things", "RegisterThing"),
     ("PATCH", "/dynamic-thing-groups/{thingGroupName}", "UpdateDynamicThingGroup"),
+    ("DELETE", "/connections/{clientId}", "DeleteConnection"),
+    ("DELETE", "/things/{thingName}/shadow", "DeleteThingShadow"),
+    ("GET", "/retainedMessage/{topic}", "GetRetainedMessage"),
+    ("GET", "/retainedMessage", "ListRetainedMessages"),
+    ("POST", "/topics/{topic}", "Publish"),
+    ("POST", "/things/{thingName}/shadow", "UpdateThingShadow"),
 ];
+
+/// The operations of the REST protocol that are known by name only. Their paths tell whose they are.
+pub(crate) fn unimplemented() -> impl Iterator<Item = (Service, &'static str)> {
+    UNIMPLEMENTED.iter().map(|(_, path, name)| {
+        let of_data = path.ends_with("/shadow")
+            || ["/connections/", "/retainedMessage", "/topics/"].iter().any(|prefix| path.starts_with(prefix));
+        match () {
+            () if path.starts_with("/greengrass/") => (Service::Greengrass, *name),
+            () if of_data => (Service::IotData, *name),
+            () => (Service::Iot, *name),
+        }
+    })
+}
 
 /// The operation of a request and the parameters in its path.
 #[derive(Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ use crate::{
     ids::IdKind,
     ledger::CallRecord,
     operation::{Protocol, Service},
+    page::page,
     principal::CallerRecord,
     query,
     request::Request,
@@ -61,6 +62,9 @@ struct Entered {
 impl Emulator {
     /// Answers a request. What it asks for happens even when the caller stops waiting, as it would on a server far away.
     pub(crate) async fn answer(&self, request: http::Request<Bytes>) -> Reply {
+        if let Some(response) = page(&request) {
+            return Reply::Response(response);
+        }
         if let Some(response) = self.administer(&request) {
             return Reply::Response(response);
         }
@@ -82,6 +86,7 @@ impl Emulator {
     /// Notes the arrival of a call and what befalls it.
     fn enter(&self, request: http::Request<Bytes>) -> Entered {
         let (parts, body) = request.into_parts();
+        let size = parts.uri.path().len() + body.len();
         let request = {
             let core = self.core();
             let (access_keys, signatures) = (core.state.identities.access_keys(), core.state.switches.signatures);
@@ -113,7 +118,7 @@ impl Emulator {
         let called_by = caller.as_ref().and_then(|caller| CallerRecord::of(&caller.principal, &caller.scope));
         let (account, region) = caller.map(|caller| (caller.scope.account, caller.scope.region)).unzip();
         debug!(operation = name, account, region, request_id, ?fault, "call");
-        let sequence = core.ledger.enter(CallRecord {
+        let entered = CallRecord {
             sequence: 0,
             time,
             account,
@@ -128,7 +133,8 @@ impl Emulator {
             error_code: None,
             request_id: request_id.clone(),
             fault: fault.as_ref().map(FaultAction::kind),
-        });
+        };
+        let sequence = core.ledger.enter(entered, size);
         drop(core);
         self.inner.ledger_changed.notify_waiters();
         Entered { sequence, request_id, service: service.unwrap_or(Service::Greengrass), call, fault }

@@ -6,6 +6,7 @@ pub(in crate::state) mod failure;
 mod reads;
 pub(in crate::state) mod resolution;
 pub(in crate::state) mod software;
+pub(in crate::state) mod standing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},

@@ -12,6 +12,7 @@ mod identity;
 mod jobs;
 mod membership;
 mod operations;
+pub(crate) mod overview;
 mod paging;
 mod progress;
 #[cfg(test)]

@@ -53,6 +53,10 @@ impl SystemInstances {
         self.instances.all(ReadAt::Now).map(|(_, instance)| instance.record()).collect()
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.instances.all(ReadAt::Now).count()
+    }
+
     pub(crate) fn record(&self, name: &str) -> Option<SystemInstanceRecord> {
         Some(self.instances.get(name, ReadAt::Now)?.record())
     }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Device, Devices, Effective, software::Installed};
+use super::{Device, Devices, Effective, software::Installed, standing::Standing};
 use crate::{
     error::ServiceError,
     job::ExecutionStatus,
@@ -114,10 +114,7 @@ impl Effective {
     /// The shape `EffectiveDeployment`. The status is read from the job where there is one.
     fn shown(&self, scope: &Scope, thing: &str, jobs: &Jobs) -> Value {
         let document = &self.document;
-        // While the job is there, it knows better than the device: the execution may have ended without it.
-        let of_job = document.job_id.as_ref().and_then(|id| jobs.get(id)?.execution(thing));
-        let status = of_job.map_or(self.status, |execution| execution.status);
-        let modified = of_job.map_or(self.modified, |execution| execution.updated);
+        let Standing { status, report, modified } = self.standing(thing, jobs);
         let is_thing = matches!(Target::of(&document.target_arn), Some(Target::Thing(_)));
         let shown = match status {
             // The device says SUCCEEDED; for a thing the service's own examples show COMPLETED.
@@ -126,7 +123,6 @@ impl Effective {
             ExecutionStatus::Removed => json!("CANCELED"),
             status => json!(status),
         };
-        let report = of_job.map_or(self.report.as_ref(), |execution| execution.report.as_ref());
         let details = report.filter(|report| !report.stack.is_empty());
         json!({
             "deploymentId": document.deployment_id,
@@ -165,7 +161,7 @@ impl Device {
         if self.profile.lite { "aws_nucleus_lite" } else { "aws_nucleus_classic" }
     }
 
-    const fn status(&self) -> &'static str {
+    pub(super) const fn status(&self) -> &'static str {
         if self.unhealthy { "UNHEALTHY" } else { "HEALTHY" }
     }
 
@@ -209,7 +205,7 @@ impl Device {
             "name": &*self.name,
             "account": scope.account,
             "region": scope.region,
-            "online": self.online_from(now) == Some(now),
+            "online": self.is_online(now),
             "status": self.status(),
             "nucleus": self.core_version(),
             "working": self.running.as_ref().map(|run| &run.document.deployment_id),
