@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Said, run_in};
+use super::{Said, run, run_in};
 use crate::things_graph::{definition, id, in_cloud, with};
 use crate::world::{ACCOUNT, REGION, World};
 
@@ -118,4 +118,22 @@ fn status_shows_them_and_requests_are_answered() {
     assert!(run(&["resume", "ggsi/room"], 0).out.contains("Ready=True Deployed"));
     assert!(run(&["cancel", "ggsi/room"], 1).err.contains("set spec.deployed to false"));
     assert!(run(&["devices", "ggsi/room"], 1).err.contains("Greengrass group"));
+}
+
+#[test]
+fn the_kind_s_definition_is_printed_where_it_is_asked_for() {
+    let world = World::of_things_graph("tg-crd");
+    let names = |arguments: &[&str]| {
+        let printed = run(&world, arguments).expect(0).out;
+        printed
+            .lines()
+            .filter(|line| line.starts_with("    kind: "))
+            .map(|line| line[10..].to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(names(&["crd"]), ["GreengrassDeployment", "AwsIdentity"]);
+    assert_eq!(names(&["crd", "--things-graph"]), ["GreengrassDeployment", "AwsIdentity", "SystemInstance"]);
+    let folder = world.folder().join("crds");
+    run(&world, &["crd", "--directory", folder.to_str().unwrap()]).expect(0);
+    assert!(folder.join("things-graph/greengrass-operator.dev_systeminstances.yaml").is_file());
 }
