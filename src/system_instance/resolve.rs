@@ -9,7 +9,7 @@ use greengrass_operator_core::identity::IdentityReference;
 use greengrass_operator_core::names::ObjectName;
 use greengrass_operator_core::system_instance::SystemInstanceId;
 use greengrass_operator_core::system_instance::memory::Memory;
-use greengrass_operator_core::system_instance::subject::{Absent, Access, Rival, Wanted};
+use greengrass_operator_core::system_instance::subject::{Absent, Access, IdInSpec, Rival, Wanted};
 use greengrass_operator_core::system_instance::validate::{Lenient, Refused, read_leniently, validate};
 use serde_json::Value;
 
@@ -70,7 +70,7 @@ pub(super) fn wanted(
     let ReadSpec { record, raw } = read;
     if record.is_deleting() {
         let policy = raw.deletion_policy.or(memory.deletion_policy).unwrap_or_default();
-        return Wanted::Absent { policy, id: raw.id.clone(), suspended: raw.suspend };
+        return Wanted::Absent { policy, id: raw.id_with(config_maps), suspended: raw.suspend };
     }
     match record.decode_spec::<SystemInstanceSpec>() {
         Err(error) => Wanted::Invalid(format!(
@@ -99,8 +99,8 @@ pub(super) fn access(memory: &Memory, wanted: &Wanted, given: &Given) -> Access 
     let mut ids = memory.ids();
     match wanted {
         Wanted::Present(desired, _) => ids.push(desired.content.definition.id.clone()),
-        Wanted::Absent { id, .. } => ids.extend(id.clone()),
-        Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => {}
+        Wanted::Absent { id: IdInSpec::Known(id), .. } => ids.push(id.clone()),
+        Wanted::Absent { .. } | Wanted::Invalid(_) | Wanted::Unread | Wanted::Missing(..) | Wanted::NotAllowed(_) => {}
     }
     given.access_unless(|grant| ids.iter().find_map(|id| grant.refuses_arns([id.arn().as_str()], id.account())))
 }

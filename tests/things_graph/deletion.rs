@@ -5,8 +5,8 @@ use std::time::Duration;
 use greengrass_emulator::{FaultAction, FaultRule, Operation, SystemInstanceId, SystemInstanceStatus};
 use serde_json::json;
 
-use super::{SOON, forced, id, in_cloud, in_group, instance, with, world, writes};
-use crate::world::{condition, virtual_time::is};
+use super::{SOON, definition, forced, id, in_cloud, in_group, instance, with, world, writes};
+use crate::world::{VirtualWorld, condition, virtual_time::is};
 
 #[test]
 fn by_default_it_stays_and_nothing_holds_the_resource() {
@@ -70,6 +70,54 @@ fn while_it_is_being_made_it_goes_all_the_same() {
     assert!(instance(&world, "Room218").is_none());
 }
 
+/// One whose definition stands in a `ConfigMap`, in AWS.
+fn from_a_config_map(world: &VirtualWorld) {
+    world.apply_config_map("rooms", &json!({"room.graphql": definition("Room219", "Camera219")}));
+    let mut room = with(in_cloud("room"), "deletionPolicy", json!("Delete"));
+    room["spec"]["definition"] = json!({"configMapKeyRef": {"name": "rooms", "key": "room.graphql"}});
+    world.try_apply(&room).unwrap();
+    world.wait_for("room", "True", "Deployed");
+}
+
+#[test]
+fn it_goes_with_the_config_map_that_holds_its_definition() {
+    let world = world("tg-delete-both");
+    from_a_config_map(&world);
+    world.delete_config_map("rooms");
+    world.delete("room");
+    world.wait_gone("room", Duration::from_mins(5));
+    assert!(instance(&world, "Room219").is_none());
+}
+
+#[test]
+fn without_a_status_the_config_map_still_says_what_is_to_go() {
+    let mut world = world("tg-delete-map");
+    from_a_config_map(&world);
+    world.kill_operator();
+    world.clear_status("room");
+    world.delete("room");
+    world.start_operator();
+    world.wait_gone("room", Duration::from_mins(5));
+    assert!(instance(&world, "Room219").is_none());
+}
+
+#[test]
+fn what_can_t_be_known_any_more_is_said_with_the_way_out() {
+    let mut world = world("tg-delete-lost");
+    from_a_config_map(&world);
+    world.kill_operator();
+    world.clear_status("room");
+    world.delete_config_map("rooms");
+    world.delete("room");
+    world.start_operator();
+    let object = world.wait_for("room", "False", "DeletionBlocked");
+    let message = condition(&object, "Ready").unwrap()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("set spec.deletionPolicy to Retain"), "{message}");
+    world.apply_config_map("rooms", &json!({"room.graphql": definition("Room219", "Camera219")}));
+    world.wait_gone("room", Duration::from_mins(5));
+    assert!(instance(&world, "Room219").is_none());
+}
+
 #[test]
 fn a_refusal_is_said_with_the_way_out() {
     let world = world("tg-blocked");
@@ -95,7 +143,7 @@ fn what_somebody_else_made_in_its_place_stays() {
     world.emulator.perform(&scope, Operation::DeleteSystemInstance, &json!({"id": id("Room219")})).unwrap();
     world.pass(Duration::from_secs(5));
     let request = json!({
-        "definition": {"language": "GRAPHQL", "text": super::definition("Room219", "Theirs")},
+        "definition": {"language": "GRAPHQL", "text": definition("Room219", "Theirs")},
         "target": "CLOUD", "flowActionsRoleArn": "arn:aws:iam::123456789012:role/FlowActions",
     });
     world.emulator.create_system_instance(crate::world::ACCOUNT, crate::world::REGION, &request).unwrap();

@@ -208,6 +208,13 @@ impl VirtualWorld {
         self.apply_beside(&map);
     }
 
+    pub fn delete_config_map(&self, name: &str) {
+        let arguments = ["--namespace", &self.namespace, "delete", "configmap", name];
+        Cluster::shared().unwrap().kubectl(&arguments).unwrap().success().unwrap();
+        std::thread::sleep(HEARD_WITHIN);
+        self.settle();
+    }
+
     /// The world's identity allows these targets and no other.
     pub fn restrict_identity(&self, allowed_targets: &[&str]) {
         let selector = json!({"matchLabels": {"kubernetes.io/metadata.name": self.namespace}});

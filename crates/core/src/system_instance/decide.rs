@@ -169,6 +169,7 @@ impl Case<'_> {
                 };
             }
             Deletion::Definition => return Step::Ask(Query::Definition),
+            Deletion::References => return Step::Ask(Query::References),
             Deletion::Barred(_) | Deletion::IdUnknown => return Step::Rest(None),
             Deletion::Wait(_) | Deletion::Look(_) | Deletion::Tags(_) | Deletion::Due(_) | Deletion::Moving(_) => {}
         }
@@ -182,6 +183,7 @@ impl Case<'_> {
             Deletion::Due(due) => Some(due),
             Deletion::Release { .. }
             | Deletion::Definition
+            | Deletion::References
             | Deletion::Barred(_)
             | Deletion::IdUnknown
             | Deletion::Wait(_)
@@ -206,9 +208,11 @@ impl Case<'_> {
                 None => Step::Rest(Some(*until)),
             },
             Deletion::Moving(moving) => self.follow(moving),
-            Deletion::Release { .. } | Deletion::Definition | Deletion::Barred(_) | Deletion::IdUnknown => {
-                Step::Rest(None)
-            }
+            Deletion::Release { .. }
+            | Deletion::Definition
+            | Deletion::References
+            | Deletion::Barred(_)
+            | Deletion::IdUnknown => Step::Rest(None),
         }
     }
 

@@ -28,11 +28,22 @@ pub enum Wanted {
     Absent {
         /// What is to be done in AWS.
         policy: SystemInstanceDeletionPolicy,
-        /// The id in the spec, where it can be read.
-        id: Option<SystemInstanceId>,
+        /// The id in the spec.
+        id: IdInSpec,
         /// Nothing may be written to AWS.
         suspended: bool,
     },
+}
+
+/// The id in a spec that as a whole may be wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum IdInSpec {
+    /// This one.
+    Known(SystemInstanceId),
+    /// The `ConfigMap` that holds the definition must be read first.
+    Unread,
+    /// It can't be read.
+    Unknown,
 }
 
 impl Wanted {

@@ -6,13 +6,14 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::content::{Content, Desired, effective_metrics};
+use super::subject::IdInSpec;
 use super::{Definition, SystemInstanceId};
 use crate::api::rules::{self, system_instance as words};
 use crate::api::{
     ConfigMapKeySelector, DefinitionReference, SystemInstanceDefinition, SystemInstanceDeletionPolicy,
     SystemInstanceSpec, SystemInstanceTarget,
 };
-use crate::deployment::references::References;
+use crate::deployment::references::{ConfigMapFound, References};
 pub use crate::deployment::validate::{Invalid, Refused};
 use crate::deployment::validate::{
     Needs, Problems, all_tags, check_identity, is_config_map_key, is_object_name, lenient, permitted, text_of,
@@ -148,12 +149,34 @@ pub struct Lenient {
     pub id: Option<SystemInstanceId>,
     /// The `ConfigMap` that holds the definition.
     pub config_map: Option<String>,
+    /// The key in it.
+    pub key: Option<String>,
     /// The identity.
     pub identity: IdentityReference,
     /// The user's tags that are texts.
     pub tags: BTreeMap<String, String>,
     /// Whether nothing may be written: anything but an absent, null or false `suspend` counts as true.
     pub suspend: bool,
+}
+
+impl Lenient {
+    /// The id, from the `ConfigMaps` as well.
+    #[must_use]
+    pub fn id_with(&self, config_maps: &BTreeMap<String, ConfigMapFound>) -> IdInSpec {
+        if let Some(id) = &self.id {
+            return IdInSpec::Known(id.clone());
+        }
+        let Some(name) = &self.config_map else { return IdInSpec::Unknown };
+        match config_maps.get(name) {
+            None => IdInSpec::Unread,
+            Some(ConfigMapFound::Missing | ConfigMapFound::Denied(_)) => IdInSpec::Unknown,
+            Some(ConfigMapFound::Data(data)) => self
+                .key
+                .as_ref()
+                .and_then(|key| Definition::parse(data.get(key)?).ok())
+                .map_or(IdInSpec::Unknown, |definition| IdInSpec::Known(definition.id)),
+        }
+    }
 }
 
 /// Reads what it can of a spec, given as the value of the object's `spec`.
@@ -163,14 +186,15 @@ pub fn read_leniently(spec: &Value) -> Lenient {
     let shared = lenient(spec);
     let definition = spec.get("definition");
     let text = definition.and_then(|definition| definition.get("text")).and_then(Value::as_str);
-    let map = definition.and_then(|definition| definition.pointer("/configMapKeyRef/name")).and_then(Value::as_str);
+    let reference = |field| definition?.pointer("/configMapKeyRef")?.get(field)?.as_str().map(str::to_owned);
     Lenient {
         deletion_policy: spec
             .get("deletionPolicy")
             .filter(|value| value.is_string())
             .and_then(|value| SystemInstanceDeletionPolicy::deserialize(value).ok()),
         id: text.and_then(|text| Definition::parse(text).ok()).map(|definition| definition.id),
-        config_map: map.map(str::to_owned),
+        config_map: reference("name"),
+        key: reference("key"),
         identity: shared.identity,
         tags: shared.tags,
         suspend: shared.suspend,

@@ -11,7 +11,7 @@ use greengrass_operator_core::system_instance::content::{Content, Desired};
 use greengrass_operator_core::system_instance::decide::{Change, Query, Step, decide};
 use greengrass_operator_core::system_instance::knowledge::{Deployed, Knowledge, Look, OwnerFound, Reading, Reply};
 use greengrass_operator_core::system_instance::memory::{Memory, Operation};
-use greengrass_operator_core::system_instance::subject::{Access, Subject, Wanted};
+use greengrass_operator_core::system_instance::subject::{Access, IdInSpec, Subject, Wanted};
 use greengrass_operator_core::system_instance::summarise::summarise;
 use jiff::{SignedDuration, Timestamp};
 
@@ -138,7 +138,7 @@ impl Simulation {
         let object = ObjectName { namespace: "rooms".into(), name: "room".into() };
         let absent = Wanted::Absent {
             policy: SystemInstanceDeletionPolicy::Delete,
-            id: Some(self.service.id.clone()),
+            id: IdInSpec::Known(self.service.id.clone()),
             suspended: false,
         };
         let (wanted, redeploy_at) = (self.wanted.clone(), self.redeploy_at.clone());

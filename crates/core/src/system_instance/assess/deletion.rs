@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::SystemInstanceId;
 use super::super::intent::may_still_come;
 use super::super::knowledge::Instance;
-use super::super::subject::Wanted;
+use super::super::subject::{IdInSpec, Wanted};
 use super::ownership::{Seen, Whose, whose};
 use super::progress::{Cause, Clearing, Due, Moving, Scene, clear};
 use crate::api::SystemInstanceDeletionPolicy;
@@ -25,6 +25,8 @@ pub enum Deletion {
     Definition,
     /// The identity does not allow it, or is not there.
     Barred(String),
+    /// The `ConfigMap` that holds the definition must be read.
+    References,
     /// Which system instance it stands for is not known.
     IdUnknown,
     /// A request may still be on its way: it shows by then.
@@ -65,8 +67,11 @@ pub(super) fn assess(scene: Scene<'_>) -> Deletion {
     let mut ids = memory.ids();
     if ids.is_empty() {
         match id {
-            Some(id) => ids.push(id.clone()),
-            None => return Deletion::IdUnknown,
+            IdInSpec::Known(id) => ids.push(id.clone()),
+            IdInSpec::Unread => return Deletion::References,
+            // It was deleted already, and the ConfigMap with it.
+            IdInSpec::Unknown if memory.deleted.is_some() => return Deletion::Release { abandoned: false },
+            IdInSpec::Unknown => return Deletion::IdUnknown,
         }
     }
     for id in &ids {

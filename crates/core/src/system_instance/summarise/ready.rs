@@ -139,6 +139,7 @@ fn deleting(scene: &Scene<'_>, state: &Deletion) -> Ready {
         Deletion::IdUnknown => return stalled(Reason::DeletionBlocked, words::id_unknown()),
         Deletion::Release { .. }
         | Deletion::Definition
+        | Deletion::References
         | Deletion::Wait(_)
         | Deletion::Look(_)
         | Deletion::Tags(_)

@@ -145,6 +145,7 @@ pub(super) fn removing(scene: &Scene<'_>, state: &Deletion) -> String {
             None,
             Deletion::Release { .. }
             | Deletion::Definition
+            | Deletion::References
             | Deletion::Barred(_)
             | Deletion::IdUnknown
             | Deletion::Wait(_)
