@@ -2,6 +2,7 @@
 
 mod crashes;
 mod deletion;
+mod leaving;
 mod life;
 mod replacing;
 mod strangers;
