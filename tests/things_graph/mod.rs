@@ -71,9 +71,13 @@ fn with(mut resource: Value, field: &str, value: Value) -> Value {
     resource
 }
 
+fn parsed(name: &str) -> SystemInstanceId {
+    SystemInstanceId::parse(&id(name)).unwrap()
+}
+
 /// What AWS has under a name.
 fn instance(world: &VirtualWorld, name: &str) -> Option<SystemInstanceRecord> {
-    world.emulator.system_instance(&SystemInstanceId::parse(&id(name)).unwrap())
+    world.emulator.system_instance(&parsed(name))
 }
 
 fn status_of(world: &VirtualWorld, name: &str) -> Option<SystemInstanceStatus> {
@@ -90,5 +94,5 @@ fn writes(world: &VirtualWorld) -> BTreeMap<&'static str, usize> {
 }
 
 fn forced(world: &VirtualWorld, name: &str, status: SystemInstanceStatus) {
-    assert!(world.emulator.set_system_instance_status(&SystemInstanceId::parse(&id(name)).unwrap(), status));
+    assert!(world.emulator.set_system_instance_status(&parsed(name), status));
 }

@@ -1,6 +1,6 @@
 //! With the switch off nothing of the legacy service is there.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::world::VirtualWorld;
 
@@ -37,6 +37,6 @@ fn off_no_resource_is_watched_and_no_call_made() {
     let tasks = world.alive_tasks();
     let legacy = VirtualWorld::of_things_graph("tg-on");
     assert!(legacy.alive_tasks() > tasks, "watch, queue and driver of the kind are there only where it is switched on");
-    let is_legacy = |call: &greengrass_emulator::CallRecord| json!(call)["service"] == Value::from("iotthingsgraph");
+    let is_legacy = |call: &greengrass_emulator::CallRecord| json!(call)["service"] == "iotthingsgraph";
     assert!(!world.calls().iter().any(is_legacy));
 }
