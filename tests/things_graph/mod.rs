@@ -8,6 +8,7 @@ mod replacing;
 mod strangers;
 mod switched_off;
 mod trouble;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
