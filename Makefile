@@ -21,6 +21,7 @@ switches := $(switches),parentWithoutDeployment=rejected,revisionsAfterDelete=re
 switches := $(switches),listOrder=oldestFirst,missingTarget=validation,supersededRevision=canceled,revisionCounter=target
 switches := $(switches),latestForTarget=alwaysFalse,abortedDeployment=failed,rolloutQueues=atOnce,jobNamespace=required
 switches := $(switches),removedComponentConfiguration=kept,systemInstanceUndeployment=pendingDelete
+switches := $(switches),dependencyVersions=newest
 switches := $(switches),systemInstanceWithoutDeployment=accepted,systemInstanceMissing=rejected,systemInstanceFilters=all
 
 test-switches: ## Run every test with AWS in the other position of everything that it does not document
@@ -86,7 +87,7 @@ demo: ## Show the operator at work: control plane, emulated AWS, examples; stays
 demo-down: ## Stop the demo and remove what it made
 	@tools/demo down
 
-clients: ## Fetch kubectl, helm, the AWS CLI and Prometheus into a cache outside the tree
+clients: ## Fetch kubectl, helm, the AWS CLI, Prometheus and Chromium, most of them into a cache outside the tree
 	@for install in tools/clients/install-*; do if [ -x $$install ]; then $$install || exit 1; fi; done
 
 controlplane: ## Build etcd, kube-apiserver and kube-controller-manager into a cache outside the tree

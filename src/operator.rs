@@ -143,13 +143,6 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
     let kind = operator.watch_deployments(&mut parts, &end_of_watch, &cluster, namespaces.clone());
     let instances = operator.watch_system_instances(&mut parts, &end_of_watch, &cluster, namespaces);
     let Operator { metrics, caches, .. } = operator;
-    let driver = Driver::new(
-        Arc::clone(&kind),
-        caches.queue.clone(),
-        concurrency.get(),
-        metrics.clone(),
-        hearts.deployments.clone(),
-    );
     let known = || caches.known(labels_asked.clone());
     let (walked, walking, begin) = (Arc::clone(&kind), stop.clone(), known());
     parts.spawn_turns("account view", async move {
@@ -159,17 +152,10 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         }
     });
     let legacy = instances.zip(caches.instances.clone()).map(|(kind, (store, queue))| {
-        let heartbeat = hearts.system_instances.clone();
-        let driver = Driver::new(Arc::clone(&kind), queue.clone(), INSTANCE_CONCURRENCY, metrics, heartbeat.clone());
-        Turns { kind, store, queue, driver, heartbeat }
+        Turns::new(kind, store, queue, INSTANCE_CONCURRENCY, metrics.clone(), hearts.system_instances)
     });
-    let deployments = Turns {
-        kind,
-        store: Arc::clone(&caches.store),
-        queue: caches.queue.clone(),
-        driver,
-        heartbeat: hearts.deployments,
-    };
+    let (store, queue) = (Arc::clone(&caches.store), caches.queue.clone());
+    let deployments = Turns::new(kind, store, queue, concurrency.get(), metrics, hearts.deployments);
     // A turn before the first lists are complete would not know its neighbours, or through what it may call AWS; and who could not
     // work must not lead.
     match election {
@@ -194,14 +180,7 @@ pub async fn run_in(surroundings: Surroundings, config: Config, stop: Cancellati
         }
     }
 
-    let ended = parts.first_end().await;
-    let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };
-    // Until the last turn has ended it needs the watches, and nobody else may lead: the next leader takes it that nothing of this
-    // one is on its way any more.
-    stop.cancel();
-    end_all(&mut parts.turns).await;
-    end_of_watch.cancel();
-    end_all(&mut parts.beneath).await;
+    let outcome = parts.run_to_end(&stop, &end_of_watch).await;
     end_of_admin.cancel();
     if let Ok(Err(failure)) = serving.await {
         error!("{failure}");
@@ -220,6 +199,18 @@ struct Turns<K> {
 }
 
 impl<K: Kind> Turns<K> {
+    fn new(
+        kind: Arc<K>,
+        store: Arc<Store>,
+        queue: Queue,
+        concurrency: usize,
+        metrics: Metrics,
+        heartbeat: Heartbeat,
+    ) -> Self {
+        let driver = Driver::new(Arc::clone(&kind), queue.clone(), concurrency, metrics, heartbeat.clone());
+        Self { kind, store, queue, driver, heartbeat }
+    }
+
     /// Where this process is the only one.
     async fn run(self, known: impl Future<Output = ()>, stop: CancellationToken) {
         if stop.run_until_cancelled(known).await.is_some() {
@@ -260,6 +251,18 @@ impl Tasks {
             else => return "operator",
         };
         ended.unwrap_or("part that panicked")
+    }
+
+    /// Runs until told to stop, or until a part ends, which none should. Until the last turn has ended it needs the watches, and
+    /// nobody else may lead: the next leader takes it that nothing of this one is on its way any more.
+    async fn run_to_end(mut self, stop: &CancellationToken, end_of_watch: &CancellationToken) -> Result<(), RunError> {
+        let ended = self.first_end().await;
+        let outcome = if stop.is_cancelled() { Ok(()) } else { Err(RunError::Ended(ended)) };
+        stop.cancel();
+        end_all(&mut self.turns).await;
+        end_of_watch.cancel();
+        end_all(&mut self.beneath).await;
+        outcome
     }
 }
 

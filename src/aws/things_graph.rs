@@ -23,6 +23,8 @@ use super::clients::ServiceClients;
 use super::quota::Permit;
 use super::reply::{Missing, milliseconds};
 
+/// As many as `SearchSystemInstances` gives at once (`MaxResults` of the Things Graph API).
+const INSTANCES_A_PAGE: i32 = 200;
 /// Tags of a page: more than AWS takes on a resource.
 const TAGS_A_PAGE: i32 = 50;
 /// Pages of tags: AWS takes 50 on a resource.
@@ -101,6 +103,30 @@ impl ThingsGraph {
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             read => read.map(Some),
         }
+    }
+
+    /// The ids of one page of system instances, and where the next one begins.
+    pub async fn search_system_instances(
+        &self,
+        permit: Permit,
+        page: Option<&str>,
+    ) -> Result<(Vec<SystemInstanceId>, Option<String>), Failure> {
+        self.calls
+            .call(
+                permit,
+                Operation::SearchSystemInstances,
+                async |clients: ServiceClients| {
+                    let search = clients.things_graph().search_system_instances().max_results(INSTANCES_A_PAGE);
+                    search.set_next_token(page.map(str::to_owned)).send().await
+                },
+                |output| {
+                    let ids = output.summaries.unwrap_or_default().into_iter().filter_map(|summary| summary.id);
+                    // What has another kind of id is no system instance.
+                    let ids = ids.filter_map(|id| SystemInstanceId::parse(&id).ok()).collect();
+                    Ok((ids, output.next_token.filter(|token| !token.is_empty())))
+                },
+            )
+            .await
     }
 
     /// Begins a deployment of what there is, also where it runs already.
@@ -240,9 +266,15 @@ fn instance(summary: Option<SystemInstanceSummary>) -> Result<Instance, Missing>
 }
 
 fn described(description: SystemInstanceDescription) -> Result<Instance, Missing> {
-    let SystemInstanceDescription { definition, s3_bucket_name, metrics_configuration, flow_actions_role_arn, .. } =
-        &description;
-    let found = instance(description.summary.clone())?;
+    let SystemInstanceDescription {
+        summary,
+        definition,
+        s3_bucket_name,
+        metrics_configuration,
+        flow_actions_role_arn,
+        ..
+    } = description;
+    let found = instance(summary)?;
     let text = definition.as_ref().map(|definition| definition.text.as_str());
     let content = text.and_then(|text| Definition::parse(text).ok()).zip(found.target).map(|(definition, target)| {
         Box::new(Content {

@@ -1,5 +1,6 @@
 //! What people's commands ask of AWS: reads alone, with the caller's own credentials or through an identity's role. I/O.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,11 +10,13 @@ use greengrass_operator_core::deployment::rollout::BadEnd;
 use greengrass_operator_core::failure::{Failure, FailureKind, Operation};
 use greengrass_operator_core::identity::status::Caller as Identified;
 use greengrass_operator_core::identity::{DEFAULT, Identity, NamespaceRule, TargetRule};
+use greengrass_operator_core::system_instance::SystemInstanceId;
+use greengrass_operator_core::system_instance::knowledge::Instance;
 
 use super::output::note;
 use crate::aws::{
     ApiFamily, Aws, CallRequest, Caller, Class, ClientSettings, Connection, Execution, NoObserver, Permit, Quotas,
-    Scope, Session, SingleReplica,
+    Scope, Session, SingleReplica, ThingsGraph,
 };
 
 /// How often a call is made that AWS throttles or that does not get through.
@@ -86,6 +89,61 @@ impl Cloud {
             Err(failure) if failure.kind == FailureKind::NotFound => Ok(None),
             Err(failure) => Err(failure),
         }
+    }
+
+    /// One system instance; none where there is no such.
+    pub(super) async fn system_instance(
+        &self,
+        scope: &Scope,
+        id: &SystemInstanceId,
+    ) -> Result<Option<Instance>, Failure> {
+        self.again(scope, ApiFamily::ThingsGraph, Operation::GetSystemInstance, async |permit| {
+            self.aws.things_graph().get_system_instance(permit, id).await
+        })
+        .await
+    }
+
+    /// The tags of a system instance, every page.
+    pub(super) async fn instance_tags(
+        &self,
+        scope: &Scope,
+        instance: &Instance,
+    ) -> Result<BTreeMap<String, String>, Failure> {
+        let mut all = BTreeMap::new();
+        let mut next: Option<String> = None;
+        for _ in 0..ThingsGraph::pages_of_tags() {
+            let (tags, page) = self
+                .again(scope, ApiFamily::ThingsGraph, Operation::ListTagsForResource, async |permit| {
+                    self.aws.things_graph().list_tags(permit, &instance.arn, next.as_deref()).await
+                })
+                .await?;
+            all.extend(tags);
+            next = page;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// The ids of all system instances of an account and region, every page.
+    pub(super) async fn system_instances(&self, scope: &Scope) -> Result<Vec<SystemInstanceId>, Failure> {
+        let mut ids = Vec::new();
+        let mut next: Option<String> = None;
+        for _ in 0..PAGES_AT_MOST {
+            let (found, page) = self
+                .again(scope, ApiFamily::ThingsGraph, Operation::SearchSystemInstances, async |permit| {
+                    self.aws.things_graph().search_system_instances(permit, next.as_deref()).await
+                })
+                .await?;
+            ids.extend(found);
+            next = page;
+            if next.is_none() {
+                return Ok(ids);
+            }
+        }
+        let words = "the list of system instances has no end: more than a hundred pages";
+        Err(Failure::new(Operation::SearchSystemInstances, FailureKind::BadReply, words))
     }
 
     /// What the devices of a job did, every page.
@@ -217,7 +275,7 @@ pub(super) fn own_scope(account: &str, region: &str) -> Scope {
         allowed_namespaces: NamespaceRule::default(),
         allowed_targets: TargetRule::default(),
         drift_interval: None,
-        tags: std::collections::BTreeMap::new(),
+        tags: BTreeMap::new(),
     };
     Scope { connection: connection(&own, ""), account: account.to_owned(), region: region.to_owned() }
 }

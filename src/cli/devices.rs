@@ -12,7 +12,7 @@ use thiserror::Error;
 
 use super::Ended;
 use super::cloud::{AT_ONCE, Cloud, own_scope, told};
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, bare_name};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, named};
 use super::output::{self, Cell, Format, Meaning, PrintError, Progress, Screen, age, table};
 use crate::aws::{Execution, Scope};
 use crate::controller::clock::Clock;
@@ -69,6 +69,8 @@ enum State {
 /// Why devices can't be listed.
 #[derive(Debug, Error)]
 pub(super) enum DevicesError {
+    #[error("AWS tells nothing of the devices of a SystemInstance: see its Greengrass group (version 1)")]
+    NoDevices,
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     #[error("{0}")]
@@ -112,8 +114,12 @@ struct Devices {
 /// Lists what each device did.
 pub(super) async fn devices(args: DevicesArgs, clock: Clock) -> Result<Ended, DevicesError> {
     let DevicesArgs { cluster, name, state, reasons, output: format } = args;
-    let cluster = Cluster::of(cluster).await?;
-    let resource = cluster.get(bare_name(&name)?).await?;
+    let (kind, bare) = named(&name)?;
+    if kind == Some(Kind::SystemInstance) {
+        return Err(DevicesError::NoDevices);
+    }
+    let cluster = Cluster::of(cluster, Kind::GreengrassDeployment).await?;
+    let resource = cluster.get(bare).await?;
     let no_deployment = || DevicesError::NoDeployment(format!("{}/{}", resource.namespace, resource.name));
     let resolved = resource.status.resolved.as_ref().ok_or_else(no_deployment)?;
     let id = resource.status.deployment_id.as_ref().ok_or_else(no_deployment)?;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use futures::StreamExt;
-use greengrass_operator_core::api::GreengrassDeploymentStatus;
+use greengrass_operator_core::api::{GreengrassDeploymentStatus, SystemInstanceStatus};
 use jiff::Timestamp;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Condition;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
@@ -46,12 +46,14 @@ pub(super) struct ClusterArgs {
 pub(super) enum ClusterError {
     #[error("no cluster can be reached: name a kubeconfig with --kubeconfig or KUBECONFIG")]
     Unconfigured(#[source] Box<dyn std::error::Error + Send + Sync>),
-    #[error("{name} is no name of a GreengrassDeployment: write NAME, or ggd/NAME")]
+    #[error("{name} is no name of a GreengrassDeployment or a SystemInstance: write NAME, ggd/NAME or ggsi/NAME")]
     NoName { name: String },
-    #[error("there is no GreengrassDeployment {namespace}/{name}: see kubectl get ggd --all-namespaces")]
-    NotFound { namespace: String, name: String },
-    #[error("the cluster has no resource GreengrassDeployment: install the chart first")]
-    NoDefinition,
+    #[error("{0} is of another kind than what comes before it: name the resources of one kind at a time")]
+    MixedKinds(String),
+    #[error("there is no {kind} {namespace}/{name}: see kubectl get {} --all-namespaces", kind.short())]
+    NotFound { kind: Kind, namespace: String, name: String },
+    #[error("the cluster has no resource {kind}: {}", kind.how_to_install())]
+    NoDefinition { kind: Kind },
     #[error("the API server answers: {0}")]
     Refused(String),
     #[error("the API server does not answer")]
@@ -62,13 +64,68 @@ pub(super) enum ClusterError {
     Print(#[from] PrintError),
 }
 
-/// A cluster.
+/// A kind that people's commands know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, ValueEnum)]
+#[value(rename_all = "lower")]
+pub(super) enum Kind {
+    /// A deployment of Greengrass V2.
+    #[default]
+    GreengrassDeployment,
+    /// A system instance of Things Graph.
+    SystemInstance,
+}
+
+impl Kind {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "GreengrassDeployment",
+            Self::SystemInstance => "SystemInstance",
+        }
+    }
+
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "greengrassdeployments",
+            Self::SystemInstance => "systeminstances",
+        }
+    }
+
+    const fn short(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "ggd",
+            Self::SystemInstance => "ggsi",
+        }
+    }
+
+    const fn how_to_install(self) -> &'static str {
+        match self {
+            Self::GreengrassDeployment => "install the chart first",
+            Self::SystemInstance => "set the chart's value thingsGraph.enabled to true",
+        }
+    }
+
+    /// Whether kubectl would take this word for it.
+    fn is_called(self, word: &str) -> bool {
+        let word = word.to_lowercase();
+        let bare = word.strip_suffix(".greengrass-operator.dev").unwrap_or(&word);
+        bare == self.short() || bare == self.plural() || bare == self.name().to_lowercase()
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A cluster, and the kind that is meant in it.
 pub(super) struct Cluster {
     client: Client,
     namespace: String,
+    kind: Kind,
 }
 
-/// A GreengrassDeployment as people's commands need it, whichever version it was written for.
+/// A resource as people's commands need it, whichever version it was written for.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Resource {
     pub(super) namespace: String,
@@ -79,10 +136,12 @@ pub(super) struct Resource {
     pub(super) is_suspended: bool,
     pub(super) target: Option<String>,
     pub(super) status: GreengrassDeploymentStatus,
+    /// What a SystemInstance says beside what both kinds do, which stands in `status`.
+    pub(super) instance: Option<Box<SystemInstanceStatus>>,
 }
 
 impl Resource {
-    fn of(object: &DynamicObject) -> Self {
+    fn of(kind: Kind, object: &DynamicObject) -> Self {
         let spec = object.data.get("spec").cloned().unwrap_or_default();
         let status = object.data.get("status").cloned().unwrap_or_default();
         let text = |pointer: &str| spec.pointer(pointer).and_then(Value::as_str).map(ToOwned::to_owned);
@@ -94,9 +153,33 @@ impl Resource {
             created_at: metadata.creation_timestamp.as_ref().map(|time| time.0),
             is_deleting: metadata.deletion_timestamp.is_some(),
             is_suspended: spec.get("suspend").and_then(Value::as_bool).unwrap_or_default(),
-            target: text("/targetArn").or_else(|| text("/target/thingGroup")).or_else(|| text("/target/thing")),
+            target: match kind {
+                Kind::GreengrassDeployment => {
+                    text("/targetArn").or_else(|| text("/target/thingGroup")).or_else(|| text("/target/thing"))
+                }
+                Kind::SystemInstance => text("/target"),
+            },
             // One that can't be read says as little as one that is not there.
-            status: serde_json::from_value(status).unwrap_or_default(),
+            ..Self::saying(kind, status)
+        }
+    }
+
+    fn saying(kind: Kind, status: Value) -> Self {
+        match kind {
+            Kind::GreengrassDeployment => {
+                Self { status: serde_json::from_value(status).unwrap_or_default(), ..Self::default() }
+            }
+            Kind::SystemInstance => {
+                let instance: SystemInstanceStatus = serde_json::from_value(status).unwrap_or_default();
+                let shared = GreengrassDeploymentStatus {
+                    observed_generation: instance.observed_generation,
+                    conditions: instance.conditions.clone(),
+                    last_handled_reconcile_at: instance.last_handled_reconcile_at.clone(),
+                    last_handled_redeploy_at: instance.last_handled_redeploy_at.clone(),
+                    ..GreengrassDeploymentStatus::default()
+                };
+                Self { status: shared, instance: Some(Box::new(instance)), ..Self::default() }
+            }
         }
     }
 
@@ -113,7 +196,7 @@ impl Resource {
 
 impl Cluster {
     /// Connects to nothing yet.
-    pub(super) async fn of(args: ClusterArgs) -> Result<Self, ClusterError> {
+    pub(super) async fn of(args: ClusterArgs, kind: Kind) -> Result<Self, ClusterError> {
         let ClusterArgs { kubeconfig, context, namespace } = args;
         let options = KubeConfigOptions { context, ..KubeConfigOptions::default() };
         let unconfigured = |error: Box<dyn std::error::Error + Send + Sync>| ClusterError::Unconfigured(error);
@@ -129,7 +212,12 @@ impl Cluster {
         };
         let namespace = namespace.unwrap_or_else(|| config.default_namespace.clone());
         let client = Client::try_from(config).map_err(|error| unconfigured(error.into()))?;
-        Ok(Self { client, namespace })
+        Ok(Self { client, namespace, kind })
+    }
+
+    /// The kind that is meant.
+    pub(super) fn kind(&self) -> Kind {
+        self.kind
     }
 
     /// The namespace that is meant.
@@ -139,8 +227,8 @@ impl Cluster {
 
     /// One resource.
     pub(super) async fn get(&self, name: &str) -> Result<Resource, ClusterError> {
-        let found = self.api(Scope::Namespace).get_opt(name).await.map_err(refused)?;
-        found.as_ref().map(Resource::of).ok_or_else(|| self.missing(name))
+        let found = self.api(Scope::Namespace).get_opt(name).await.map_err(|error| self.refused(error))?;
+        found.as_ref().map(|object| self.resource(object)).ok_or_else(|| self.missing(name))
     }
 
     /// Those of the namespace, or of all, in the order of their names.
@@ -150,8 +238,8 @@ impl Cluster {
         params = params.limit(PAGE);
         let mut all = Vec::new();
         loop {
-            let page = api.list(&params).await.map_err(refused)?;
-            all.extend(page.items.iter().map(Resource::of));
+            let page = api.list(&params).await.map_err(|error| self.refused(error))?;
+            all.extend(page.items.iter().map(|object| self.resource(object)));
             match page.metadata.continue_.filter(|token| !token.is_empty()) {
                 Some(token) => params = params.continue_token(&token),
                 None => break,
@@ -184,10 +272,10 @@ impl Cluster {
                 Ok(event) => event,
                 // Once it has worked, an API server that restarts is waited for: the watch begins anew by itself.
                 Err(error) if has_begun && !is_refusal(&error) => {
-                    note(&format!("{}; trying again", chain(&unwatchable(error))));
+                    note(&format!("{}; trying again", chain(&self.unwatchable(error))));
                     continue;
                 }
-                Err(error) => return Err(unwatchable(error)),
+                Err(error) => return Err(self.unwatchable(error)),
             };
             match event {
                 Event::Init => {
@@ -195,7 +283,7 @@ impl Cluster {
                     continue;
                 }
                 Event::InitApply(object) => {
-                    let resource = Resource::of(&object);
+                    let resource = self.resource(&object);
                     fresh.insert(key(&resource), resource);
                     continue;
                 }
@@ -204,11 +292,11 @@ impl Cluster {
                     known = std::mem::take(&mut fresh);
                 }
                 Event::Apply(object) => {
-                    let resource = Resource::of(&object);
+                    let resource = self.resource(&object);
                     known.insert(key(&resource), resource);
                 }
                 Event::Delete(object) => {
-                    known.remove(&key(&Resource::of(&object)));
+                    known.remove(&key(&self.resource(&object)));
                 }
             }
             if !tell(&known).await? {
@@ -238,21 +326,45 @@ impl Cluster {
         let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
         let patched = self.api(Scope::Namespace).patch(name, &params, &Patch::Merge(patch)).await;
         match patched {
-            Ok(object) => Ok(Resource::of(&object)),
-            Err(error) => match refused(error) {
-                ClusterError::NoDefinition => Err(self.missing(name)),
+            Ok(object) => Ok(self.resource(&object)),
+            Err(error) => match self.refused(error) {
+                ClusterError::NoDefinition { .. } => Err(self.missing(name)),
                 other => Err(other),
             },
         }
     }
 
     fn missing(&self, name: &str) -> ClusterError {
-        ClusterError::NotFound { namespace: self.namespace.clone(), name: name.to_owned() }
+        ClusterError::NotFound { kind: self.kind, namespace: self.namespace.clone(), name: name.to_owned() }
+    }
+
+    fn resource(&self, object: &DynamicObject) -> Resource {
+        Resource::of(self.kind, object)
+    }
+
+    fn refused(&self, error: kube::Error) -> ClusterError {
+        match error {
+            // A list has no object that could be missing.
+            kube::Error::Api(status) if status.code == 404 => ClusterError::NoDefinition { kind: self.kind },
+            kube::Error::Api(status) => ClusterError::Refused(status.message.clone()),
+            other => ClusterError::Unreachable(Box::new(other)),
+        }
+    }
+
+    /// In the API server's own words where it has answered: the library's show all of the answer.
+    fn unwatchable(&self, error: watcher::Error) -> ClusterError {
+        match error {
+            watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => self.refused(error),
+            watcher::Error::WatchError(status) => ClusterError::Refused(status.message.clone()),
+            other @ (watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion) => {
+                ClusterError::Watch(Box::new(other))
+            }
+        }
     }
 
     fn api(&self, scope: Scope) -> Api<DynamicObject> {
-        let kind = GroupVersionKind::gvk(greengrass_operator_core::api::GROUP, "v1alpha1", "GreengrassDeployment");
-        let resource = ApiResource::from_gvk_with_plural(&kind, "greengrassdeployments");
+        let kind = GroupVersionKind::gvk(greengrass_operator_core::api::GROUP, "v1alpha1", self.kind.name());
+        let resource = ApiResource::from_gvk_with_plural(&kind, self.kind.plural());
         match scope {
             Scope::Namespace => Api::namespaced_with(self.client.clone(), &self.namespace, &resource),
             Scope::All => Api::all_with(self.client.clone(), &resource),
@@ -287,39 +399,35 @@ pub(super) enum Scope {
     All,
 }
 
-/// The name in `NAME`, `ggd/NAME`, and what kubectl prints with `-o name`.
-pub(super) fn bare_name(text: &str) -> Result<&str, ClusterError> {
+/// The name in `NAME`, `ggd/NAME`, and what kubectl prints with `-o name`; and the kind, where it says one.
+pub(super) fn named(text: &str) -> Result<(Option<Kind>, &str), ClusterError> {
     let no_name = || ClusterError::NoName { name: text.to_owned() };
-    let name = match text.split_once('/') {
-        None => text,
-        Some((kind, name)) => {
-            let kinds = [
-                "ggd",
-                "greengrassdeployment",
-                "greengrassdeployments",
-                "greengrassdeployment.greengrass-operator.dev",
-                "greengrassdeployments.greengrass-operator.dev",
-            ];
-            if !kinds.contains(&kind.to_lowercase().as_str()) {
-                return Err(no_name());
-            }
-            name
+    let (kind, name) = match text.split_once('/') {
+        None => (None, text),
+        Some((word, name)) => {
+            let kinds = [Kind::GreengrassDeployment, Kind::SystemInstance];
+            (Some(kinds.into_iter().find(|kind| kind.is_called(word)).ok_or_else(no_name)?), name)
         }
     };
     let is_name =
         !name.is_empty() && name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "-.".contains(c));
-    if is_name { Ok(name) } else { Err(no_name()) }
+    if is_name { Ok((kind, name)) } else { Err(no_name()) }
 }
 
-/// In the API server's own words where it has answered: the library's show all of the answer.
-fn unwatchable(error: watcher::Error) -> ClusterError {
-    match error {
-        watcher::Error::InitialListFailed(error) | watcher::Error::WatchStartFailed(error) => refused(error),
-        watcher::Error::WatchError(status) => ClusterError::Refused(status.message.clone()),
-        other @ (watcher::Error::WatchFailed(_) | watcher::Error::NoResourceVersion) => {
-            ClusterError::Watch(Box::new(other))
+/// The names of resources of one kind: the one that they say, else `otherwise`.
+pub(super) fn of_one_kind(texts: &[String], otherwise: Kind) -> Result<(Kind, Vec<String>), ClusterError> {
+    let mut said = None;
+    let mut names = Vec::new();
+    for text in texts {
+        let (kind, name) = named(text)?;
+        let kind = kind.unwrap_or(otherwise);
+        if said.is_some_and(|said| said != kind) {
+            return Err(ClusterError::MixedKinds(text.clone()));
         }
+        said = Some(kind);
+        names.push(name.to_owned());
     }
+    Ok((said.unwrap_or(otherwise), names))
 }
 
 /// Whether the API server answers, and will answer the same again.
@@ -335,15 +443,6 @@ fn is_refusal(error: &watcher::Error) -> bool {
     }
 }
 
-fn refused(error: kube::Error) -> ClusterError {
-    match error {
-        // A list has no object that could be missing.
-        kube::Error::Api(status) if status.code == 404 => ClusterError::NoDefinition,
-        kube::Error::Api(status) => ClusterError::Refused(status.message.clone()),
-        other => ClusterError::Unreachable(Box::new(other)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -351,18 +450,30 @@ mod tests {
     #[test]
     fn a_resource_is_named_as_kubectl_names_it() {
         for text in ["presses", "ggd/presses", "greengrassdeployment.greengrass-operator.dev/presses", "GGD/presses"] {
-            assert_eq!(bare_name(text).unwrap(), "presses");
+            let (kind, name) = named(text).unwrap();
+            assert_eq!((kind.unwrap_or_default(), name), (Kind::GreengrassDeployment, "presses"));
+        }
+        for text in ["ggsi/room", "systeminstance.greengrass-operator.dev/room", "SystemInstances/room"] {
+            assert_eq!(named(text).unwrap(), (Some(Kind::SystemInstance), "room"));
         }
         for text in ["deployment/presses", "ggd/", "", "Presses", "plant/presses"] {
-            let error = bare_name(text).unwrap_err().to_string();
-            assert!(error.ends_with("write NAME, or ggd/NAME"), "{error}");
+            let error = named(text).unwrap_err().to_string();
+            assert!(error.ends_with("write NAME, ggd/NAME or ggsi/NAME"), "{error}");
         }
+    }
+
+    #[test]
+    fn resources_of_one_kind_are_named_at_a_time() {
+        let texts = |names: &[&str]| names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>();
+        let (kind, names) = of_one_kind(&texts(&["ggsi/a", "ggsi/b"]), Kind::default()).unwrap();
+        assert_eq!((kind, names), (Kind::SystemInstance, texts(&["a", "b"])));
+        assert!(of_one_kind(&texts(&["ggsi/a", "b"]), Kind::default()).is_err());
     }
 
     #[test]
     fn a_status_that_cannot_be_read_says_nothing() {
         let object = json!({"metadata": {"name": "a", "namespace": "n"}, "spec": {"suspend": true}, "status": {"conditions": 7}});
-        let resource = Resource::of(&serde_json::from_value(object).unwrap());
+        let resource = Resource::of(Kind::GreengrassDeployment, &serde_json::from_value(object).unwrap());
         assert_eq!(resource.status, GreengrassDeploymentStatus::default());
         assert!(resource.is_suspended);
     }

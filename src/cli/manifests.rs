@@ -47,6 +47,8 @@ pub(super) enum ManifestError {
 pub(super) struct Manifests {
     /// In the order in which they stand.
     pub(super) deployments: Vec<Manifest>,
+    /// The same of the legacy kind.
+    pub(super) instances: Vec<Manifest>,
     pub(super) identities: BTreeMap<String, Parsed>,
     /// `data` by namespace and name.
     pub(super) config_maps: BTreeMap<(String, String), BTreeMap<String, String>>,
@@ -54,7 +56,7 @@ pub(super) struct Manifests {
     pub(super) namespaces: BTreeMap<String, BTreeMap<String, String>>,
 }
 
-/// A GreengrassDeployment as it stands in a file.
+/// A GreengrassDeployment or SystemInstance as it stands in a file.
 #[derive(Clone, Debug)]
 pub(super) struct Manifest {
     pub(super) source: String,
@@ -182,10 +184,11 @@ fn note(manifests: &mut Manifests, place: &str, mut object: Value, namespace: &s
     let is_ours = version.split_once('/').is_some_and(|(group, _)| group == greengrass_operator_core::api::GROUP);
     let is_core = version == "v1";
     match (kind.as_str(), is_ours, is_core) {
-        ("GreengrassDeployment" | "AwsIdentity", true, _) if !version.ends_with("/v1alpha1") => {
+        ("GreengrassDeployment" | "SystemInstance" | "AwsIdentity", true, _) if !version.ends_with("/v1alpha1") => {
             return Err(ManifestError::Version { place: place.to_owned(), version });
         }
-        ("GreengrassDeployment" | "AwsIdentity", true, _) | ("ConfigMap" | "Namespace", _, true) => {}
+        ("GreengrassDeployment" | "SystemInstance" | "AwsIdentity", true, _) | ("ConfigMap" | "Namespace", _, true) => {
+        }
         _ => return Ok(()),
     }
     let name = text("metadata.name")?;
@@ -200,7 +203,7 @@ fn note(manifests: &mut Manifests, place: &str, mut object: Value, namespace: &s
     }
     let spec = object.get_mut("spec").map(Value::take).unwrap_or_default();
     match kind.as_str() {
-        "GreengrassDeployment" => {
+        "GreengrassDeployment" | "SystemInstance" => {
             let known = ["apiVersion", "kind", "metadata", "spec", "status"];
             let unknown = object.as_object().into_iter().flatten().find(|(key, _)| !known.contains(&key.as_str()));
             if let Some((key, _)) = unknown {
@@ -208,10 +211,11 @@ fn note(manifests: &mut Manifests, place: &str, mut object: Value, namespace: &s
                 return Err(ManifestError::Envelope { place: place.to_owned(), problem });
             }
             let object = ObjectName { namespace: namespace.into(), name: name.into() };
-            if let Some(before) = manifests.deployments.iter().find(|manifest| manifest.object == object) {
+            let all = if kind == "SystemInstance" { &mut manifests.instances } else { &mut manifests.deployments };
+            if let Some(before) = all.iter().find(|manifest| manifest.object == object) {
                 return Err(ManifestError::Twice { place: place.to_owned(), object, before: before.source.clone() });
             }
-            manifests.deployments.push(Manifest {
+            all.push(Manifest {
                 source: place.to_owned(),
                 object,
                 annotations: metadata.annotations.unwrap_or_default(),

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use super::Ended;
 use super::chain;
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, Selector, bare_name};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, Resource, Scope, Selector, of_one_kind};
 use super::output::{PrintError, note, print};
 
 /// Which resources.
@@ -19,7 +19,11 @@ pub(super) struct PickArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
 
-    /// Resources, as NAME or ggd/NAME.
+    /// The kind of resources that are named without it, and of --all and --selector.
+    #[arg(long, value_name = "KIND", value_enum, default_value_t, ignore_case = true)]
+    kind: Kind,
+
+    /// Resources, as NAME, ggd/NAME or ggsi/NAME.
     #[arg(value_name = "NAME", required_unless_present_any = ["all", "selector"])]
     names: Vec<String>,
 
@@ -72,8 +76,10 @@ pub(super) enum RequestError {
     Cluster(#[from] ClusterError),
     #[error(transparent)]
     Print(#[from] PrintError),
-    #[error("there is no such GreengrassDeployment in namespace {0}")]
-    None(String),
+    #[error("there is no such {0} in namespace {1}")]
+    None(Kind, String),
+    #[error("a SystemInstance has no rollout that could be stopped: set spec.deployed to false to have it undeployed")]
+    NoRollout,
 }
 
 /// Holds writes to AWS back.
@@ -100,6 +106,9 @@ pub(super) async fn resume(args: RequestArgs) -> Result<Ended, RequestError> {
 pub(super) async fn ask(request: Request, args: RequestArgs, now: Timestamp) -> Result<Ended, RequestError> {
     let RequestArgs { pick: picked, patience } = args;
     let (cluster, names) = pick(picked).await?;
+    if request == Request::Cancel && cluster.kind() == Kind::SystemInstance {
+        return Err(RequestError::NoRollout);
+    }
     // To the nanosecond: asked twice in a second it is two requests.
     let value = now.to_string();
     // Beside each request a look is asked for, whose answer tells when the operator has come to its conclusion: also where it is that
@@ -266,15 +275,15 @@ fn said(resource: &Resource) -> String {
 }
 
 async fn pick(args: PickArgs) -> Result<(Cluster, Vec<String>), RequestError> {
-    let PickArgs { cluster, names, all, selector } = args;
-    let names = names.iter().map(|name| bare_name(name).map(ToOwned::to_owned)).collect::<Result<Vec<_>, _>>()?;
-    let cluster = Cluster::of(cluster).await?;
+    let PickArgs { cluster, kind, names, all, selector } = args;
+    let (kind, names) = of_one_kind(&names, kind)?;
+    let cluster = Cluster::of(cluster, kind).await?;
     if !all && selector.is_none() {
         return Ok((cluster, names));
     }
     let found = cluster.list(Scope::Namespace, selector.as_deref()).await?;
     if found.is_empty() {
-        return Err(RequestError::None(cluster.namespace().to_owned()));
+        return Err(RequestError::None(kind, cluster.namespace().to_owned()));
     }
     Ok((cluster, found.into_iter().map(|resource| resource.name).collect()))
 }

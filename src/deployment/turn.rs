@@ -86,7 +86,8 @@ impl Steps for DeploymentSteps<'_> {
 
     async fn step(&mut self, record: &Record, step: usize) -> Result<Stepped, ApiError> {
         let Self { all, caller, session, shown } = self;
-        one_step(all, caller, record, session, shown, step).await
+        // On the heap: every resource that waits for AWS keeps one.
+        Box::pin(one_step(all, caller, record, session, shown, step)).await
     }
 
     fn read_live(&mut self) {

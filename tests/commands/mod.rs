@@ -5,6 +5,7 @@ mod plan;
 mod requests;
 mod status;
 mod terminal;
+mod things_graph;
 
 use std::io::Write;
 use std::path::Path;

@@ -25,11 +25,11 @@ fn world(prefix: &str) -> VirtualWorld {
     VirtualWorld::of_things_graph(prefix)
 }
 
-fn id(name: &str) -> String {
+pub fn id(name: &str) -> String {
     format!("urn:tdm:{REGION}/{ACCOUNT}/default:deployment:{name}")
 }
 
-fn definition(name: &str, camera: &str) -> String {
+pub fn definition(name: &str, camera: &str) -> String {
     format!(
         "query {name} @deployment(id: \"{}\", systemId: \"urn:tdm:{REGION}/{ACCOUNT}/default:System:SecurityFlow\") {{\n  \
          camera(deviceId: \"{camera}\")\n}}",
@@ -41,7 +41,7 @@ fn definition(name: &str, camera: &str) -> String {
 fn in_group(name: &str) -> Value {
     resource(
         name,
-        json!({
+        &json!({
             "definition": {"text": definition("Room218", "Camera218")},
             "target": "GREENGRASS", "greengrassGroupName": "Room218Group", "s3BucketName": "room-218-artifacts",
         }),
@@ -49,17 +49,17 @@ fn in_group(name: &str) -> Value {
 }
 
 /// One that runs in AWS.
-fn in_cloud(name: &str) -> Value {
+pub fn in_cloud(name: &str) -> Value {
     resource(
         name,
-        json!({
+        &json!({
             "definition": {"text": definition("Room219", "Camera219")},
             "target": "CLOUD", "flowActionsRoleArn": "arn:aws:iam::123456789012:role/FlowActions",
         }),
     )
 }
 
-fn resource(name: &str, spec: Value) -> Value {
+fn resource(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "greengrass-operator.dev/v1alpha1", "kind": "SystemInstance",
         "metadata": {"name": name}, "spec": spec,
@@ -67,7 +67,7 @@ fn resource(name: &str, spec: Value) -> Value {
 }
 
 /// The same with another value for a field.
-fn with(mut resource: Value, field: &str, value: Value) -> Value {
+pub fn with(mut resource: Value, field: &str, value: Value) -> Value {
     resource["spec"][field] = value;
     resource
 }

@@ -58,6 +58,7 @@ const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A world for one test.
 pub struct World {
+    kind: Kind,
     /// The cluster that all tests share.
     pub cluster: &'static Cluster,
     /// The test's own namespace.
@@ -111,18 +112,29 @@ impl World {
         let cluster = Cluster::shared().unwrap();
         install_definitions(cluster);
         let home = cluster.namespace("home").unwrap();
-        let mut world = Self::managed_from(cluster, cluster.namespace(prefix).unwrap(), &home);
+        let mut world =
+            Self::managed_from(cluster, Kind::GreengrassDeployment, cluster.namespace(prefix).unwrap(), &home);
         world.start_operator();
         world
     }
 
-    fn prepared(cluster: &'static Cluster, prefix: &str) -> Self {
+    /// A world whose operator, not started yet, looks after system instances of the legacy service as well.
+    pub fn of_things_graph(prefix: &str) -> Self {
+        let cluster = Cluster::shared().unwrap();
+        install_definitions(cluster);
+        install_things_graph(cluster);
         let namespace = cluster.namespace(prefix).unwrap();
-        Self::managed_from(cluster, namespace.clone(), &namespace)
+        let world = Self::managed_from(cluster, Kind::SystemInstance, namespace.clone(), &namespace);
+        Self { kind: Kind::SystemInstance, ..world }
     }
 
-    fn managed_from(cluster: &'static Cluster, namespace: String, home: &str) -> Self {
-        grant(cluster, Kind::GreengrassDeployment, home, &namespace);
+    fn prepared(cluster: &'static Cluster, prefix: &str) -> Self {
+        let namespace = cluster.namespace(prefix).unwrap();
+        Self::managed_from(cluster, Kind::GreengrassDeployment, namespace.clone(), &namespace)
+    }
+
+    fn managed_from(cluster: &'static Cluster, kind: Kind, namespace: String, home: &str) -> Self {
+        grant(cluster, kind, home, &namespace);
         install_identity(cluster, &namespace);
         Self::of_account(cluster, namespace, home)
     }
@@ -139,6 +151,7 @@ impl World {
         runtime.spawn(async move { served.serve(listener).await });
         let folder = tempfile::tempdir().unwrap();
         Self {
+            kind: Kind::GreengrassDeployment,
             cluster,
             namespace,
             emulator,
@@ -212,7 +225,11 @@ impl World {
             ("AWS_ENDPOINT_URL", self.endpoint.as_str()),
             ("AWS_ACCESS_KEY_ID", ACCOUNT),
             ("AWS_SECRET_ACCESS_KEY", "secret"),
+            ("GREENGRASS_OPERATOR_ENABLE_THINGS_GRAPH", if self.kind == Kind::SystemInstance { "true" } else { "" }),
         ])
+        .into_iter()
+        .filter(|(_, value)| !value.is_empty())
+        .collect()
     }
 
     /// SIGKILL.
@@ -260,11 +277,11 @@ impl World {
 
     pub fn annotate(&self, name: &str, annotation: &str, value: &str) {
         let pair = format!("greengrass-operator.dev/{annotation}={value}");
-        self.kubectl(&["annotate", "--overwrite", "greengrassdeployment", name, &pair]).success().unwrap();
+        self.kubectl(&["annotate", "--overwrite", self.kind.plural(), name, &pair]).success().unwrap();
     }
 
     pub fn delete(&self, name: &str) {
-        self.kubectl(&["delete", "--wait=false", "greengrassdeployment", name]).success().unwrap();
+        self.kubectl(&["delete", "--wait=false", self.kind.plural(), name]).success().unwrap();
     }
 
     pub fn wait_gone(&self, name: &str) {
@@ -275,7 +292,7 @@ impl World {
     pub fn object(&self, name: &str) -> Option<Value> {
         // A process for each reading would take longer than what is waited for.
         let found = Administrator::of(self.cluster)
-            .ask(Kind::GreengrassDeployment, &self.namespace, async |api| api.get_opt(name).await.unwrap())?;
+            .ask(self.kind, &self.namespace, async |api| api.get_opt(name).await.unwrap())?;
         let object = serde_json::to_value(found).unwrap();
         oracle::judge(&object);
         Some(object)
@@ -313,7 +330,7 @@ impl World {
         let started = Instant::now();
         while !holds() {
             if started.elapsed() > patience {
-                let objects = self.kubectl(&["get", "greengrassdeployment", "--output=yaml"]).stdout;
+                let objects = self.kubectl(&["get", self.kind.plural(), "--output=yaml"]).stdout;
                 let calls: Vec<String> = self.emulator.calls().iter().map(describe).collect();
                 panic!("waited in vain for {what}\n{objects}\ncalls: {calls:#?}\nlog: {}", self.operator_log());
             }

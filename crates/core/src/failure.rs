@@ -42,6 +42,8 @@ pub enum Operation {
     CreateSystemInstance,
     /// `iotthingsgraph:GetSystemInstance`
     GetSystemInstance,
+    /// `iotthingsgraph:SearchSystemInstances`
+    SearchSystemInstances,
     /// `iotthingsgraph:DeploySystemInstance`
     DeploySystemInstance,
     /// `iotthingsgraph:UndeploySystemInstance`
@@ -58,7 +60,7 @@ pub enum Operation {
 
 impl Operation {
     /// Every operation, in the order of documents.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 22] = [
         Self::CreateDeployment,
         Self::GetDeployment,
         Self::ListDeployments,
@@ -74,6 +76,7 @@ impl Operation {
         Self::GetCallerIdentity,
         Self::CreateSystemInstance,
         Self::GetSystemInstance,
+        Self::SearchSystemInstances,
         Self::DeploySystemInstance,
         Self::UndeploySystemInstance,
         Self::DeleteSystemInstance,
@@ -101,6 +104,7 @@ impl Operation {
             Self::GetCallerIdentity => "GetCallerIdentity",
             Self::CreateSystemInstance => "CreateSystemInstance",
             Self::GetSystemInstance => "GetSystemInstance",
+            Self::SearchSystemInstances => "SearchSystemInstances",
             Self::DeploySystemInstance => "DeploySystemInstance",
             Self::UndeploySystemInstance => "UndeploySystemInstance",
             Self::DeleteSystemInstance => "DeleteSystemInstance",

@@ -1,6 +1,8 @@
-//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, system instances, faults, switches, quotas, state, clock. JSON in, JSON out;
-//! unsigned. No I/O of its own.
+//! The admin interface under `/_emulator/`: operations, ledger, fleet and devices, roles, components, system instances, faults, switches, quotas,
+//! state, clock. JSON in, JSON out; unsigned. No I/O of its own.
 
+mod components;
+mod overview;
 mod roles;
 mod system_instances;
 
@@ -13,6 +15,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::{
+    coverage,
     deployment::DeploymentStatus,
     emulator::Emulator,
     fault::FaultRule,
@@ -98,7 +101,12 @@ fn query_pairs(query: &str) -> Result<Vec<(String, String)>, (u16, String)> {
 
 /// Whether a request of this part of the interface may have a query.
 fn takes_filters(path: &[&str]) -> bool {
-    matches!(path, ["calls" | "devices" | "roles" | "sessions" | "system-instances"] | ["devices", _])
+    matches!(
+        path,
+        ["calls" | "components" | "devices" | "roles" | "sessions" | "system-instances"]
+            | ["devices", _]
+            | ["overview", ..]
+    )
 }
 
 /// The values of the filters in a query that has no others.
@@ -167,7 +175,9 @@ impl Emulator {
             return Err(bad_request(format!("{name}: there is no filter here")));
         }
         match (method, path) {
-            ("GET", ["health"]) => Ok(json!({"status": "ok", "time": self.now()})),
+            ("GET", ["health"]) => {
+                Ok(json!({"status": "ok", "time": self.now(), "forgottenCalls": self.forgotten_calls()}))
+            }
             ("GET", ["operations"]) => {
                 let mut operations: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
                 for operation in Operation::all() {
@@ -175,6 +185,7 @@ impl Emulator {
                 }
                 shown(&operations)
             }
+            ("GET", ["operations", "missing"]) => Ok(coverage::report()),
             ("GET", ["calls"]) => {
                 let filter = CallFilter::of(query)?;
                 let core = self.core();
@@ -220,7 +231,9 @@ impl Emulator {
                 }
                 self.shown_device(&scope, &name)
             }
+            (_, ["components"]) => self.administer_components(method, path, query, body),
             (_, ["system-instances"]) => self.administer_system_instances(method, path, query, body),
+            (_, ["overview", ..]) => self.administer_overview(method, path, query),
             (_, ["roles" | "sessions" | "instance-role"]) => self.administer_roles(method, path, query, body),
             ("GET", ["quotas"]) => shown(&self.quotas()),
             ("PUT", ["quotas"]) => {

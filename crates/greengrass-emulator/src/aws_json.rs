@@ -75,6 +75,11 @@ fn operation(name: &str) -> Result<Operation, ServiceError> {
     ))
 }
 
+/// The operations of Things Graph that are known by name only.
+pub(crate) const fn unimplemented() -> &'static [&'static str] {
+    UNIMPLEMENTED
+}
+
 /// The ARN of the system instance that a request of Things Graph names: by its id, in a definition, or as it is.
 pub(crate) fn system_instance_of(parameters: &Value) -> Option<String> {
     let text = |path: &str| parameters.pointer(path).and_then(Value::as_str);

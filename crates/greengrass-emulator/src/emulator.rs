@@ -1,6 +1,7 @@
 //! The emulator as a library: reading its state and ledger, changing what it is told from outside. No I/O but the clock.
 
 mod builder;
+mod components;
 mod faults;
 mod roles;
 mod system_instances;
@@ -25,7 +26,9 @@ use crate::{
     http_client::EmulatorHttpClient,
     job::ExecutionCounts,
     ledger::{CallRecord, Ledger},
+    limits::Limits,
     operation::Operation,
+    page::events::Readers,
     principal::Principal,
     quotas::{Meter, Quotas},
     scope::Scope,
@@ -48,10 +51,12 @@ pub struct Emulator {
 pub(crate) struct Inner {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) default_account: String,
+    pub(crate) limits: Limits,
     pub(crate) seed: u64,
     core: Mutex<Core>,
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
+    pub(crate) readers: Readers,
 }
 
 /// What the lock protects.
@@ -116,6 +121,12 @@ impl Emulator {
     #[must_use]
     pub fn http_client(&self) -> EmulatorHttpClient {
         EmulatorHttpClient::new(self.clone())
+    }
+
+    /// How many calls the ledger has forgotten because there were more than its [limits](Limits) let it keep.
+    #[must_use]
+    pub fn forgotten_calls(&self) -> u64 {
+        self.core().ledger.forgotten()
     }
 
     /// All calls, oldest first.

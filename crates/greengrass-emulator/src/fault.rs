@@ -55,7 +55,7 @@ pub struct FaultMatch {
     /// The region of the signature.
     pub region: Option<String>,
     /// The target of the deployment that the call creates, lists, or names by its id or by its job's; or the core device's thing; or the role that
-    /// it assumes; or the system instance that it creates or names by its id.
+    /// it assumes; or the component version or the system instance that it creates or names.
     pub target_arn: Option<String>,
     /// A text somewhere in the JSON of the request's parameters.
     pub contains: Option<String>,

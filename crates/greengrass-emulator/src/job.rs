@@ -44,6 +44,14 @@ impl ExecutionStatus {
             Self::Succeeded | Self::Failed | Self::TimedOut | Self::Rejected | Self::Removed | Self::Canceled => false,
         }
     }
+
+    /// Whether the device didn't make it.
+    pub(crate) const fn is_failure(self) -> bool {
+        match self {
+            Self::Failed | Self::TimedOut | Self::Rejected => true,
+            Self::Queued | Self::InProgress | Self::Succeeded | Self::Removed | Self::Canceled => false,
+        }
+    }
 }
 
 /// How many executions of a job are in which state: `jobProcessDetails` of `DescribeJob`.

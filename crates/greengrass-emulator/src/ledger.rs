@@ -4,7 +4,12 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{fault::FaultKind, operation::Service, principal::CallerRecord};
+use crate::{
+    fault::FaultKind,
+    limits::{Limits, many},
+    operation::Service,
+    principal::CallerRecord,
+};
 
 /// A call.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -42,19 +47,63 @@ pub struct CallRecord {
     pub deployment_id: Option<String>,
 }
 
-/// The calls, oldest first. All are kept until they are cleared.
-#[derive(Debug, Default)]
+/// The calls, oldest first. They are kept until they are cleared, or there are more than the limits allow.
+#[derive(Debug)]
 pub(crate) struct Ledger {
     calls: Vec<CallRecord>,
+    /// How much text the request of each call has.
+    sizes: Vec<usize>,
+    size: usize,
     last_sequence: u64,
+    forgotten: u64,
+    most_calls: usize,
+    largest: usize,
 }
 
 impl Ledger {
-    /// Enters a call; its sequence number is set here and returned.
-    pub(crate) fn enter(&mut self, call: CallRecord) -> u64 {
+    pub(crate) fn within(limits: &Limits) -> Self {
+        Self {
+            calls: Vec::new(),
+            sizes: Vec::new(),
+            size: 0,
+            last_sequence: 0,
+            forgotten: 0,
+            most_calls: many(limits.ledger_calls),
+            largest: many(limits.ledger_mebibytes).saturating_mul(1024 * 1024),
+        }
+    }
+
+    /// Enters a call; its sequence number is set here and returned. `size` is how much text its request has.
+    pub(crate) fn enter(&mut self, call: CallRecord, size: usize) -> u64 {
         self.last_sequence += 1;
         self.calls.push(CallRecord { sequence: self.last_sequence, ..call });
+        self.sizes.push(size);
+        self.size += size;
+        self.make_room();
         self.last_sequence
+    }
+
+    /// Forgets the oldest calls when there are too many. Some more than needed, so that the others needn't be moved for each call.
+    fn make_room(&mut self) {
+        if self.calls.len() <= self.most_calls && self.size <= self.largest {
+            return;
+        }
+        let (calls, size) = (self.most_calls - self.most_calls / 8, self.largest - self.largest / 8);
+        let mut gone = 0;
+        for forgotten in &self.sizes {
+            if self.calls.len() - gone <= calls && self.size <= size {
+                break;
+            }
+            self.size -= forgotten;
+            gone += 1;
+        }
+        self.calls.drain(..gone);
+        self.sizes.drain(..gone);
+        self.forgotten += u64::try_from(gone).unwrap_or(u64::MAX);
+    }
+
+    pub(crate) const fn forgotten(&self) -> u64 {
+        self.forgotten
     }
 
     /// Enters what became of a call; nothing when it was cleared away meanwhile.
@@ -70,6 +119,9 @@ impl Ledger {
     }
 
     pub(crate) fn retain(&mut self, kept: impl Fn(&CallRecord) -> bool) {
+        let mut calls = self.calls.iter();
+        self.sizes.retain(|_| calls.next().is_some_and(&kept));
+        self.size = self.sizes.iter().sum();
         self.calls.retain(kept);
     }
 }
@@ -99,13 +151,46 @@ mod tests {
 
     #[test]
     fn a_call_that_was_cleared_away_is_not_completed_in_another_s_place() {
-        let mut ledger = Ledger::default();
-        let first = ledger.enter(call());
+        let mut ledger = Ledger::within(&Limits::default());
+        let first = ledger.enter(call(), 0);
         ledger.retain(|_| false);
-        let second = ledger.enter(call());
+        let second = ledger.enter(call(), 0);
         ledger.complete(first, |call| call.status = Some(500));
         ledger.complete(second, |call| call.status = Some(200));
         let statuses: Vec<_> = ledger.calls().iter().map(|call| call.status).collect();
         assert_eq!(statuses, [Some(200)]);
+    }
+
+    #[test]
+    fn the_oldest_calls_are_forgotten_and_counted_when_there_are_too_many() {
+        let mut ledger = Ledger::within(&Limits { ledger_calls: 100, ..Limits::default() });
+        for _ in 0..1000 {
+            ledger.enter(call(), 10);
+            assert!(ledger.calls().len() <= 100);
+        }
+        assert!(ledger.calls().len() >= 87, "{}", ledger.calls().len());
+        assert_eq!(ledger.calls().last().unwrap().sequence, 1000);
+        assert_eq!(usize::try_from(ledger.forgotten()).unwrap() + ledger.calls().len(), 1000);
+    }
+
+    #[test]
+    fn large_requests_leave_room_for_fewer_calls_and_what_is_cleared_for_more() {
+        let mut ledger = Ledger::within(&Limits { ledger_mebibytes: 8, ..Limits::default() });
+        let large = 1024 * 1024;
+        for _ in 0..8 {
+            ledger.enter(call(), large);
+        }
+        ledger.retain(|call| call.sequence > 4);
+        for _ in 0..4 {
+            ledger.enter(call(), large);
+        }
+        assert_eq!((ledger.calls().len(), ledger.forgotten()), (8, 0));
+        ledger.enter(call(), large);
+        assert_eq!((ledger.calls().len(), ledger.forgotten()), (7, 2));
+        // One that is larger than all that may be kept isn't kept.
+        ledger.enter(call(), 9 * large);
+        assert_eq!(ledger.calls().len(), 0);
+        ledger.enter(call(), 1);
+        assert_eq!(ledger.calls().len(), 1);
     }
 }

@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
-use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, ManualClock, Quotas, Switches};
+use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, Limits, ManualClock, Quotas, Switches};
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -60,6 +60,10 @@ struct Arguments {
     #[arg(long = "quota", env = "GREENGRASS_EMULATOR_QUOTAS", value_name = "NAME=RATE", value_delimiter = ',')]
     quotas: Vec<String>,
 
+    /// What it bears, as NAME=NUMBER: connections, headSeconds, bodySeconds, idleSeconds, pages, ledgerCalls or ledgerMebibytes. May be repeated.
+    #[arg(long = "limit", env = "GREENGRASS_EMULATOR_LIMITS", value_name = "NAME=NUMBER", value_delimiter = ',')]
+    limits: Vec<String>,
+
     /// A fleet to start with, in YAML or JSON: thing groups and core devices with their behaviour. May be repeated.
     #[arg(long = "fleet", env = "GREENGRASS_EMULATOR_FLEET", value_name = "FILE", value_delimiter = ',')]
     fleets: Vec<PathBuf>,
@@ -105,6 +109,12 @@ impl Arguments {
         })
     }
 
+    fn limits(&self) -> anyhow::Result<Limits> {
+        self.limits.iter().try_fold(Limits::default(), |limits, flag| {
+            limits.with_flag(flag).with_context(|| format!("--limit {flag}"))
+        })
+    }
+
     fn fleets(&self) -> anyhow::Result<Vec<Fleet>> {
         let read = |file: &PathBuf| {
             let text = std::fs::read_to_string(file).with_context(|| format!("--fleet {}", file.display()))?;
@@ -138,6 +148,7 @@ async fn main() -> anyhow::Result<()> {
     let mut builder = Emulator::builder()
         .switches(arguments.switches()?)
         .quotas(arguments.quotas()?)
+        .limits(arguments.limits()?)
         .default_account(&arguments.account)
         .seed(arguments.seed.unwrap_or_else(random_seed));
     for key in arguments.access_keys()? {

@@ -1,6 +1,7 @@
 //! The inputs of the operations with their constraints, as the botocore models `greengrassv2/2020-11-30`,
 //! `iot/2015-05-28`, `iot-data/2015-05-28`, `sts/2011-06-15` and `iotthingsgraph/2018-09-06` have them. Pure.
 
+mod components;
 mod iot;
 mod jobs;
 mod sts;
@@ -252,6 +253,12 @@ impl Operation {
             Self::ListInstalledComponents => {
                 input![CORE_DEVICE, PAGE, NEXT_TOKEN, optional("topologyFilter", &Shape::Enum(&["ALL", "ROOT"]))]
             }
+            Self::CreateComponentVersion => &components::CREATE,
+            Self::DescribeComponent | Self::DeleteComponent => &components::ONE,
+            Self::GetComponent => &components::GET,
+            Self::ListComponents => &components::LIST,
+            Self::ListComponentVersions => &components::LIST_VERSIONS,
+            Self::ResolveComponentCandidates => &components::RESOLVE,
             Self::CreateThing => &CREATE_THING,
             Self::DescribeThing => input![required("thingName", &NAME)],
             Self::DeleteThing => input![required("thingName", &NAME), EXPECTED_VERSION],

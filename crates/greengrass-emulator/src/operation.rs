@@ -140,7 +140,14 @@ operations! {
         ListCoreDevices "GET" "/greengrass/v2/coreDevices",
         GetCoreDevice "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}",
         ListEffectiveDeployments "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}/effectiveDeployments",
-        ListInstalledComponents "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents",;
+        ListInstalledComponents "GET" "/greengrass/v2/coreDevices/{coreDeviceThingName}/installedComponents",
+        CreateComponentVersion "POST" "/greengrass/v2/createComponentVersion",
+        DescribeComponent "GET" "/greengrass/v2/components/{arn}/metadata",
+        GetComponent "GET" "/greengrass/v2/components/{arn}",
+        ListComponents "GET" "/greengrass/v2/components",
+        ListComponentVersions "GET" "/greengrass/v2/components/{arn}/versions",
+        DeleteComponent "DELETE" "/greengrass/v2/components/{arn}",
+        ResolveComponentCandidates "POST" "/greengrass/v2/resolveComponentCandidates",;
     Iot:
         CreateThing "POST" "/things/{thingName}",
         DescribeThing "GET" "/things/{thingName}",
@@ -195,14 +202,7 @@ impl Operation {
 
 /// Known by name only, so that the answer can say which operation is missing.
 const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
-    ("POST", "/greengrass/v2/createComponentVersion", "CreateComponentVersion"),
-    ("GET", "/greengrass/v2/components", "ListComponents"),
-    ("GET", "/greengrass/v2/components/{arn}", "GetComponent"),
-    ("DELETE", "/greengrass/v2/components/{arn}", "DeleteComponent"),
-    ("GET", "/greengrass/v2/components/{arn}/metadata", "DescribeComponent"),
-    ("GET", "/greengrass/v2/components/{arn}/versions", "ListComponentVersions"),
     ("GET", "/greengrass/v2/components/{arn}/artifacts/{artifactName+}", "GetComponentVersionArtifact"),
-    ("POST", "/greengrass/v2/resolveComponentCandidates", "ResolveComponentCandidates"),
     ("DELETE", "/greengrass/v2/coreDevices/{coreDeviceThingName}", "DeleteCoreDevice"),
     (
         "GET",
@@ -245,7 +245,26 @@ const UNIMPLEMENTED: &[(&str, &str, &str)] = &[
     ("GET", "/things/{thingName}/principals-v2", "ListThingPrincipalsV2"),
     ("POST", "/things", "RegisterThing"),
     ("PATCH", "/dynamic-thing-groups/{thingGroupName}", "UpdateDynamicThingGroup"),
+    ("DELETE", "/connections/{clientId}", "DeleteConnection"),
+    ("DELETE", "/things/{thingName}/shadow", "DeleteThingShadow"),
+    ("GET", "/retainedMessage/{topic}", "GetRetainedMessage"),
+    ("GET", "/retainedMessage", "ListRetainedMessages"),
+    ("POST", "/topics/{topic}", "Publish"),
+    ("POST", "/things/{thingName}/shadow", "UpdateThingShadow"),
 ];
+
+/// The operations of the REST protocol that are known by name only. Their paths tell whose they are.
+pub(crate) fn unimplemented() -> impl Iterator<Item = (Service, &'static str)> {
+    UNIMPLEMENTED.iter().map(|(_, path, name)| {
+        let of_data = path.ends_with("/shadow")
+            || ["/connections/", "/retainedMessage", "/topics/"].iter().any(|prefix| path.starts_with(prefix));
+        match () {
+            () if path.starts_with("/greengrass/") => (Service::Greengrass, *name),
+            () if of_data => (Service::IotData, *name),
+            () => (Service::Iot, *name),
+        }
+    })
+}
 
 /// The operation of a request and the parameters in its path.
 #[derive(Debug, PartialEq, Eq)]
@@ -359,8 +378,8 @@ mod tests {
 
     #[test]
     fn an_unknown_operation_is_named() {
-        let error = Route::find("GET", "/greengrass/v2/components").unwrap_err();
-        assert_eq!(error, ServiceError::NotImplemented { operation: "ListComponents" });
+        let error = Route::find("DELETE", "/greengrass/v2/coreDevices/core").unwrap_err();
+        assert_eq!(error, ServiceError::NotImplemented { operation: "DeleteCoreDevice" });
         let error = Route::find("PUT", "/greengrass/v2/deployments").unwrap_err();
         assert!(error.to_string().contains("PUT /greengrass/v2/deployments"));
         assert!(Route::find("GET", "/greengrass/v2/deployments//").is_err());

@@ -18,11 +18,12 @@ use crate::{
     ids::IdKind,
     ledger::CallRecord,
     operation::{Protocol, Service},
+    page::page,
     principal::CallerRecord,
     query,
     request::Request,
     signature::Gate,
-    state::{Answer, Body, Call, ReadAt},
+    state::{Answer, Body, Call, ReadAt, components},
     xml::Element,
 };
 
@@ -61,6 +62,9 @@ struct Entered {
 impl Emulator {
     /// Answers a request. What it asks for happens even when the caller stops waiting, as it would on a server far away.
     pub(crate) async fn answer(&self, request: http::Request<Bytes>) -> Reply {
+        if let Some(response) = page(&request) {
+            return Reply::Response(response);
+        }
         if let Some(response) = self.administer(&request) {
             return Reply::Response(response);
         }
@@ -82,6 +86,7 @@ impl Emulator {
     /// Notes the arrival of a call and what befalls it.
     fn enter(&self, request: http::Request<Bytes>) -> Entered {
         let (parts, body) = request.into_parts();
+        let size = parts.uri.path().len() + body.len();
         let request = {
             let core = self.core();
             let (access_keys, signatures) = (core.state.identities.access_keys(), core.state.switches.signatures);
@@ -113,7 +118,7 @@ impl Emulator {
         let called_by = caller.as_ref().and_then(|caller| CallerRecord::of(&caller.principal, &caller.scope));
         let (account, region) = caller.map(|caller| (caller.scope.account, caller.scope.region)).unzip();
         debug!(operation = name, account, region, request_id, ?fault, "call");
-        let sequence = core.ledger.enter(CallRecord {
+        let entered = CallRecord {
             sequence: 0,
             time,
             account,
@@ -128,7 +133,8 @@ impl Emulator {
             error_code: None,
             request_id: request_id.clone(),
             fault: fault.as_ref().map(FaultAction::kind),
-        });
+        };
+        let sequence = core.ledger.enter(entered, size);
         drop(core);
         self.inner.ledger_changed.notify_waiters();
         Entered { sequence, request_id, service: service.unwrap_or(Service::Greengrass), call, fault }
@@ -197,18 +203,18 @@ impl Emulator {
         }
     }
 
-    /// The client token of a CreateDeployment that is now being processed; `None` when there is none, or its answer is known.
+    /// The client token of a creation that is now being processed; `None` when there is none, or its answer is known.
     fn begin<'a>(&self, entered: &'a Entered) -> Option<&'a str> {
         let call = entered.call.as_ref().ok()?;
         let token = call.input.text("clientToken")?;
         let now = self.now();
-        let begun = self.core().state.partition_mut(&call.scope).tokens.begin(token, now);
+        let begun = self.core().state.partition_mut(&call.scope).tokens_of(call.operation).begin(token, now);
         begun.then_some(token)
     }
 
     fn end(&self, entered: &Entered, begun: Option<&str>) {
         if let (Some(token), Ok(call)) = (begun, &entered.call) {
-            self.core().state.partition_mut(&call.scope).tokens.finish(token);
+            self.core().state.partition_mut(&call.scope).tokens_of(call.operation).finish(token);
         }
     }
 
@@ -264,18 +270,20 @@ impl Core {
         Ok(call)
     }
 
-    /// The target, the role, or the system instance that a request names, by itself, by a deployment or job of its, or as a core device.
+    /// The target, the role, the component or the system instance that a request names, by itself, by a deployment or job of its, or as a core device.
     fn target_of(&self, request: &Request) -> Option<String> {
         let parameter = |name: &str| request.parameters.get(name).and_then(Value::as_str);
         let partition = request.caller.as_ref().and_then(|caller| self.state.partition(&caller.scope));
         let of_deployment = || partition?.target_of_deployment(parameter("deploymentId")?);
         let of_job = || partition?.target_of_job(parameter("jobId")?);
         let of_device = || Some(partition?.scope.thing_arn(parameter("coreDeviceThingName")?));
-        let own = parameter("targetArn").or_else(|| parameter("RoleArn")).map(ToOwned::to_owned);
+        let own = parameter("targetArn").or_else(|| parameter("RoleArn")).or_else(|| parameter("arn"));
+        let own = own.map(ToOwned::to_owned);
+        let of_recipe = || components::arn_of_request(&request.caller.as_ref()?.scope, &request.parameters);
         if request.service == Some(Service::ThingsGraph) {
             return aws_json::system_instance_of(&request.parameters);
         }
-        own.or_else(of_deployment).or_else(of_job).or_else(of_device)
+        own.or_else(of_deployment).or_else(of_job).or_else(of_device).or_else(of_recipe)
     }
 
     fn befall(&mut self, request: &Request, target_arn: Option<String>, now: Timestamp) -> Option<FaultAction> {

@@ -19,13 +19,15 @@ const VERSION: &str = "2011-06-15";
 const NAMESPACE: &str = "https://sts.amazonaws.com/doc/2011-06-15/";
 
 /// Known by name only, so that the answer can say which operation is missing.
-const UNIMPLEMENTED: &[&str] = &[
+pub(crate) const UNIMPLEMENTED: &[&str] = &[
     "AssumeRoleWithSAML",
     "AssumeRoot",
     "DecodeAuthorizationMessage",
     "GetAccessKeyInfo",
+    "GetDelegatedAccessToken",
     "GetFederationToken",
     "GetSessionToken",
+    "GetWebIdentityToken",
 ];
 
 /// What a request of this protocol asks for; `None` when it is none.
@@ -91,6 +93,7 @@ fn nested(shape: &Shape, entries: &[(&str, &str)]) -> Value {
         }
         Shape::String { .. }
         | Shape::Enum(_)
+        | Shape::Blob
         | Shape::Boolean
         | Shape::Integer { .. }
         | Shape::Double { .. }

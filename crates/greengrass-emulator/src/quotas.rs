@@ -25,9 +25,12 @@ pub enum Rate {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Quotas {
-    /// All operations of Greengrass together. Absent: 30 a second, 10 in cn-north-1 and AWS `GovCloud`
+    /// All operations of Greengrass together but `CreateComponentVersion`. Absent: 30 a second, 10 in cn-north-1 and AWS `GovCloud`
     /// (<https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html>).
     pub greengrass: Option<Rate>,
+    /// `CreateComponentVersion`, which doesn't count among the others. Absent: 1 a second
+    /// (<https://docs.aws.amazon.com/general/latest/gr/greengrassv2.html>).
+    pub create_component_version: Option<Rate>,
     /// Each operation of `IoT` Jobs for itself. Absent: 10 a second
     /// (<https://docs.aws.amazon.com/general/latest/gr/iot_device_management.html>).
     pub jobs: Option<Rate>,
@@ -37,6 +40,7 @@ pub struct Quotas {
 
 const GREENGRASS: Rate = per_second(30);
 const GREENGRASS_IN_SMALL_REGIONS: Rate = per_second(10);
+const CREATE_COMPONENT_VERSION: Rate = per_second(1);
 const JOBS: Rate = per_second(10);
 
 const fn per_second(number: u32) -> Rate {
@@ -61,7 +65,8 @@ impl Quotas {
     /// No limits at all.
     #[must_use]
     pub const fn unlimited() -> Self {
-        Self { greengrass: Some(Rate::Unlimited), jobs: Some(Rate::Unlimited), things_graph: Some(Rate::Unlimited) }
+        let unlimited = Some(Rate::Unlimited);
+        Self { greengrass: unlimited, create_component_version: unlimited, jobs: unlimited, things_graph: unlimited }
     }
 
     /// These quotas after one `NAME=RATE`, as the command line has it.
@@ -81,6 +86,7 @@ impl Quotas {
                 let small = region == "cn-north-1" || region.starts_with("us-gov-");
                 if small { GREENGRASS_IN_SMALL_REGIONS } else { GREENGRASS }
             }),
+            Family::CreateComponentVersion => self.create_component_version.unwrap_or(CREATE_COMPONENT_VERSION),
             Family::Job(_) => self.jobs.unwrap_or(JOBS),
             Family::ThingsGraph => self.things_graph.unwrap_or(Rate::Unlimited),
         }
@@ -91,6 +97,7 @@ impl Quotas {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Family {
     Greengrass,
+    CreateComponentVersion,
     Job(Operation),
     ThingsGraph,
 }
@@ -99,6 +106,7 @@ impl Family {
     /// `None` for operations whose quota is far above what a test reaches, or not public.
     fn of(operation: Operation) -> Option<Self> {
         match operation.service() {
+            Service::Greengrass if operation == Operation::CreateComponentVersion => Some(Self::CreateComponentVersion),
             Service::Greengrass => Some(Self::Greengrass),
             Service::Iot => operation.is_about_jobs().then_some(Self::Job(operation)),
             Service::ThingsGraph => Some(Self::ThingsGraph),
@@ -164,6 +172,15 @@ mod tests {
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::DescribeJob, 500), 10);
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::ListJobs, 500), 10);
         assert_eq!(passed(&mut meter, "eu-west-1", Operation::CreateThing, 500), 100);
+    }
+
+    #[test]
+    fn one_component_version_a_second_is_created_and_does_not_count_among_the_others() {
+        let mut meter = Meter::default();
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::CreateComponentVersion, 0), 1);
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::GetComponent, 0), 30);
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::CreateComponentVersion, 999), 0);
+        assert_eq!(passed(&mut meter, "eu-west-1", Operation::CreateComponentVersion, 1000), 1);
     }
 
     #[test]

@@ -50,7 +50,7 @@ impl Request {
         let asked = by_name.unwrap_or_else(|| asked(parts, body));
         let Asked { service, operation, name, parameters, problem } = asked;
         let known = operation.as_ref().ok().copied();
-        let admitted = if known.is_some_and(Operation::is_unsigned) {
+        let admitted = if known.is_some_and(Operation::is_unsigned) || is_unsigned_elsewhere(&operation) {
             Ok(anonymous(parts, &parameters, gate))
         } else {
             signature.and_then(|signature| gate.admit(&signature, service, parts, body))
@@ -66,6 +66,11 @@ impl Request {
         });
         Self { caller, service, operation: known, name, parameters, call }
     }
+}
+
+/// An operation that is not implemented here, which clients of AWS don't sign either.
+fn is_unsigned_elsewhere(operation: &Result<Operation, ServiceError>) -> bool {
+    matches!(operation, Err(ServiceError::NotImplemented { operation: "AssumeRoleWithSAML" }))
 }
 
 /// Who calls without a signature, in the account of the role that is asked for.

@@ -72,6 +72,18 @@ impl Scope {
         format!("arn:{}:sts::{}:assumed-role/{role}/{session}", self.partition(), self.account)
     }
 
+    /// The ARN of a component of this account, from the AWS CLI's example of list-components.
+    #[must_use]
+    pub fn component_arn(&self, name: &str) -> String {
+        format!("arn:{}:greengrass:{}:{}:components:{name}", self.partition(), self.region, self.account)
+    }
+
+    /// The ARN of a version of a component.
+    #[must_use]
+    pub fn component_version_arn(&self, name: &str, version: &str) -> String {
+        format!("{}:versions:{version}", self.component_arn(name))
+    }
+
     /// The ARN of a system instance of Things Graph, from the AWS CLI's example of create-system-instance.
     #[must_use]
     pub fn system_instance_arn(&self, name: &str) -> String {

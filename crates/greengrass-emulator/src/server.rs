@@ -1,35 +1,23 @@
 //! The emulator behind HTTP: an axum router, and a server whose connections can be reset. I/O.
 
-use std::{
-    io,
-    pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    task::{Context, Poll},
-};
+mod connection;
 
-use axum::{
-    Router,
-    body::Body,
-    extract::connect_info::Connected,
-    serve::{IncomingStream, Listener},
-};
+use std::io;
+
+use axum::{Router, body::Body, extract::ConnectInfo};
 use bytes::Bytes;
 use futures::StreamExt;
-use http::{HeaderValue, Request, Response, StatusCode, header::CONTENT_LENGTH};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CONTENT_LENGTH};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::json;
-use tokio::{
-    io::{AsyncRead, AsyncWrite, ReadBuf},
-    net::{TcpListener, TcpStream},
-};
+use tokio::{net::TcpListener, sync::watch};
 
 use crate::{
     emulator::Emulator,
+    page::events,
     process::{ConnectionDropped, LARGEST_BODY, Reply, json_response},
 };
+use connection::{BoundedListener, Connection};
 
 impl Emulator {
     /// The emulator as an axum router. Where a fault asks for a reset connection, a router that isn't served by [`Emulator::serve`] can only answer
@@ -42,7 +30,7 @@ impl Emulator {
         })
     }
 
-    /// Serves until the future is dropped.
+    /// Serves until the future is dropped, within the [limits](crate::Limits) on connections and slow clients.
     pub async fn serve(&self, listener: TcpListener) -> io::Result<()> {
         self.serve_until(listener, std::future::pending()).await
     }
@@ -54,14 +42,42 @@ impl Emulator {
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
         let service = self.router().into_make_service_with_connect_info::<Connection>();
-        axum::serve(ResettableListener(listener), service).with_graceful_shutdown(shutdown).await
+        let (close, closing) = watch::channel(false);
+        let shutdown = async move {
+            shutdown.await;
+            // Events would never end by themselves.
+            close.send_replace(true);
+        };
+        let listener = BoundedListener::new(listener, self.inner.limits, closing);
+        axum::serve(listener, service).with_graceful_shutdown(shutdown).await
     }
 
     async fn respond(&self, request: Request<Body>) -> Response<Body> {
+        let connection = request.extensions().get::<ConnectInfo<Connection>>().map(|info| info.0.clone());
+        if let Some(connection) = &connection {
+            connection.asks();
+        }
+        let response = self.respond_over(request, connection.clone()).await;
+        if let Some(connection) = connection {
+            connection.is_answered();
+        }
+        response
+    }
+
+    async fn respond_over(&self, request: Request<Body>, connection: Option<Connection>) -> Response<Body> {
         let (parts, body) = request.into_parts();
-        let connection = parts.extensions.get::<axum::extract::ConnectInfo<Connection>>().map(|info| info.0.clone());
+        if parts.method == Method::GET && parts.uri.path() == events::PATH {
+            return self.events(connection.map(|connection| connection.closing));
+        }
         // One byte more than is taken, so that what is too large is seen to be so.
-        let limited = Limited::new(body, LARGEST_BODY + 1).collect().await;
+        let limited = Limited::new(body, LARGEST_BODY + 1).collect();
+        let Ok(limited) = (match connection {
+            Some(_) => tokio::time::timeout(self.inner.limits.body(), limited).await,
+            // Without a connection nobody is slow, and a time-out would move a clock that is paused.
+            None => Ok(limited.await),
+        }) else {
+            return too_slow(self.inner.limits.body_seconds);
+        };
         let body = match limited {
             Ok(body) => body.to_bytes(),
             Err(error) if error.is::<LengthLimitError>() => Bytes::from(vec![0; LARGEST_BODY + 1]),
@@ -81,6 +97,14 @@ impl Emulator {
 
 /// What a client is told when the emulator itself fails; the panic's own words are in its log.
 const DEFECT: &str = "greengrass-emulator has a defect: see its log";
+
+/// The body of a request hasn't come in time.
+fn too_slow(seconds: u32) -> Response<Body> {
+    let message = format!("the body of the request did not come within {seconds} s");
+    let mut response = json_response(408, Some(&json!({"message": message}))).map(Body::from);
+    response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static("RequestTimeoutException"));
+    response
+}
 
 /// The connection is reset in place of an answer.
 fn dropped(connection: Option<Connection>) -> Response<Body> {
@@ -105,87 +129,4 @@ fn truncated(response: Response<Bytes>) -> Response<Body> {
     };
     let frames = futures::stream::iter([Ok(half)]).chain(futures::stream::once(cut));
     Response::from_parts(parts, Body::from_stream(frames))
-}
-
-/// The handle by which a request's handler resets the connection that the request came over.
-#[derive(Debug, Clone, Default)]
-struct Connection {
-    reset: Arc<AtomicBool>,
-}
-
-impl Connection {
-    fn reset(&self) {
-        self.reset.store(true, Ordering::Release);
-    }
-
-    fn is_reset(&self) -> bool {
-        self.reset.load(Ordering::Acquire)
-    }
-}
-
-struct ResettableListener(TcpListener);
-
-impl Listener for ResettableListener {
-    type Io = ResettableStream;
-    type Addr = std::net::SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        let (stream, address) = Listener::accept(&mut self.0).await;
-        let stream = ResettableStream { stream, connection: Connection::default() };
-        (stream, address)
-    }
-
-    fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.0)
-    }
-}
-
-impl Connected<IncomingStream<'_, ResettableListener>> for Connection {
-    fn connect_info(stream: IncomingStream<'_, ResettableListener>) -> Self {
-        stream.io().connection.clone()
-    }
-}
-
-/// A connection whose writes fail once it is to be reset: hyper then drops it without having answered.
-struct ResettableStream {
-    stream: TcpStream,
-    connection: Connection,
-}
-
-impl ResettableStream {
-    fn check(&self) -> io::Result<()> {
-        if !self.connection.is_reset() {
-            return Ok(());
-        }
-        // Closing sends RST instead of FIN then. Where that can't be set, the client sees a closed connection.
-        let _ = self.stream.set_zero_linger();
-        Err(io::ErrorKind::ConnectionReset.into())
-    }
-}
-
-impl AsyncRead for ResettableStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        buffer: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
-    }
-}
-
-impl AsyncWrite for ResettableStream {
-    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_write(context, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_flush(context)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.check()?;
-        Pin::new(&mut self.stream).poll_shutdown(context)
-    }
 }

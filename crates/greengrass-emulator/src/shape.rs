@@ -1,5 +1,6 @@
 //! Shapes of a service model: which JSON they allow, and how a value looks with its unset members as explicit nulls. Pure.
 
+use data_encoding::BASE64;
 use serde_json::{Map, Value};
 
 use crate::error::{FieldError, ServiceError};
@@ -13,6 +14,8 @@ pub(crate) enum Shape {
         pattern: Option<Pattern>,
     },
     Enum(&'static [&'static str]),
+    /// Bytes, which JSON has in base64.
+    Blob,
     Boolean,
     /// `integer` and `long`, by their bounds.
     Integer {
@@ -100,6 +103,11 @@ impl Shape {
                     wrong(format!("must be one of {}", names.join(", ")));
                 }
             }
+            (Self::Blob, Value::String(text)) => {
+                if BASE64.decode(text.as_bytes()).is_err() {
+                    wrong("must be base64".to_owned());
+                }
+            }
             (Self::Boolean, Value::Bool(_)) => {}
             (Self::Integer { min, max }, Value::Number(number)) if !number.is_f64() => {
                 if !number.as_i64().is_some_and(|number| (*min..=*max).contains(&number)) {
@@ -168,7 +176,7 @@ impl Shape {
 
     const fn noun(&self) -> &'static str {
         match self {
-            Self::String { .. } | Self::Enum(_) => "a string",
+            Self::String { .. } | Self::Enum(_) | Self::Blob => "a string",
             Self::Boolean => "a boolean",
             Self::Integer { .. } => "an integer",
             Self::Double { .. } => "a number",
@@ -245,6 +253,14 @@ mod tests {
                 "flag must be a boolean",
             ]
         );
+    }
+
+    #[test]
+    fn bytes_are_base64() {
+        for (value, right) in [(json!("YQ=="), true), (json!(""), true), (json!("YQ"), false), (json!(1), false)] {
+            const BYTES: Shape = Shape::Structure(&[required("bytes", &Shape::Blob)]);
+            assert_eq!(BYTES.read(&json!({"bytes": value})).is_ok(), right, "{value}");
+        }
     }
 
     #[test]

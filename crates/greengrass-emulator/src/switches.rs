@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use positions::{
-    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, EndedSubdeployment, ErrorClass, JobNamespace,
-    LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration, RevisionCounter, RevisionsAfterDelete,
-    RolloutQueues, Signatures, SupersededRevision, SystemInstanceFilters, SystemInstanceMissing,
-    SystemInstanceUndeployment, SystemInstanceWithoutDeployment, TokenReuse, VersionRanges,
+    AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, DependencyVersions, EndedSubdeployment,
+    ErrorClass, JobNamespace, LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration,
+    RevisionCounter, RevisionsAfterDelete, RolloutQueues, Signatures, SupersededRevision, SystemInstanceFilters,
+    SystemInstanceMissing, SystemInstanceUndeployment, SystemInstanceWithoutDeployment, TokenReuse, UnknownComponents,
+    VersionRanges,
 };
 
 /// What a switch is for, and where it can stand: what `--help` and the documentation say.
@@ -127,6 +128,10 @@ switches! {
     job_namespace: JobNamespace,
     /// What devices do with the configuration of a component that they remove.
     removed_component_configuration: RemovedConfiguration,
+    /// A component that no recipe was created for, in this account and region. The nucleus itself is always known.
+    unknown_components: UnknownComponents,
+    /// Which version of a dependency devices take where the one that they have would do.
+    dependency_versions: DependencyVersions,
     /// The status of a system instance that is being removed from its target.
     system_instance_undeployment: SystemInstanceUndeployment,
     /// `UndeploySystemInstance` of a system instance that is `NOT_DEPLOYED` or `DELETED_IN_TARGET`.
@@ -145,6 +150,8 @@ switches! {
     get_visibility_delay_ms = 0,
     /// For how many milliseconds `ListDeployments` doesn't show a new deployment. What it did to others shows at once.
     list_visibility_delay_ms = 0,
+    /// For how many milliseconds a new component version is `REQUESTED`, before devices can get it.
+    component_creation_ms = 2_000,
     /// For how many milliseconds a system instance with target GREENGRASS is `BOOTSTRAP`.
     system_instance_bootstrap_ms = 10_000,
     /// For how many milliseconds it is `DEPLOY_IN_PROGRESS` then. In the AWS CLI's example one was deployed 33 seconds after its creation.

@@ -100,6 +100,7 @@ impl Bench {
                 things_graph.create_system_instance(permit, &small_content(), &BTreeMap::new()).await.map(drop)
             }
             Operation::GetSystemInstance => things_graph.get_system_instance(permit, &id()).await.map(drop),
+            Operation::SearchSystemInstances => things_graph.search_system_instances(permit, None).await.map(drop),
             Operation::DeploySystemInstance => things_graph.deploy_system_instance(permit, &id()).await.map(drop),
             Operation::UndeploySystemInstance => things_graph.undeploy_system_instance(permit, &id()).await.map(drop),
             Operation::DeleteSystemInstance => things_graph.delete_system_instance(permit, &id()).await,

@@ -25,16 +25,16 @@ pub(super) struct Imported {
     /// The whole manifest.
     pub(super) manifest: Value,
     /// What it was made of.
-    origin: String,
+    pub(super) origin: String,
 }
 
 /// Why a deployment is left out.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("deployment {id} for {target}: {why}")]
+#[error("{id} for {target}: {why}")]
 pub(super) struct LeftOut {
-    id: String,
-    target: String,
-    why: String,
+    pub(super) id: String,
+    pub(super) target: String,
+    pub(super) why: String,
 }
 
 /// Makes manifests whose names differ.
@@ -64,19 +64,12 @@ impl Importer {
     pub(super) fn import(&mut self, details: &Details) -> Result<Imported, LeftOut> {
         let row = &details.row;
         let spec = self.spec(details).map_err(|why| LeftOut {
-            id: row.deployment_id.clone(),
+            id: format!("deployment {}", row.deployment_id),
             target: row.target_arn.clone(),
             why,
         })?;
         let name = self.name(row.target_arn.rsplit_once('/').map_or("", |(_, name)| name));
-        let mut metadata = BTreeMap::from([("name", name.clone())]);
-        metadata.extend(self.namespace.clone().map(|namespace| ("namespace", namespace)));
-        let manifest = json!({
-            "apiVersion": "greengrass-operator.dev/v1alpha1",
-            "kind": "GreengrassDeployment",
-            "metadata": metadata,
-            "spec": spec,
-        });
+        let manifest = self.manifest("GreengrassDeployment", &name, &spec);
         let origin = format!("deployment {}, revision {}, of {}", row.deployment_id, row.revision_id, row.created_at);
         Ok(Imported { name, manifest, origin })
     }
@@ -97,8 +90,19 @@ impl Importer {
         serde_json::to_value(simplest).map_err(|error| error.to_string())
     }
 
+    pub(super) fn manifest(&self, kind: &str, name: &str, spec: &Value) -> Value {
+        let mut metadata = BTreeMap::from([("name", name.to_owned())]);
+        metadata.extend(self.namespace.clone().map(|namespace| ("namespace", namespace)));
+        json!({
+            "apiVersion": "greengrass-operator.dev/v1alpha1",
+            "kind": kind,
+            "metadata": metadata,
+            "spec": spec,
+        })
+    }
+
     /// A name that Kubernetes takes, and that no other one has.
-    fn name(&mut self, target: &str) -> String {
+    pub(super) fn name(&mut self, target: &str) -> String {
         let fitting: String =
             target.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
         let base: String = fitting.trim_matches('-').chars().take(LONGEST_NAME).collect();

@@ -1,5 +1,6 @@
 //! `import`: manifests for deployments that exist. I/O: reads AWS, prints or writes files.
 
+mod instance;
 mod manifest;
 
 use std::collections::BTreeSet;
@@ -22,8 +23,8 @@ use manifest::{Imported, Importer};
 
 /// Writes manifests for deployments that exist in AWS, so that applying them changes nothing there but tags.
 ///
-/// AWS is read with your own credentials (AWS_PROFILE and so on): greengrass:ListDeployments and greengrass:GetDeployment are enough. Each
-/// manifest is checked: it is written only if the operator would take the deployment over as it is. What can't be is told, with the reason, on
+/// AWS is read with your own credentials (AWS_PROFILE and so on): greengrass:ListDeployments and greengrass:GetDeployment are enough, with
+/// --things-graph iotthingsgraph:SearchSystemInstances, iotthingsgraph:GetSystemInstance and iotthingsgraph:ListTagsForResource. Each manifest is checked: it is written only if the operator would take the deployment over as it is. What can't be is told, with the reason, on
 /// standard error. Deployments that an operator has made are left out.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
@@ -35,6 +36,10 @@ pub(super) struct ImportArgs {
     /// Only deployments for these things, by name. May be repeated.
     #[arg(long, value_name = "NAME")]
     thing: Vec<String>,
+
+    /// Writes SystemInstances for the system instances of the legacy service AWS IoT Things Graph instead.
+    #[arg(long, conflicts_with_all = ["thing_group", "thing", "short_targets"])]
+    things_graph: bool,
 
     /// The region. Default: as the AWS CLI finds it.
     #[arg(long, value_name = "REGION")]
@@ -74,8 +79,8 @@ pub(super) enum ImportError {
     NoRegion,
     #[error("{0}")]
     Aws(String),
-    #[error("no deployment was found that could be imported")]
-    Nothing,
+    #[error("no {0} was found that could be imported")]
+    Nothing(&'static str),
     #[error("there is no directory {0}: make it first")]
     NoDirectory(PathBuf),
     #[error("{0} is there already: move it away, or choose another directory")]
@@ -94,7 +99,7 @@ impl From<Failure> for ImportError {
 
 /// Writes the manifests.
 pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
-    let ImportArgs { thing_group, thing, region, namespace, short_targets, directory, output } = args;
+    let ImportArgs { thing_group, thing, things_graph, region, namespace, short_targets, directory, output } = args;
     let region = match region {
         Some(region) => region,
         None => configured_region().await.ok_or(ImportError::NoRegion)?,
@@ -105,8 +110,13 @@ pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
     if let Some(directory) = directory.as_ref().filter(|directory| !directory.is_dir()) {
         return Err(ImportError::NoDirectory(directory.clone()));
     }
-    let wanted = Wanted { groups: thing_group.into_iter().collect(), things: thing.into_iter().collect() };
     let mut importer = Importer::new(namespace, short_targets);
+    if things_graph {
+        let all = instances(&cloud, &scope, &mut importer).await?;
+        delivered(&all, "system instance", directory, output)?;
+        return Ok(Ended::Well);
+    }
+    let wanted = Wanted { groups: thing_group.into_iter().collect(), things: thing.into_iter().collect() };
     let mut all = Vec::new();
     let rows = rows(&cloud, &scope, &wanted).await?;
     let missing = wanted.without(&rows);
@@ -128,14 +138,40 @@ pub(super) async fn import(args: ImportArgs) -> Result<Ended, ImportError> {
             Err(left_out) => note(&format!("left out: {left_out}")),
         }
     }
+    delivered(&all, "deployment", directory, output)?;
+    Ok(if missing.is_empty() { Ended::Well } else { Ended::Badly })
+}
+
+/// Manifests for all system instances of the account and region.
+async fn instances(cloud: &Cloud, scope: &Scope, importer: &mut Importer) -> Result<Vec<Imported>, ImportError> {
+    let ids = cloud.system_instances(scope).await?;
+    let progress = Progress::of("reading system instances", ids.len());
+    let mut all = Vec::new();
+    for id in &ids {
+        progress.step();
+        let Some(found) = cloud.system_instance(scope, id).await? else { continue };
+        let tags = cloud.instance_tags(scope, &found).await?;
+        match importer.import_instance(&found, &tags) {
+            Ok(imported) => all.push(imported),
+            Err(left_out) => note(&format!("left out: {left_out}")),
+        }
+    }
+    Ok(all)
+}
+
+fn delivered(
+    all: &[Imported],
+    what: &'static str,
+    directory: Option<PathBuf>,
+    format: ManifestFormat,
+) -> Result<(), ImportError> {
     if all.is_empty() {
-        return Err(ImportError::Nothing);
+        return Err(ImportError::Nothing(what));
     }
     match directory {
-        Some(directory) => write(&all, &directory, output)?,
-        None => output::print(&together(&all, output))?,
+        Some(directory) => write(all, &directory, format),
+        None => Ok(output::print(&together(all, format))?),
     }
-    Ok(if missing.is_empty() { Ended::Well } else { Ended::Badly })
 }
 
 /// Of whom deployments are imported; where nobody is named, of all.

@@ -111,22 +111,7 @@ impl Foreseer<'_> {
 
     async fn one(&self, case: &Case<'_>) -> (Planned, Option<Row>) {
         let Case { manifest, resolved, .. } = case;
-        let mut plan = Planned {
-            namespace: manifest.object.namespace.to_string(),
-            name: manifest.object.name.to_string(),
-            source: manifest.source.clone(),
-            action: Action::Invalid,
-            target_arn: None,
-            parent_target_arn: None,
-            cause: None,
-            reason: None,
-            message: None,
-            current: None,
-            difference: None,
-            resets: BTreeMap::new(),
-            tags: Vec::new(),
-            notes: resolved.notes.clone(),
-        };
+        let plan = Planned::of("GreengrassDeployment", manifest, &resolved.notes);
         let (action, reason, message) = match &resolved.wanted {
             Wanted::Present(desired, _) => return Box::pin(self.of_valid(case, desired, plan)).await,
             Wanted::Invalid(message) => (Action::Invalid, "InvalidSpec", message.clone()),
@@ -135,14 +120,15 @@ impl Foreseer<'_> {
             Wanted::Missing(Absent::Reference, message) => (Action::Blocked, "ReferenceNotFound", message.clone()),
             Wanted::Unread | Wanted::Absent { .. } => (Action::Unknown, "Unknown", String::new()),
         };
-        (plan.action, plan.reason, plan.message) = (action, Some(reason.to_owned()), Some(message));
-        (plan, None)
+        (plan.stopped(action, reason, message), None)
     }
 
     async fn of_valid(&self, case: &Case<'_>, desired: &Desired, mut plan: Planned) -> (Planned, Option<Row>) {
         plan.target_arn = Some(desired.key.target.to_string());
         plan.parent_target_arn = desired.key.parent.as_ref().map(ToString::to_string);
-        let scope = match self.scope(&desired.key, case.resolved.identity.as_ref()) {
+        let scope = match self
+            .scope((desired.key.target.account(), desired.key.target.region()), case.resolved.identity.as_ref())
+        {
             Ok(scope) => scope,
             Err(message) => {
                 (plan.action, plan.message) = (Action::Unknown, Some(message));
@@ -158,19 +144,19 @@ impl Foreseer<'_> {
         }
     }
 
-    /// Where a key is read, and through what.
-    fn scope(&self, key: &Key, identity: Option<&Identity>) -> Result<Scope, String> {
+    /// Where something is read, and through what.
+    pub(super) fn scope(&self, (account, region): (&str, &str), identity: Option<&Identity>) -> Result<Scope, String> {
         let through = identity
             .filter(|identity| self.assume_roles && (identity.role.is_some() || identity.endpoint_url.is_some()));
         if let Some(identity) = through {
             let cluster = self.cluster_name.clone().unwrap_or_default();
-            return Ok(Scope::of(connection(identity, &cluster), &key.target));
+            let connection = connection(identity, &cluster);
+            return Ok(Scope { connection, account: account.to_owned(), region: region.to_owned() });
         }
-        let wanted = key.target.account();
         match (&self.own.account, &self.own_problem) {
-            (Some(account), _) if account == wanted => Ok(own_scope(account, key.target.region())),
-            (Some(account), _) => Err(format!(
-                "your credentials are for account {account}, and the target is in account {wanted}: use credentials for that account, or --assume-roles with the AwsIdentity among the manifests"
+            (Some(own), _) if own == account => Ok(own_scope(account, region)),
+            (Some(own), _) => Err(format!(
+                "your credentials are for account {own}, and the target is in account {account}: use credentials for that account, or --assume-roles with the AwsIdentity among the manifests"
             )),
             (None, Some(problem)) => Err(problem.clone()),
             (None, None) => Err("whose your credentials are is not known".to_owned()),

@@ -2,6 +2,7 @@
 
 mod describe;
 mod foresee;
+mod instances;
 mod planned;
 mod render;
 mod resolve;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use greengrass_operator_core::names::TargetArn;
+use greengrass_operator_core::system_instance::validate::read_leniently;
 use jiff::Timestamp;
 use thiserror::Error;
 
@@ -25,14 +27,14 @@ use resolve::Own;
 
 /// Shows what manifests would change in AWS, without a cluster and without changing anything.
 ///
-/// AWS is read with your own credentials (AWS_PROFILE and so on): greengrass:ListDeployments and greengrass:GetDeployment are enough. The
-/// answer is found by the operator's own rules, of what AWS has now. Exit codes: 0 nothing would change, 2 something would, 1 something is
+/// AWS is read with your own credentials (AWS_PROFILE and so on): greengrass:ListDeployments and greengrass:GetDeployment are enough, and
+/// for SystemInstances iotthingsgraph:GetSystemInstance and iotthingsgraph:ListTagsForResource. The answer is found by the operator's own rules, of what AWS has now. Exit codes: 0 nothing would change, 2 something would, 1 something is
 /// wrong with a manifest, would be refused, or could not be read.
 #[derive(Args, Debug)]
 #[allow(clippy::doc_markdown, reason = "shown as help, where backticks would be in the way")]
 pub(super) struct PlanArgs {
-    /// A file or folder with manifests, or - for standard input. May be repeated. Besides GreengrassDeployments, AwsIdentities, ConfigMaps
-    /// and Namespaces count where they play a part.
+    /// A file or folder with manifests, or - for standard input. May be repeated. Besides GreengrassDeployments and SystemInstances,
+    /// AwsIdentities, ConfigMaps and Namespaces count where they play a part.
     #[arg(short = 'f', long = "filename", value_name = "FILE", required_unless_present = "kustomize")]
     filename: Vec<PathBuf>,
 
@@ -76,7 +78,7 @@ pub(super) struct PlanArgs {
 pub(super) enum PlanError {
     #[error(transparent)]
     Manifests(#[from] ManifestError),
-    #[error("the manifests hold no GreengrassDeployment: name files that do")]
+    #[error("the manifests hold no GreengrassDeployment and no SystemInstance: name files that do")]
     Nothing,
     #[error(transparent)]
     Print(#[from] PrintError),
@@ -91,7 +93,7 @@ pub(super) async fn plan(args: PlanArgs, now: Timestamp) -> Result<Ended, PlanEr
         None => manifests::read(&filename, recursive)?,
     };
     let all = manifests::parse(&sources, &namespace.unwrap_or_else(context_namespace))?;
-    if all.deployments.is_empty() {
+    if all.deployments.is_empty() && all.instances.is_empty() {
         return Err(PlanError::Nothing);
     }
     let cloud = Cloud::of_process();
@@ -106,6 +108,7 @@ pub(super) async fn plan(args: PlanArgs, now: Timestamp) -> Result<Ended, PlanEr
         now,
     };
     let mut resources = Box::pin(foreseer.all()).await;
+    resources.extend(Box::pin(foreseer.instances()).await);
     if hide_values {
         resources.iter_mut().for_each(planned::Planned::hide_values);
     }
@@ -124,7 +127,12 @@ async fn own(cloud: &Cloud, all: &Manifests, region: Option<String>) -> (Own, Op
     };
     let mut targets =
         all.deployments.iter().filter_map(|manifest| TargetArn::parse(manifest.spec.get("targetArn")?.as_str()?).ok());
-    let Some(asked_in) = region.clone().or_else(|| targets.next().map(|target| target.region().to_owned())) else {
+    let mut instances = all.instances.iter().filter_map(|manifest| read_leniently(&manifest.spec).id);
+    let named = || {
+        let target = targets.next().map(|target| target.region().to_owned());
+        target.or_else(|| instances.next().map(|id| id.region().to_owned()))
+    };
+    let Some(asked_in) = region.clone().or_else(named) else {
         let own = Own { account: None, partition: None, region: None };
         return (own, Some("no region is known: name one with --region or AWS_REGION".to_owned()));
     };

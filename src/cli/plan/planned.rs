@@ -6,6 +6,7 @@ use greengrass_operator_core::deployment::difference::{ComponentDifference, Diff
 use serde::Serialize;
 
 use super::super::Ended;
+use super::super::manifests::Manifest;
 
 /// What a set of manifests would change.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -13,6 +14,35 @@ use super::super::Ended;
 pub(super) struct Plan {
     pub(super) resources: Vec<Planned>,
     pub(super) summary: Summary,
+}
+
+impl Planned {
+    /// What is known of a resource before anything was read.
+    pub(super) fn of(kind: &'static str, manifest: &Manifest, notes: &[String]) -> Self {
+        Self {
+            namespace: manifest.object.namespace.to_string(),
+            name: manifest.object.name.to_string(),
+            source: manifest.source.clone(),
+            kind,
+            action: Action::Invalid,
+            target_arn: None,
+            parent_target_arn: None,
+            cause: None,
+            reason: None,
+            message: None,
+            current: None,
+            difference: None,
+            resets: BTreeMap::new(),
+            tags: Vec::new(),
+            notes: notes.to_vec(),
+        }
+    }
+
+    /// It comes to this, for that reason.
+    pub(super) fn stopped(mut self, action: Action, reason: &str, message: String) -> Self {
+        (self.action, self.reason, self.message) = (action, Some(reason.to_owned()), Some(message));
+        self
+    }
 }
 
 /// What one manifest would change.
@@ -23,6 +53,7 @@ pub(super) struct Planned {
     pub(super) name: String,
     /// The file.
     pub(super) source: String,
+    pub(super) kind: &'static str,
     pub(super) action: Action,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) target_arn: Option<String>,
@@ -64,7 +95,7 @@ pub(super) struct Current {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) enum Action {
-    /// A first revision.
+    /// A first revision, or a system instance.
     Create,
     /// A revision above the newest one.
     Revise,

@@ -6,6 +6,7 @@ use greengrass_operator_core::deployment::difference::{ComponentDifference, Diff
 use serde_json::Value;
 
 use super::super::output::{Meaning, Screen, clean};
+use super::instances::SYSTEM_INSTANCE;
 use super::planned::{Action, Plan, Planned, Summary};
 
 /// A value is shown up to here: a whole configuration would hide what matters.
@@ -23,7 +24,8 @@ pub(super) fn text(plan: &Plan, screen: Screen) -> String {
 }
 
 fn describe(resource: &Planned, screen: Screen, text: &mut String) {
-    let (sign, meaning, words) = words(resource);
+    let (sign, meaning, words) =
+        if resource.kind == SYSTEM_INSTANCE { words_of_instance(resource) } else { words(resource) };
     let target = resource.target_arn.as_deref().map(short_target).unwrap_or_default();
     let below = resource
         .parent_target_arn
@@ -47,6 +49,24 @@ fn describe(resource: &Planned, screen: Screen, text: &mut String) {
     for key in &resource.tags {
         key_difference(key, "    ", screen, text);
     }
+}
+
+fn words_of_instance(resource: &Planned) -> (&'static str, Meaning, String) {
+    let same = "the system instance is there and is what the manifest says";
+    let (sign, meaning, words) = match (resource.action, resource.cause) {
+        (Action::Create, _) => ("+", Meaning::Good, "a system instance is created"),
+        (Action::Revise, Some("replace")) => {
+            ("~", Meaning::Moving, "the system instance is undeployed and deleted, and another one takes its place")
+        }
+        (Action::Revise, Some("undeploy")) => ("~", Meaning::Moving, "the system instance is undeployed"),
+        (Action::Revise, _) => ("~", Meaning::Moving, "the system instance is deployed"),
+        (Action::Adopt, _) => ("~", Meaning::Moving, "the system instance is taken over as it is: its tags change"),
+        (Action::Retag, _) => ("~", Meaning::Moving, "tags of the system instance change"),
+        (Action::Wait, _) => ("=", Meaning::Moving, "AWS is at work on the system instance"),
+        (Action::None, _) => ("=", Meaning::Plain, same),
+        (Action::Hold | Action::Blocked | Action::Invalid | Action::Unknown, _) => return words(resource),
+    };
+    (sign, meaning, words.to_owned())
 }
 
 fn words(resource: &Planned) -> (&'static str, Meaning, String) {
@@ -138,6 +158,12 @@ fn shown(value: &Value, screen: Screen) -> String {
 fn short_target(arn: &str) -> String {
     let parts: Vec<&str> = arn.splitn(6, ':').collect();
     match parts.as_slice() {
+        [_, _, "iotthingsgraph", region, account, _] => {
+            format!(
+                "system instance {} in {account} {region}",
+                arn.rsplit_once("/default/").map_or(arn, |(_, name)| name)
+            )
+        }
         [_, _, _, region, account, resource] => {
             let kind = if resource.starts_with("thinggroup/") { "thing group" } else { "thing" };
             format!("{kind} {} in {account} {region}", name(arn))
@@ -215,6 +241,7 @@ mod tests {
             namespace: "plant".into(),
             name: "presses".into(),
             source: "presses.yaml".into(),
+            kind: "GreengrassDeployment",
             action: Action::Revise,
             target_arn: Some("arn:aws:iot:eu-central-1:123456789012:thinggroup/Presses".into()),
             parent_target_arn: None,

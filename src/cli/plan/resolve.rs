@@ -70,7 +70,7 @@ pub(super) fn resolve(manifest: &Manifest, all: &Manifests, own: &Own) -> Resolv
 }
 
 /// The identity that the operator would use, where the manifests hold it; else one that may do everything.
-fn identity(
+pub(super) fn identity(
     raw: &Lenient,
     namespace: &str,
     all: &Manifests,
@@ -163,7 +163,7 @@ fn null_in_merge(spec: &Value) -> Option<&str> {
 }
 
 /// What is wrong, by the field and without its value, which may be nobody's business.
-fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+pub(super) fn unreadable(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
     let said = error.inner().to_string();
     let path = error.path().to_string();
     let field = if path == "." { "spec".to_owned() } else { format!("spec.{path}") };

@@ -1,5 +1,6 @@
 //! `status`: where resources stand, from the resource to its devices. I/O: asks the cluster, prints.
 
+mod instance;
 mod tree;
 mod view;
 
@@ -9,7 +10,7 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Resource, Scope, Selector, bare_name};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, Resource, Scope, Selector, of_one_kind};
 use super::output::{self, Cell, Format, Screen, table, tree as drawn};
 use super::{CommandError, Ended};
 use crate::controller::clock::Clock;
@@ -23,7 +24,11 @@ pub(super) struct StatusArgs {
     #[command(flatten)]
     cluster: ClusterArgs,
 
-    /// Resources to show as trees, as NAME or ggd/NAME. Default: a table of all.
+    /// The kind of resources that are named without it, and of all where none is named.
+    #[arg(long, value_name = "KIND", value_enum, default_value_t, ignore_case = true)]
+    kind: Kind,
+
+    /// Resources to show as trees, as NAME, ggd/NAME or ggsi/NAME. Default: a table of all.
     #[arg(value_name = "NAME")]
     names: Vec<String>,
 
@@ -47,6 +52,7 @@ pub(super) struct StatusArgs {
 
 /// What is shown, and how.
 struct Shown {
+    kind: Kind,
     names: Vec<String>,
     has_namespaces: bool,
     format: Format,
@@ -60,11 +66,11 @@ struct Items {
 
 /// Shows where resources stand.
 pub(super) async fn status(args: StatusArgs, clock: Clock) -> Result<Ended, CommandError> {
-    let StatusArgs { cluster, names, all_namespaces, selector, watch, output: format } = args;
-    let names = names.iter().map(|name| bare_name(name).map(ToOwned::to_owned)).collect::<Result<Vec<_>, _>>()?;
-    let cluster = Cluster::of(cluster).await?;
+    let StatusArgs { cluster, kind, names, all_namespaces, selector, watch, output: format } = args;
+    let (kind, names) = of_one_kind(&names, kind)?;
+    let cluster = Cluster::of(cluster, kind).await?;
     let scope = if all_namespaces { Scope::All } else { Scope::Namespace };
-    let shown = Shown { names, has_namespaces: all_namespaces, format, screen: Screen::of_process() };
+    let shown = Shown { kind, names, has_namespaces: all_namespaces, format, screen: Screen::of_process() };
     if watch {
         shown.follow(&cluster, scope, selector.as_deref(), clock).await?;
         return Ok(Ended::Well);
@@ -80,7 +86,7 @@ pub(super) async fn status(args: StatusArgs, clock: Clock) -> Result<Ended, Comm
     if all.is_empty() && format != Format::Json && format != Format::Yaml {
         let place =
             if all_namespaces { "any namespace".to_owned() } else { format!("namespace {}", cluster.namespace()) };
-        output::note(&format!("no GreengrassDeployment in {place}"));
+        output::note(&format!("no {kind} in {place}"));
         return Ok(Ended::Well);
     }
     output::print(&shown.text(&all.iter().collect::<Vec<_>>(), clock.now()))?;
@@ -104,12 +110,20 @@ impl Shown {
 
     fn table(&self, resources: &[&Resource], now: Timestamp) -> String {
         let is_wide = self.format == Format::Wide;
-        let mut header = vec!["NAME", "READY", "REASON", "TARGET", "REVISION", "DEVICES", "AGE"];
+        let mut header = vec!["NAME", "READY", "REASON", "TARGET"];
+        header.extend(match self.kind {
+            Kind::GreengrassDeployment => ["REVISION", "DEVICES"],
+            Kind::SystemInstance => ["STATUS", "ID"],
+        });
+        header.push("AGE");
         if self.has_namespaces {
             header.insert(0, "NAMESPACE");
         }
         if is_wide {
-            header.extend(["DEPLOYMENT-ID", "SYNCED", "ROLLED-OUT", "ACCOUNT", "REGION"]);
+            header.extend(match self.kind {
+                Kind::GreengrassDeployment => ["DEPLOYMENT-ID", "SYNCED", "ROLLED-OUT", "ACCOUNT", "REGION"],
+                Kind::SystemInstance => ["DEPLOYMENT-ID", "SYNCED", "ROLLED-OUT", "GROUP", "GROUP-VERSION-ID"],
+            });
         }
         header.push("MESSAGE");
         let row = |resource: &&Resource| {

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::super::kubernetes::Resource;
 use super::super::output::{Meaning, Node, Screen, age};
+use super::instance;
 use super::view::{meaning, reason, subdeployments};
 
 /// Old revisions that are shown; the rest is in the resource's status.
@@ -17,6 +18,10 @@ const BAR: i64 = 20;
 /// The tree of a resource among all that were read.
 pub(super) fn of(resource: &Resource, all: &[&Resource], screen: Screen, now: Timestamp) -> Node {
     let mut below = conditions(resource, screen);
+    if let Some(status) = &resource.instance {
+        below.extend(instance::lines(status, resource.target.as_deref()));
+        return Node { line: format!("SystemInstance {}/{}", resource.namespace, resource.name), below };
+    }
     below.push(Node::line(target(resource)));
     below.extend(pending(resource, screen));
     below.extend(revision(resource, screen, now));

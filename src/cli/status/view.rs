@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::super::kubernetes::Resource;
 use super::super::output::{Cell, Format, Meaning, age};
+use super::instance::InstanceView;
 
 /// Where a resource stands, for programs.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -42,6 +43,9 @@ pub(super) struct View {
     pending_change: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     history: Vec<RevisionRecord>,
+    /// What a SystemInstance has in place of a revision and devices.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_instance: Option<InstanceView>,
     /// Names of the resources that make subdeployments of the target, in the same namespace.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     subdeployments: Vec<String>,
@@ -88,6 +92,7 @@ impl View {
             failures: status.failures.clone(),
             pending_change: status.pending_change.clone(),
             history: status.history.clone(),
+            system_instance: resource.instance.as_deref().map(InstanceView::of),
             subdeployments: subdeployments(resource, all).map(|sub| sub.name.clone()).collect(),
         }
     }
@@ -106,6 +111,8 @@ impl View {
                 );
                 let revision = self.revision_id.as_ref().map(|id| format!(" revision {id}")).unwrap_or_default();
                 let devices = self.devices_summary.as_ref().map(|it| format!(" devices {it}")).unwrap_or_default();
+                let instance = self.system_instance.as_ref().and_then(|instance| instance.status.as_ref());
+                let revision = instance.map_or(revision, |status| format!(" {status}"));
                 format!("{namespace}/{name}{revision}{devices} {said}\n")
             }
         }
@@ -155,19 +162,26 @@ pub(super) fn cells(resource: &Resource, now: Timestamp, is_wide: bool) -> Vec<C
         Cell::from(resource.name.clone()),
         Cell::of(meaning, ready.map_or("Unknown", |ready| &ready.status)),
         Cell::of(meaning, reason(resource)),
-        text(status.target_name.as_ref()),
-        text(status.revision_id.as_ref()),
-        text(status.devices_summary.as_ref()),
-        Cell::from(resource.created_at.map_or_else(|| "-".to_owned(), |at| age(at, now))),
     ];
+    let instance = resource.instance.as_deref();
+    cells.extend(match instance {
+        None => [&status.target_name, &status.revision_id, &status.devices_summary].map(|value| text(value.as_ref())),
+        Some(instance) => [&resource.target, &instance.status, &instance.id].map(|value| text(value.as_ref())),
+    });
+    cells.push(Cell::from(resource.created_at.map_or_else(|| "-".to_owned(), |at| age(at, now))));
     if is_wide {
-        cells.extend([
-            text(status.deployment_id.as_ref()),
-            said("Synced"),
-            said("RolledOut"),
-            text(resolved.map(|resolved| &resolved.account_id)),
-            text(resolved.map(|resolved| &resolved.region)),
-        ]);
+        let (id, last) = match instance {
+            None => (
+                status.deployment_id.as_ref(),
+                [resolved.map(|resolved| &resolved.account_id), resolved.map(|resolved| &resolved.region)],
+            ),
+            Some(instance) => (
+                instance.greengrass_deployment_id.as_ref(),
+                [instance.greengrass_group_name.as_ref(), instance.greengrass_group_version_id.as_ref()],
+            ),
+        };
+        cells.extend([text(id), said("Synced"), said("RolledOut")]);
+        cells.extend(last.map(text));
     }
     cells.push(Cell::from(ready.map_or_else(String::new, |ready| ready.message.clone())));
     cells

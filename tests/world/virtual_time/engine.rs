@@ -22,6 +22,7 @@ use kube::client::ClientBuilder;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio_util::sync::CancellationToken;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::EnvFilter;
 
 use super::super::{ACCOUNT, Kind};
@@ -68,7 +69,10 @@ impl Engine {
             let (namespaces, emulator, log) = (namespaces.to_vec(), emulator.clone(), log.clone());
             let (sleep, traffic) = (Arc::clone(&sleep), traffic.clone());
             let name = format!("operator of {}", namespaces.join(" and "));
-            let run = move || run(kind, &namespaces, kubeconfig, &emulator, &log, &sleep, &traffic, received);
+            let run = move || {
+                let _logged = log_to(&log);
+                run(kind, &namespaces, kubeconfig, &emulator, &sleep, &traffic, received);
+            };
             std::thread::Builder::new().name(name).spawn(run).unwrap()
         };
         let engine = Self { commands: Some(commands), thread: Some(thread), sleep, traffic, log: log.clone() };
@@ -136,25 +140,25 @@ impl Drop for Engine {
     }
 }
 
+fn log_to(log: &Log) -> DefaultGuard {
+    let log = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("warn,greengrass_operator=debug"))
+        .with_ansi(false)
+        .with_writer(move || log.clone())
+        .finish();
+    tracing::subscriber::set_default(subscriber)
+}
+
 fn run(
     kind: Kind,
     namespaces: &[String],
     kubeconfig: Kubeconfig,
     emulator: &Emulator,
-    log: &Log,
     sleep: &Arc<Sleep>,
     traffic: &Traffic,
     commands: UnboundedReceiver<Command>,
 ) {
-    let subscriber = tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("warn,greengrass_operator=debug"))
-        .with_ansi(false)
-        .with_writer({
-            let log = log.clone();
-            move || log.clone()
-        })
-        .finish();
-    let _logged = tracing::subscriber::set_default(subscriber);
     let (asleep, awake) = (Arc::clone(sleep), Arc::clone(sleep));
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -36,7 +36,7 @@ pub use system_instance::{
     DefinitionLanguage, DefinitionReference, MetricsConfiguration, SystemInstance, SystemInstanceDefinition,
     SystemInstanceDeletionPolicy, SystemInstanceSpec, SystemInstanceTarget,
 };
-pub use system_instance_status::{ReplacedSystemInstance, SystemInstanceIntent, SystemInstanceStatus};
+pub use system_instance_status::{SystemInstanceIntent, SystemInstanceReference, SystemInstanceStatus};
 
 /// The API group of every kind.
 pub const GROUP: &str = "greengrass-operator.dev";

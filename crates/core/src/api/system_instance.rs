@@ -102,7 +102,7 @@ pub struct SystemInstanceSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(max = rules::MAX_ROLE_ARN), extend("x-kubernetes-validations" = rules::system_instance::flow_role()))]
     pub flow_actions_role_arn: Option<String>,
-    /// Whether and how metrics of flows go to CloudWatch. Absent: no metrics. May change: the system instance is replaced. In AWS:
+    /// Whether and how metrics of flows go to `CloudWatch`. Absent: no metrics. May change: the system instance is replaced. In AWS:
     /// `metricsConfiguration`. Example: `{cloudMetricEnabled: true, metricRuleRoleArn: arn:aws:iam::123456789012:role/Metrics}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics_configuration: Option<MetricsConfiguration>,

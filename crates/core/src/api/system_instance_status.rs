@@ -82,7 +82,10 @@ pub struct SystemInstanceStatus {
     pub intent: Option<SystemInstanceIntent>,
     /// The system instance of another name that this one takes the place of, until that is undeployed and deleted.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub replaced: Option<ReplacedSystemInstance>,
+    pub replaced: Option<SystemInstanceReference>,
+    /// The system instance that the operator last deleted: a read that shows it still is an old one. Absent: none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deleted: Option<SystemInstanceReference>,
     /// The tags of the spec as they were last applied in AWS.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub applied_tags: Option<AppliedTags>,
@@ -126,13 +129,13 @@ pub struct SystemInstanceIntent {
     pub started_at: Timestamp,
 }
 
-/// A system instance that is to go.
+/// One system instance: an id can have others, one after the other.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq, Eq, JsonSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct ReplacedSystemInstance {
+pub struct SystemInstanceReference {
     /// Its id. Example: `urn:tdm:us-west-2/123456789012/default:deployment:Room217`.
     pub id: String,
-    /// When AWS created it: one that was created later under this id is somebody else's.
+    /// When AWS created it: one that was created later under this id is another. Example: `2026-11-23T12:00:00Z`.
     #[schemars(with = "String", extend("format" = "date-time"))]
     pub created_at: Timestamp,
 }

@@ -85,6 +85,7 @@ impl Rule {
             | Operation::GetThingShadow
             | Operation::CreateSystemInstance
             | Operation::GetSystemInstance
+            | Operation::SearchSystemInstances
             | Operation::DeploySystemInstance
             | Operation::UndeploySystemInstance
             | Operation::DeleteSystemInstance
@@ -163,6 +164,7 @@ const fn permission(operation: Operation) -> &'static str {
         }
         Operation::CreateSystemInstance
         | Operation::GetSystemInstance
+        | Operation::SearchSystemInstances
         | Operation::DeploySystemInstance
         | Operation::UndeploySystemInstance
         | Operation::DeleteSystemInstance
@@ -204,6 +206,7 @@ const fn not_found(operation: Operation) -> Rule {
             "create the system, the devices and the Greengrass group that the definition names",
         ),
         Operation::GetSystemInstance
+        | Operation::SearchSystemInstances
         | Operation::DeploySystemInstance
         | Operation::UndeploySystemInstance
         | Operation::DeleteSystemInstance
@@ -227,6 +230,7 @@ const fn validation(operation: Operation) -> Rule {
         | Operation::UntagResource
         | Operation::CreateSystemInstance
         | Operation::GetSystemInstance
+        | Operation::SearchSystemInstances
         | Operation::DeploySystemInstance
         | Operation::ListTagsForResource
         | Operation::TagSystemInstance

@@ -7,16 +7,18 @@ use std::collections::BTreeMap;
 use jiff::{SignedDuration, Timestamp};
 
 use super::SystemInstanceId;
-use super::assess::{Assessment, Deletion, Due, Moving, Phase, Progress, Tags, owner_tags, wanted_tags};
+use super::assess::ownership::whose;
+use super::assess::{Assessment, Deletion, Due, Moving, Phase, Progress, Tags, Whose, owner_tags, wanted_tags};
 use super::intent::IntentState;
 use super::knowledge::{Instance, Knowledge, Reply};
-use super::memory::{Intent, Memory, Operation, Own, Replaced, Shown};
+use super::memory::{Intent, Memory, Operation, Own, Reference, Shown};
 use super::subject::Subject;
 use super::tags::OwnerTags;
 use crate::api::SystemInstanceDeletionPolicy;
 use crate::api::status::AppliedTags;
 use crate::deployment::hash::short_hash;
 use crate::deployment::revision::digest_of_tags;
+use crate::deployment::tags::PREFIX;
 use crate::names::ObjectName;
 use crate::trouble::Blocked;
 
@@ -143,9 +145,9 @@ impl Case<'_> {
             Some(Progress::Lags(id, at)) => self.again(id, *at),
             Some(Progress::Tags(instance)) => Step::Ask(Query::Tags(instance.clone())),
             Some(Progress::Owner(owner)) => Step::Ask(Query::Owner(owner.clone())),
-            Some(Progress::TakeUp(instance, owner)) => self.remember(self.taken_up(instance, owner)),
+            Some(Progress::TakeUp(instance, owner)) => remember(self.taken_up(instance, owner)),
             Some(Progress::Adopt(instance)) if !assessment.suspended => self.adopt(instance),
-            Some(Progress::Forget(id)) => self.remember(forgotten(memory.clone(), id)),
+            Some(Progress::Forget(id)) => remember(forgotten(memory.clone(), id)),
             Some(Progress::Due(due)) if !assessment.suspended => self.begin(due),
             Some(Progress::Moving(moving)) => self.tags().unwrap_or_else(|| self.follow(moving)),
             Some(Progress::Failed(at)) => self.tags().unwrap_or(Step::Rest(Some(*at))),
@@ -214,8 +216,29 @@ impl Case<'_> {
     fn settle(&self) -> Option<Step> {
         let intent = self.memory.intent.as_ref()?;
         match &self.assessment.intent {
-            IntentState::Made(deployment_id) => Some(self.remember(self.made(intent, deployment_id.clone()))),
+            IntentState::Made(_) if intent.operation == Operation::Create && !self.has_reply() => {
+                Some(self.found_created(intent))
+            }
+            IntentState::Made(deployment_id) => Some(remember(self.made(intent, deployment_id.clone()))),
             IntentState::None | IntentState::Open | IntentState::Uncertain(_) | IntentState::Unseen => None,
+        }
+    }
+
+    fn has_reply(&self) -> bool {
+        self.knowledge.sends.as_ref().is_some_and(|sends| sends.reply.is_some())
+    }
+
+    /// AWS's answer was lost. Whose it is that is there its tags say; the step stays open until that is known, or a crash in between
+    /// would leave behind what nobody remembers.
+    fn found_created(&self, intent: &Intent) -> Step {
+        let Self { subject, memory, knowledge, .. } = *self;
+        let found = knowledge.look(&intent.id).and_then(|look| look.found.as_deref());
+        match found.map(|instance| (instance, whose(instance, None, subject, memory, knowledge))) {
+            Some((instance, Whose::Untold)) => Step::Ask(Query::Tags(Box::new(instance.clone()))),
+            Some((instance, Whose::Tagged(owner))) => remember(self.taken_up(instance, &owner)),
+            Some((_, Whose::Remembered | Whose::OwnerUnknown(_) | Whose::Adoptable | Whose::Foreign(_))) | None => {
+                remember(closed(memory.clone()))
+            }
         }
     }
 
@@ -228,7 +251,7 @@ impl Case<'_> {
             IntentState::Uncertain(until) => Some(self.again(&intent.id, until)),
             IntentState::Open => {
                 let is_wanted = due.is_some_and(|due| self.is_same(intent, due)) && !self.assessment.suspended;
-                Some(if is_wanted { self.send(intent) } else { self.remember(closed(self.memory.clone())) })
+                Some(if is_wanted { self.send(intent) } else { remember(closed(self.memory.clone())) })
             }
         }
     }
@@ -251,7 +274,8 @@ impl Case<'_> {
         if !subject.has_finalizer && self.policy() == Some(SystemInstanceDeletionPolicy::Delete) {
             return Step::Write(Change::AddFinalizer);
         }
-        let found = knowledge.look(&due.id).and_then(|look| look.found.as_ref());
+        let found = knowledge.look(&due.id).and_then(|look| look.found.as_deref());
+        let found = found.filter(|instance| !memory.is_deleted(instance));
         let is_create = due.operation == Operation::Create;
         let intent = Intent {
             operation: due.operation,
@@ -261,7 +285,7 @@ impl Case<'_> {
             base: found.map(|instance| instance.updated_at),
             started_at: assessment.now,
         };
-        self.remember(Memory { intent: Some(intent), ..memory.clone() })
+        remember(Memory { intent: Some(intent), ..memory.clone() })
     }
 
     fn send(&self, intent: &Intent) -> Step {
@@ -301,7 +325,7 @@ impl Case<'_> {
             Tags::Add | Tags::Remove(_) if assessment.suspended => None,
             Tags::Add => Some(Step::Write(Change::TagOwn(wanted_tags(subject, memory)))),
             Tags::Remove(keys) => Some(Step::Write(Change::UntagOwn(keys.clone()))),
-            Tags::Note => Some(self.remember(Memory { applied_tags: self.applied(memory), ..memory.clone() })),
+            Tags::Note => Some(remember(Memory { applied_tags: self.applied(memory), ..memory.clone() })),
         }
     }
 
@@ -321,20 +345,28 @@ impl Case<'_> {
         self.subject.desired().map(|(desired, _)| desired.deletion_policy)
     }
 
-    fn remember(&self, memory: Memory) -> Step {
-        Step::Write(Change::Remember(Box::new(memory)))
-    }
-
     fn applied(&self, memory: &Memory) -> Option<AppliedTags> {
         let (desired, _) = self.subject.desired()?;
         let all = wanted_tags(self.subject, memory);
         Some(AppliedTags { keys: desired.tags.keys().cloned().collect(), digest: digest_of_tags(all.iter()) })
     }
 
+    /// Of the tags that should be there those that are: others may have come from anybody.
+    fn found(&self, instance: &Instance) -> Option<AppliedTags> {
+        let (desired, _) = self.subject.desired()?;
+        let (_, tags) = self.knowledge.tags.get(&instance.id)?;
+        let wanted = wanted_tags(self.subject, self.memory);
+        let there: BTreeMap<_, _> =
+            tags.iter().filter(|(key, _)| wanted.contains_key(*key) || key.starts_with(PREFIX)).collect();
+        let keys = desired.tags.keys().filter(|key| tags.contains_key(*key)).cloned().collect();
+        Some(AppliedTags { keys, digest: digest_of_tags(there.into_iter()) })
+    }
+
     /// It is ours and is not the one that is remembered: the status was lost, or its answer.
     fn taken_up(&self, instance: &Instance, owner: &OwnerTags) -> Memory {
         let mut memory = self.owned(instance, owner.digest.clone());
         memory.intent = None;
+        memory.applied_tags = self.found(instance);
         if owner.redeploy.is_some() && owner.redeploy == self.subject.redeploy_hash() {
             memory.redeploy_at.clone_from(&self.subject.redeploy_at);
         }
@@ -348,7 +380,7 @@ impl Case<'_> {
         Memory {
             own: Some(Own { id: instance.id.clone(), created_at: instance.created_at, digest, generation: None }),
             replaced: old
-                .map(|own| Replaced { id: own.id.clone(), created_at: own.created_at })
+                .map(|own| Reference { id: own.id.clone(), created_at: own.created_at })
                 .or_else(|| before.replaced.clone()),
             settled: None,
             retries: 0,
@@ -368,7 +400,6 @@ impl Case<'_> {
         };
         let is_own = before.own.as_ref().is_some_and(|own| own.id == intent.id);
         let mut memory = match intent.operation {
-            // Without AWS's answer its tags say whose it is.
             Operation::Create => match (now, &intent.digest) {
                 (Some(instance), Some(digest)) => {
                     let mut memory = self.owned(instance, digest.clone());
@@ -392,7 +423,12 @@ impl Case<'_> {
                 Memory { settled: None, redeploy_at: self.handled(intent), ..before.clone() }
             }
             Operation::Undeploy => before.clone(),
-            Operation::Delete => forgotten(before.clone(), &intent.id),
+            Operation::Delete => {
+                let deleted =
+                    before.created(&intent.id).map(|created_at| Reference { id: intent.id.clone(), created_at });
+                let deleted = deleted.or_else(|| before.deleted.clone());
+                forgotten(Memory { deleted, ..before.clone() }, &intent.id)
+            }
         };
         if let Some(instance) = now.filter(|_| is_own) {
             memory.shown = Shown::of(instance);
@@ -408,6 +444,10 @@ impl Case<'_> {
             (_, _) => self.memory.redeploy_at.clone(),
         }
     }
+}
+
+fn remember(memory: Memory) -> Step {
+    Step::Write(Change::Remember(Box::new(memory)))
 }
 
 fn closed(memory: Memory) -> Memory {

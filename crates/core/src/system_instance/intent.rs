@@ -41,8 +41,7 @@ pub(super) fn assess(memory: &Memory, knowledge: &Knowledge) -> IntentState {
     if is_made(intent, shows) {
         return IntentState::Made(None);
     }
-    // An id can be taken once: what is on its way would be refused, or is this very step.
-    if is_unsent || intent.operation == Operation::Create {
+    if is_unsent {
         return IntentState::Open;
     }
     uncertain_until(intent, knowledge).map_or(IntentState::Open, IntentState::Uncertain)
@@ -59,8 +58,6 @@ fn is_made(intent: &Intent, shows: Option<&Instance>) -> bool {
     let Some(instance) = shows else { return intent.operation == Operation::Delete };
     let has_changed = intent.base.is_none_or(|base| instance.updated_at > base);
     match (intent.operation, instance.status) {
-        // Whose it is, its tags say.
-        (Operation::Create, _) => true,
         (
             Operation::Deploy,
             DeploymentStatus::Bootstrap
@@ -74,7 +71,9 @@ fn is_made(intent: &Intent, shows: Option<&Instance>) -> bool {
             | DeploymentStatus::PendingDelete
             | DeploymentStatus::DeletedInTarget
             | DeploymentStatus::NotDeployed,
-        ) => true,
+        )
+        // Whose it is, its tags say.
+        | (Operation::Create, _) => true,
         (Operation::Deploy | Operation::Undeploy | Operation::Delete, _) => false,
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! It is lost with the process, and everything that depends on it is decided so that losing it is safe.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -171,8 +171,6 @@ pub struct Knowledge {
     pub sends: Option<Sends>,
     /// Resources that tags name as owners, as the API server itself has had them.
     pub owners: BTreeMap<ObjectName, OwnerFound>,
-    /// Deleted by this process: a read that shows them still is an old one.
-    pub gone: BTreeSet<(SystemInstanceId, Timestamp)>,
     /// When the object was last read from, or written to, the API server itself.
     pub live_at: Option<Timestamp>,
     /// The `reconcile-at` for which a look was asked.
@@ -209,7 +207,6 @@ impl Knowledge {
             tags: BTreeMap::new(),
             sends: None,
             owners: BTreeMap::new(),
-            gone: BTreeSet::new(),
             live_at: None,
             request_noticed: None,
             look_wanted_at: None,
@@ -230,10 +227,8 @@ impl Knowledge {
         self.looks.get(id).filter(|look| self.look_wanted_at.is_none_or(|wanted| look.began_at >= wanted))
     }
 
-    /// A look is complete. One that shows less than an earlier one is an old one, and says nothing.
+    /// A look is complete.
     pub fn looked(&mut self, id: &SystemInstanceId, look: Look) {
-        let is_gone = |instance: &Instance| self.gone.contains(&(instance.id.clone(), instance.created_at));
-        let look = Look { found: look.found.filter(|instance| !is_gone(instance)), ..look };
         match &look.found {
             Some(_) => self.absent_since.remove(id),
             None => Some(*self.absent_since.entry(id.clone()).or_insert(look.began_at)),
@@ -279,7 +274,7 @@ impl Knowledge {
         match (&before.intent, &after.intent) {
             (_, Some(_)) => self.recorded(),
             (Some(closed), None) => {
-                self.note_end(closed.operation, &closed.id, before, at);
+                self.note_end(&closed.id, at);
                 self.sends = None;
                 self.succeeded(closed.operation.call());
             }
@@ -288,7 +283,7 @@ impl Knowledge {
     }
 
     /// What AWS answered to a step is as good as a look: it is how things were when the step had been made.
-    fn note_end(&mut self, step: Step, id: &SystemInstanceId, before: &Memory, at: Timestamp) {
+    fn note_end(&mut self, id: &SystemInstanceId, at: Timestamp) {
         match self.sends.as_ref().and_then(|sends| sends.reply.clone()) {
             Some(Reply::Now(now)) => {
                 self.looks.insert(id.clone(), Look { began_at: at, found: Some(Box::new(now.instance)) });
@@ -299,10 +294,6 @@ impl Knowledge {
                 self.looks.insert(id.clone(), Look { began_at: at, found: None });
             }
             None => {}
-        }
-        if step == Step::Delete {
-            self.gone.extend(before.created(id).map(|created_at| (id.clone(), created_at)));
-            self.tags.remove(id);
         }
     }
 

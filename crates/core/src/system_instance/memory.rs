@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::SystemInstanceId;
 use super::knowledge::Instance;
 use crate::api::status::AppliedTags;
-use crate::api::{ReplacedSystemInstance, SystemInstanceDeletionPolicy, SystemInstanceIntent, SystemInstanceStatus};
+use crate::api::{SystemInstanceDeletionPolicy, SystemInstanceIntent, SystemInstanceReference, SystemInstanceStatus};
 use crate::deployment::revision::Digest;
 use crate::failure;
 
@@ -80,9 +80,9 @@ pub struct Own {
     pub generation: Option<i64>,
 }
 
-/// One that ours takes the place of.
+/// One system instance: an id can have others, one after the other.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replaced {
+pub struct Reference {
     /// Its id.
     pub id: SystemInstanceId,
     /// When AWS created it.
@@ -126,7 +126,9 @@ pub struct Memory {
     /// Our system instance.
     pub own: Option<Own>,
     /// The one whose place it takes.
-    pub replaced: Option<Replaced>,
+    pub replaced: Option<Reference>,
+    /// The one that was last deleted.
+    pub deleted: Option<Reference>,
     /// Whether it was last brought to run or not to run.
     pub settled: Option<bool>,
     /// Deployments that were tried again in a row.
@@ -155,6 +157,13 @@ impl Memory {
     pub fn created(&self, id: &SystemInstanceId) -> Option<Timestamp> {
         let own = self.own.as_ref().filter(|own| own.id == *id).map(|own| own.created_at);
         own.or_else(|| self.replaced.as_ref().filter(|old| old.id == *id).map(|old| old.created_at))
+    }
+
+    /// Whether this is the one that was last deleted, or one that had its id before: a read that shows it is an old one.
+    #[must_use]
+    pub fn is_deleted(&self, instance: &Instance) -> bool {
+        let is_older = |gone: &Reference| gone.id == instance.id && instance.created_at <= gone.created_at;
+        self.created(&instance.id) != Some(instance.created_at) && self.deleted.as_ref().is_some_and(is_older)
     }
 
     /// Every id that something of ours has or may have.
@@ -192,11 +201,12 @@ impl Memory {
                 started_at: *started_at,
             })
         };
-        let replaced = |old: &ReplacedSystemInstance| Some(Replaced { id: id(&old.id)?, created_at: old.created_at });
+        let reference = |of: &SystemInstanceReference| Some(Reference { id: id(&of.id)?, created_at: of.created_at });
         Self {
             observed_generation: status.observed_generation,
             own: own(),
-            replaced: status.replaced.as_ref().and_then(replaced),
+            replaced: status.replaced.as_ref().and_then(reference),
+            deleted: status.deleted.as_ref().and_then(reference),
             settled: status.settled,
             retries: status.retries.and_then(|count| u32::try_from(count).ok()).unwrap_or_default(),
             intent: status.intent.as_ref().and_then(intent),
@@ -223,6 +233,7 @@ impl Memory {
             observed_generation,
             own,
             replaced,
+            deleted,
             settled,
             retries,
             intent,
@@ -259,7 +270,8 @@ impl Memory {
                 base: intent.base,
                 started_at: intent.started_at,
             }),
-            replaced: replaced.map(|old| ReplacedSystemInstance { id: old.id.to_string(), created_at: old.created_at }),
+            replaced: replaced.as_ref().map(reference),
+            deleted: deleted.as_ref().map(reference),
             applied_tags,
             identity,
             deletion_policy: deletion_policy.map(|policy| policy_name(policy).to_owned()),
@@ -267,6 +279,10 @@ impl Memory {
             last_handled_redeploy_at: redeploy_at,
         }
     }
+}
+
+fn reference(of: &Reference) -> SystemInstanceReference {
+    SystemInstanceReference { id: of.id.to_string(), created_at: of.created_at }
 }
 
 fn policy_name(policy: SystemInstanceDeletionPolicy) -> &'static str {

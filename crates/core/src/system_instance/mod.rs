@@ -7,6 +7,7 @@ pub mod assess;
 pub mod content;
 pub mod decide;
 mod definition;
+pub mod forecast;
 mod id;
 pub mod intent;
 pub mod knowledge;
@@ -14,8 +15,6 @@ pub mod memory;
 pub mod subject;
 pub mod summarise;
 pub mod tags;
-#[cfg(test)]
-mod tests;
 pub mod validate;
 
 pub use definition::{Definition, InvalidDefinition};

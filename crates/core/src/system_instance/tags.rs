@@ -22,6 +22,9 @@ pub struct OwnerTags {
 }
 
 impl OwnerTags {
+    /// The tag that says the object's uid.
+    pub const UID: &'static str = "greengrass-operator.dev/uid";
+
     /// As AWS keeps them.
     #[must_use]
     pub fn to_map(&self) -> BTreeMap<String, String> {

@@ -10,6 +10,8 @@ use crate::{
     clock::{Clock, TokioClock},
     fault_rules::FaultRules,
     ledger::Ledger,
+    limits::{Limits, many},
+    page::events::Readers,
     quotas::{Meter, Quotas},
     role::Role,
     state::State,
@@ -24,6 +26,7 @@ pub struct EmulatorBuilder {
     default_account: String,
     switches: Switches,
     quotas: Quotas,
+    limits: Limits,
     access_keys: Vec<AccessKey>,
     roles: Vec<Role>,
 }
@@ -36,6 +39,7 @@ impl Default for EmulatorBuilder {
             default_account: DEFAULT_ACCOUNT.to_owned(),
             switches: Switches::default(),
             quotas: Quotas::default(),
+            limits: Limits::default(),
             access_keys: Vec::new(),
             roles: Vec::new(),
         }
@@ -100,6 +104,13 @@ impl EmulatorBuilder {
         self
     }
 
+    /// What it bears; by default far from what a test reaches.
+    #[must_use]
+    pub const fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
     /// The emulator.
     #[must_use]
     pub fn build(self) -> Emulator {
@@ -112,7 +123,7 @@ impl EmulatorBuilder {
         }
         let core = Core {
             state,
-            ledger: Ledger::default(),
+            ledger: Ledger::within(&self.limits),
             faults: FaultRules::default(),
             meter: Meter::new(self.quotas),
             instance_role: None,
@@ -121,9 +132,11 @@ impl EmulatorBuilder {
             inner: Arc::new(Inner {
                 clock: self.clock.unwrap_or_else(|| Arc::new(TokioClock::from_wall_clock())),
                 default_account: self.default_account,
+                limits: self.limits,
                 seed: self.seed,
                 core: Mutex::new(core),
                 ledger_changed: Notify::new(),
+                readers: Readers::at_most(many(self.limits.pages)),
             }),
         }
     }

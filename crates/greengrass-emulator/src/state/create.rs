@@ -14,6 +14,7 @@ use super::{
 use crate::{
     error::ServiceError,
     ids::{IdKind, Ids},
+    operation::Operation,
     scope::Target,
     switches::{Acceptance, BoundToOtherParent, MissingTarget, Switches, VersionRanges},
 };
@@ -26,21 +27,33 @@ impl Partition {
         switches: &Switches,
         now: Timestamp,
     ) -> Result<Answer, ServiceError> {
+        let operation = Operation::CreateDeployment;
+        let answer =
+            self.once(operation, input, switches, now, |partition| partition.create_now(input, ids, switches, now))?;
+        Ok(Answer { status: 201, body: Body::Json(answer) })
+    }
+
+    /// What a client token says, or what is made now.
+    pub(super) fn once(
+        &mut self,
+        operation: Operation,
+        input: &Input,
+        switches: &Switches,
+        now: Timestamp,
+        make: impl FnOnce(&mut Self) -> Result<Value, ServiceError>,
+    ) -> Result<Value, ServiceError> {
         let Some(token) = input.text("clientToken") else {
-            return Ok(Answer { status: 201, body: Body::Json(self.create_now(input, ids, switches, now)?) });
+            return make(self);
         };
         let mut parameters = input.0.clone();
         parameters.remove("clientToken");
         let parameters = Value::Object(parameters);
-        let known = self.tokens.lookup(token, &parameters, switches, now)?;
-        let answer = if let Some(answer) = known {
-            answer
-        } else {
-            let answer = self.create_now(input, ids, switches, now)?;
-            self.tokens.remember(token, &parameters, answer.clone(), now);
-            answer
-        };
-        Ok(Answer { status: 201, body: Body::Json(answer) })
+        if let Some(answer) = self.tokens_of(operation).lookup(token, &parameters, switches, now)? {
+            return Ok(answer);
+        }
+        let answer = make(self)?;
+        self.tokens_of(operation).remember(token, &parameters, answer.clone(), now);
+        Ok(answer)
     }
 
     fn create_now(

@@ -1,5 +1,6 @@
 //! Deployments of one account and region: revisions per target and parent, their statuses, and how they looked earlier. Pure.
 
+pub(in crate::state) mod lineage;
 mod reads;
 mod succession;
 

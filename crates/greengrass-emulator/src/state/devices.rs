@@ -4,7 +4,9 @@ mod chance;
 mod configuration;
 pub(in crate::state) mod failure;
 mod reads;
-mod software;
+pub(in crate::state) mod resolution;
+pub(in crate::state) mod software;
+pub(in crate::state) mod standing;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -20,6 +22,7 @@ use crate::{
 
 use super::document::Document;
 use failure::DeviceReport;
+use resolution::{Catalogue, Place, Plan, Resolution};
 use software::Software;
 
 /// Since this version the nucleus takes subdeployments: <https://docs.aws.amazon.com/greengrass/v2/developerguide/create-subdeployments.html>.
@@ -256,6 +259,17 @@ impl Device {
         !exhausted && rule.share.is_none_or(|share| chance::drawn(self.profile.seed, &words).0 < share)
     }
 
+    /// What it will have after a deployment, or what speaks against that.
+    pub(crate) fn plan(&self, document: &Document, catalogue: Catalogue<'_>) -> Result<Plan, DeviceReport> {
+        let place = Place {
+            thing: &self.name,
+            nucleus: self.nucleus_name(),
+            nucleus_version: self.core_version(),
+            platform: self.platform(),
+        };
+        Resolution { software: &self.software, document, place, catalogue }.plan()
+    }
+
     /// Puts down what it works on. What was due for it is void.
     pub(crate) const fn put_down(&mut self) -> Option<Run> {
         self.running.take()
@@ -266,10 +280,6 @@ impl Device {
         if let Some(run) = self.running.take() {
             self.waiting.insert(0, run.work);
         }
-    }
-
-    pub(crate) const fn software(&self) -> &Software {
-        &self.software
     }
 
     pub(crate) const fn software_mut(&mut self) -> &mut Software {

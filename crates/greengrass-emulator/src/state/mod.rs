@@ -1,15 +1,18 @@
 //! The emulated services' state, by account and region, and what each operation does to it. Pure: time, ids and switches are passed in.
 
 mod agenda;
+pub(crate) mod components;
 mod create;
 pub(crate) mod deployments;
 mod devices;
 mod document;
 mod fleet;
+mod history;
 mod identity;
 mod jobs;
 mod membership;
 mod operations;
+pub(crate) mod overview;
 mod paging;
 mod progress;
 #[cfg(test)]
@@ -26,6 +29,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use crate::{
+    component::{ComponentState, ComponentVersionRecord},
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
     ids::Ids,
@@ -38,6 +42,7 @@ use crate::{
     xml::Element,
 };
 use agenda::Agenda;
+use components::{ComponentKey, Components};
 use deployments::{Deployments, View};
 use devices::Devices;
 pub(crate) use fleet::{DeviceChange, Plug};
@@ -77,6 +82,7 @@ pub(crate) struct Partition {
     devices: Devices,
     shadows: Shadows,
     pub(crate) system_instances: SystemInstances,
+    pub(crate) components: Components,
     agenda: Agenda,
 }
 
@@ -210,6 +216,31 @@ impl State {
         })
     }
 
+    /// The component versions of every account and region.
+    pub(crate) fn components(&self, now: Timestamp) -> Vec<(Scope, ComponentVersionRecord)> {
+        let of = |(scope, partition): (&Scope, &Partition)| {
+            let records = partition.components.records(scope, now, &self.switches);
+            records.into_iter().map(|record| (scope.clone(), record)).collect::<Vec<_>>()
+        };
+        self.partitions.iter().flat_map(of).collect()
+    }
+
+    /// Says in what state a component version is. False when there is no such version.
+    pub(crate) fn tell_component(
+        &mut self,
+        arn: &str,
+        state: ComponentState,
+        errors: &BTreeMap<String, String>,
+        now: Timestamp,
+    ) -> bool {
+        // What was due before found it as it was.
+        self.run_until(now);
+        self.partitions.iter_mut().any(|(scope, partition)| {
+            let key = ComponentKey::within(scope, arn);
+            key.is_some_and(|key| partition.components.tell(&key, state, errors.clone(), now))
+        })
+    }
+
     /// The system instances of every account and region.
     pub(crate) fn system_instances(&self) -> Vec<SystemInstanceRecord> {
         self.partitions.values().flat_map(|partition| partition.system_instances.records()).collect()
@@ -254,8 +285,15 @@ impl Partition {
             devices: Devices::default(),
             shadows: Shadows::default(),
             system_instances: SystemInstances::default(),
+            components: Components::default(),
             agenda: Agenda::default(),
         }
+    }
+
+    /// The client tokens of an operation: each has its own.
+    pub(crate) const fn tokens_of(&mut self, operation: Operation) -> &mut Tokens {
+        let creates_component = matches!(operation, Operation::CreateComponentVersion);
+        if creates_component { &mut self.components.tokens } else { &mut self.tokens }
     }
 
     /// The target of a deployment, whether or not a view shows it.

@@ -20,12 +20,23 @@ use crate::{
 /// The documented default of ListDeployments.
 pub(super) const PAGE_SIZE: usize = 50;
 
+#[expect(clippy::too_many_lines, reason = "a line or two for each operation that there is")]
 pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: ReadAt) -> Result<Answer, ServiceError> {
     state.identities.authorize(call)?;
     let Parts { partition, identities, ids, switches } = state.parts(&call.scope);
     partition.run_until(now, switches);
-    let Partition { scope, deployments, things, devices, jobs, shadows, system_instances, tokens: _, agenda: _ } =
-        &mut *partition;
+    let Partition {
+        scope,
+        deployments,
+        things,
+        devices,
+        jobs,
+        shadows,
+        system_instances,
+        components: _,
+        tokens: _,
+        agenda: _,
+    } = &mut *partition;
     let asked = match read_at {
         ReadAt::Now => View::now(),
         ReadAt::Time(time) => deployments.view_at(time),
@@ -61,9 +72,16 @@ pub(super) fn execute(state: &mut State, call: &Call, now: Timestamp, read_at: R
         Operation::GetCoreDevice => devices.describe(input),
         Operation::ListEffectiveDeployments => devices.list_effective(scope, jobs, input),
         Operation::ListInstalledComponents => devices.list_installed(input),
+        Operation::CreateComponentVersion => partition.create_component_version(input, switches, now),
+        Operation::DescribeComponent => partition.describe_component(input, read_at, switches, now),
+        Operation::GetComponent => partition.get_component(input, read_at),
+        Operation::ListComponents => partition.list_components(input, read_at),
+        Operation::ListComponentVersions => partition.list_component_versions(input, read_at),
+        Operation::DeleteComponent => partition.delete_component(input, now),
+        Operation::ResolveComponentCandidates => partition.resolve_component_candidates(input, switches, now),
         Operation::TagResource => partition.tag(input, write_view, now),
         Operation::UntagResource => partition.untag(input, write_view, now),
-        Operation::ListTagsForResource => partition.list_tags(input, get_view),
+        Operation::ListTagsForResource => partition.list_tags(input, get_view, read_at),
         Operation::CreateThing => things.create_thing(scope, input, ids),
         Operation::DescribeThing => things.describe_thing(scope, input),
         Operation::DeleteThing => {

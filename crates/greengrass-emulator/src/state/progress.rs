@@ -3,6 +3,8 @@
 //! Nothing runs in the background. Every call first lets happen what was due before it, in order and at its own time, so that hours pass in
 //! milliseconds and a run can be repeated.
 
+mod finish;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -11,17 +13,17 @@ use super::{
     Partition,
     agenda::Due,
     deployments::View,
-    devices::{Run, RunEnd, Work, failure::DeviceReport},
+    devices::{Work, resolution::Catalogue},
     document::{Document, Root},
     jobs::End,
 };
 use crate::{
-    behaviour::Outcome,
     deployment::DeploymentStatus,
     job::ExecutionStatus,
     scope::Target,
     switches::{AbortedDeployment, RolloutQueues, Switches},
 };
+use finish::finish;
 
 /// A rollout hands out executions once a second.
 const ROLLOUT_STEP: SignedDuration = SignedDuration::from_secs(1);
@@ -260,7 +262,8 @@ impl Partition {
         let Some(run) = device.put_down() else {
             return;
         };
-        let report = finish(device, &run, at, switches);
+        let catalogue = Catalogue { components: &self.components, switches, now: at };
+        let report = finish(device, &run, catalogue);
         device.note(&run.document, report.status, Some(Arc::clone(&report)), at);
         device.report_health(report.detailed == "FAILED_UNABLE_TO_ROLLBACK", at);
         let version = device.core_version();
@@ -349,53 +352,5 @@ impl Partition {
             self.agenda.note(end.max(now), Due::Report { device: Arc::clone(name), run });
         }
         self.agenda.note(now, Due::Wake { device: Arc::clone(name) });
-    }
-}
-
-/// What a run does to the device, and what the device says of it.
-fn finish(device: &mut super::devices::Device, run: &Run, at: Timestamp, switches: &Switches) -> Arc<DeviceReport> {
-    let document = &run.document;
-    let (outcome, component) = match &run.end {
-        RunEnd::Refused(report) => return Arc::clone(report),
-        RunEnd::Scripted { outcome, component } => (*outcome, component),
-    };
-    let name = Arc::clone(&device.name);
-    let version = || document.components.get(component).map_or("", |component| component.version.as_str());
-    // Whatever comes of it, versions are resolved and artifacts fetched before anything changes.
-    match outcome {
-        Outcome::Reject => return Arc::new(DeviceReport::rejected()),
-        Outcome::NoSuchVersion => {
-            let constraint = format!("{} requires ={}", document.root.label(&name), version());
-            return Arc::new(DeviceReport::no_version(component, &[constraint]));
-        }
-        Outcome::Succeed
-        | Outcome::ComponentBroken
-        | Outcome::UnableToRollback
-        | Outcome::ArtifactDenied
-        | Outcome::Hang => {}
-    }
-    if let Some(objection) = device.software().objection(document, &name) {
-        return Arc::new(objection);
-    }
-    match outcome {
-        Outcome::ArtifactDenied => Arc::new(DeviceReport::artifact_denied(component, version())),
-        Outcome::ComponentBroken => {
-            if !document.rolls_back {
-                device.software_mut().apply(document, at, switches.removed_component_configuration);
-                device.software_mut().leave_broken(component, version(), at);
-            }
-            Arc::new(DeviceReport::component_broken(component, document.rolls_back))
-        }
-        Outcome::UnableToRollback => {
-            device.software_mut().leave_broken(component, version(), at);
-            Arc::new(DeviceReport::unable_to_roll_back(component))
-        }
-        Outcome::Succeed | Outcome::Hang | Outcome::Reject | Outcome::NoSuchVersion => {
-            device.software_mut().apply(document, at, switches.removed_component_configuration);
-            if let Some(Target::ThingGroup(_)) = Target::of(&document.target_arn) {
-                device.serve(Arc::clone(&document.target_arn));
-            }
-            DeviceReport::success()
-        }
     }
 }

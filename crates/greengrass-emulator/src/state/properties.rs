@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use data_encoding::BASE64;
 use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -49,6 +50,8 @@ enum Step {
     Leave { thing: usize, group: usize },
     DeleteThing(usize),
     Device { thing: usize, online: Option<bool>, restart: bool },
+    Publish { component: usize, dependency: usize, requirement: usize },
+    DeleteComponent(usize),
     Force(usize, DeploymentStatus),
     Wait(i64),
 }
@@ -74,6 +77,9 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
         1 => thing().prop_map(Step::DeleteThing),
         2 => (thing(), any::<Option<bool>>(), any::<bool>())
             .prop_map(|(thing, online, restart)| Step::Device { thing, online, restart }),
+        2 => (0..3_usize, 0..3_usize, 0..3_usize)
+            .prop_map(|(component, dependency, requirement)| Step::Publish { component, dependency, requirement }),
+        1 => (0..3_usize).prop_map(Step::DeleteComponent),
         1 => (any::<usize>(), status).prop_map(|(index, status)| Step::Force(index, status)),
         6 => (0..3000_i64).prop_map(Step::Wait),
         1 => (0..100_000_i64).prop_map(Step::Wait),
@@ -94,8 +100,10 @@ fn switches() -> impl Strategy<Value = Switches> {
     })
 }
 
+const COMPONENTS: [&str; 4] = ["good", "bad", "stuck", ""];
+
 fn components(index: usize) -> Value {
-    let name = ["good", "bad", "stuck", ""][index];
+    let name = COMPONENTS[index];
     if name.is_empty() { json!({}) } else { json!({name: {"componentVersion": "1.0.0"}}) }
 }
 
@@ -213,6 +221,20 @@ impl Run {
             Step::Device { thing, online, restart } => {
                 let change = DeviceChange { online: Some(Plug(*online)), restart: *restart };
                 self.state.change_device(&self.scope, THINGS[*thing], change, self.now);
+            }
+            Step::Publish { component, dependency, requirement } => {
+                let requirement = ["1.0.0", ">=1.0.0", "2.x"][*requirement];
+                let recipe = json!({
+                    "RecipeFormatVersion": "2020-01-25", "ComponentName": COMPONENTS[*component], "ComponentVersion": "1.0.0",
+                    "ComponentDependencies": {COMPONENTS[*dependency]: {"VersionRequirement": requirement}},
+                    "Manifests": [{}],
+                });
+                let recipe = BASE64.encode(recipe.to_string().as_bytes());
+                let _ = self.call(Operation::CreateComponentVersion, &json!({"inlineRecipe": recipe}));
+            }
+            Step::DeleteComponent(component) => {
+                let arn = self.scope.component_version_arn(COMPONENTS[*component], "1.0.0");
+                let _ = self.call(Operation::DeleteComponent, &json!({"arn": arn}));
             }
             Step::Force(index, status) => {
                 let Some(id) = self.id(*index) else { return };

@@ -14,7 +14,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use jiff::Timestamp;
 use serde_json::json;
 
-use super::{Answer, Input, Partition, ReadAt, things::without_nulls};
+use super::{Answer, Input, Partition, ReadAt, history::History, things::without_nulls};
 use crate::{
     error::{ServiceError, ThingsGraphErrorCode},
     ids::{IdKind, Ids},
@@ -29,21 +29,12 @@ use instance::{Made, SystemInstance};
 /// The system instances of one account and region.
 #[derive(Debug, Default)]
 pub(crate) struct SystemInstances {
-    /// By their names. Nothing is ever taken out, so that a read can be answered from an earlier state.
-    histories: BTreeMap<Arc<str>, Vec<Version>>,
+    /// By their names.
+    instances: History<Arc<str>, SystemInstance>,
     /// The ids of Greengrass groups by their names. Here a group exists once something was deployed to it.
     groups: BTreeMap<String, String>,
     /// How many deployments will fail, by the names of the system instances.
     failing: BTreeMap<Arc<str>, u32>,
-    /// When each write happened; a write's number is its position, from 1.
-    writes: Vec<Timestamp>,
-}
-
-/// How a name stands since one write; `None` after the deletion.
-#[derive(Debug)]
-struct Version {
-    write: u64,
-    instance: Option<Arc<SystemInstance>>,
 }
 
 fn refused<T>(code: ThingsGraphErrorCode, message: String) -> Result<T, ServiceError> {
@@ -57,62 +48,22 @@ fn in_use<T>(id: &str, status: SystemInstanceStatus) -> Result<T, ServiceError> 
 }
 
 impl SystemInstances {
-    /// The last write that a read sees.
-    fn write_seen(&self, read_at: ReadAt) -> u64 {
-        let number = |writes: usize| u64::try_from(writes).unwrap_or(u64::MAX);
-        match read_at {
-            ReadAt::Now => u64::MAX,
-            ReadAt::Time(time) => number(self.writes.partition_point(|write| *write <= time)),
-            ReadAt::WritesAgo(writes) => number(self.writes.len()).saturating_sub(writes),
-        }
-    }
-
-    fn seen(versions: &[Version], write: u64) -> Option<&Arc<SystemInstance>> {
-        versions.iter().rev().find(|version| version.write <= write)?.instance.as_ref()
-    }
-
-    fn get(&self, name: &str, read_at: ReadAt) -> Option<&Arc<SystemInstance>> {
-        Self::seen(self.histories.get(name)?, self.write_seen(read_at))
-    }
-
-    /// All that a read sees, by their names.
-    fn all(&self, read_at: ReadAt) -> impl Iterator<Item = (&Arc<str>, &Arc<SystemInstance>)> {
-        let write = self.write_seen(read_at);
-        self.histories.iter().filter_map(move |(name, versions)| Some((name, Self::seen(versions, write)?)))
-    }
-
     /// Everything that there is now, by their names.
     pub(crate) fn records(&self) -> Vec<SystemInstanceRecord> {
-        self.all(ReadAt::Now).map(|(_, instance)| instance.record()).collect()
+        self.instances.all(ReadAt::Now).map(|(_, instance)| instance.record()).collect()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.instances.all(ReadAt::Now).count()
     }
 
     pub(crate) fn record(&self, name: &str) -> Option<SystemInstanceRecord> {
-        Some(self.get(name, ReadAt::Now)?.record())
+        Some(self.instances.get(name, ReadAt::Now)?.record())
     }
 
     /// Lets the next deployments of a system instance fail, whether or not it is there.
     pub(crate) fn fail(&mut self, name: &str, deployments: u32) {
         self.failing.insert(Arc::from(name), deployments);
-    }
-
-    /// The number that the next write has.
-    fn next_write(&self) -> u64 {
-        u64::try_from(self.writes.len()).unwrap_or(u64::MAX).saturating_add(1)
-    }
-
-    fn write(&mut self, name: &Arc<str>, instance: Option<Arc<SystemInstance>>, at: Timestamp) {
-        let write = self.next_write();
-        self.writes.push(at);
-        self.histories.entry(Arc::clone(name)).or_default().push(Version { write, instance });
-    }
-
-    /// A change of one that exists; `None` when it doesn't.
-    fn change(&mut self, name: &str, at: Timestamp, change: impl FnOnce(&mut SystemInstance)) -> Option<()> {
-        let name = self.histories.get_key_value(name).map(|(name, _)| Arc::clone(name))?;
-        let mut instance = SystemInstance::clone(self.get(&name, ReadAt::Now)?);
-        change(&mut instance);
-        self.write(&name, Some(Arc::new(instance)), at);
-        Some(())
     }
 
     /// Whether the next deployment fails; it counts.
@@ -140,7 +91,7 @@ impl Partition {
     /// The system instance that a request is about, as a read sees it.
     fn system_instance(&self, input: &Input, read_at: ReadAt) -> Result<(String, &SystemInstance), ServiceError> {
         let found = self.system_instance_name(input).and_then(|name| {
-            let instance = self.system_instances.get(&name, read_at)?;
+            let instance = self.system_instances.instances.get(name.as_str(), read_at)?;
             Some((name, instance.as_ref()))
         });
         let message = || format!("The system instance {} does not exist.", input.required("id"));
@@ -152,7 +103,7 @@ impl Partition {
         let tags = tags::of_list(input.get("tags"))?;
         let id = &made.definition.id;
         let name: Arc<str> = Arc::from(id.name());
-        if self.system_instances.get(&name, ReadAt::Now).is_some() {
+        if self.system_instances.instances.get(&name, ReadAt::Now).is_some() {
             let message = format!("The system instance {id} exists already.");
             return refused(ThingsGraphErrorCode::ResourceAlreadyExists, message);
         }
@@ -162,11 +113,11 @@ impl Partition {
             group_id: None,
             deployments: Vec::new(),
             history: vec![SystemInstanceChange { at: now, status: SystemInstanceStatus::NotDeployed }],
-            entered: self.system_instances.next_write(),
+            entered: self.system_instances.instances.next_write(),
             fails: false,
         };
         let summary = instance.summary();
-        self.system_instances.write(&name, Some(Arc::new(instance)), now);
+        self.system_instances.instances.write(&name, Some(instance), now);
         Ok(Answer::ok(json!({"summary": summary})))
     }
 
@@ -279,7 +230,7 @@ impl Partition {
         };
         match instance.status() {
             SystemInstanceStatus::NotDeployed | SystemInstanceStatus::DeletedInTarget => {
-                self.system_instances.write(&Arc::from(name), None, now);
+                self.system_instances.instances.write(&Arc::from(name), None, now);
                 deleted()
             }
             status @ (SystemInstanceStatus::Bootstrap

@@ -1,11 +1,11 @@
-//! Tags of deployments. A change of tags is a write, so that a stale read shows the old ones. Pure.
+//! Tags of deployments and of component versions. A change of tags is a write, so that a stale read shows the old ones. Pure.
 
 use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::{Answer, Input, Partition, deployments::View};
+use super::{Answer, Input, Partition, ReadAt, components::ComponentKey, deployments::View};
 use crate::error::ServiceError;
 
 /// Tags by their keys.
@@ -13,6 +13,13 @@ pub(super) type Tags = BTreeMap<String, String>;
 
 /// The bound of the model's `TagMap`.
 const MOST_TAGS: usize = 200;
+
+/// What has tags.
+enum Tagged {
+    /// By the number of its row.
+    Deployment(u64),
+    Component(ComponentKey),
+}
 
 /// The tags in an input, which is a map of strings by its shape.
 pub(super) fn from_input(tags: &Value) -> Tags {
@@ -33,42 +40,57 @@ pub(super) fn check(tags: &Tags) -> Result<(), ServiceError> {
 }
 
 impl Partition {
-    /// The id in the ARN of a deployment of this account and region that exists.
-    fn tagged(&self, input: &Input, view: View) -> Result<(u64, &Tags), ServiceError> {
+    /// The deployment or component version of this account and region that an ARN names, and its tags as a read sees them.
+    fn tagged(&self, input: &Input, view: View, read_at: ReadAt) -> Result<(Tagged, &Tags), ServiceError> {
         let arn = input.required("resourceArn");
+        let component = ComponentKey::within(&self.scope, arn).and_then(|key| {
+            let tags = self.components.tags(&key, read_at)?;
+            Some((Tagged::Component(key), tags))
+        });
         let id = arn.rsplit(':').next().unwrap_or_default();
-        self.deployments
-            .get(id, view)
-            .filter(|_| self.scope.deployment_arn(id) == arn)
-            .map(|(row, version)| (row.number, version.tags.as_ref()))
+        let deployment = || {
+            let found = self.deployments.get(id, view).filter(|_| self.scope.deployment_arn(id) == arn);
+            found.map(|(row, version)| (Tagged::Deployment(row.number), version.tags.as_ref()))
+        };
+        component
+            .or_else(deployment)
             .ok_or_else(|| ServiceError::ResourceNotFound { resource_id: arn.to_owned(), resource_type: "resource" })
+    }
+
+    fn set_tags(&mut self, tagged: &Tagged, tags: Tags, now: Timestamp) {
+        match tagged {
+            Tagged::Deployment(number) => {
+                self.deployments.change(*number, now, |version| version.tags = Arc::new(tags));
+            }
+            Tagged::Component(key) => self.components.set_tags(key, tags, now),
+        }
     }
 
     pub(super) fn tag(&mut self, input: &Input, view: View, now: Timestamp) -> Result<Answer, ServiceError> {
         let added = from_input(input.get("tags"));
         check(&added)?;
-        let (number, tags) = self.tagged(input, view)?;
+        let (tagged, tags) = self.tagged(input, view, ReadAt::Now)?;
         let mut tags = tags.clone();
         tags.extend(added);
         if tags.len() > MOST_TAGS {
             return Err(ServiceError::field("tags", format!("a resource has at most {MOST_TAGS} tags")));
         }
-        self.deployments.change(number, now, |version| version.tags = Arc::new(tags));
+        self.set_tags(&tagged, tags, now);
         Ok(Answer::ok(json!({})))
     }
 
     pub(super) fn untag(&mut self, input: &Input, view: View, now: Timestamp) -> Result<Answer, ServiceError> {
-        let (number, tags) = self.tagged(input, view)?;
+        let (tagged, tags) = self.tagged(input, view, ReadAt::Now)?;
         let mut tags = tags.clone();
         for key in input.get("tagKeys").as_array().into_iter().flatten() {
             tags.remove(key.as_str().unwrap_or_default());
         }
-        self.deployments.change(number, now, |version| version.tags = Arc::new(tags));
+        self.set_tags(&tagged, tags, now);
         Ok(Answer::ok(json!({})))
     }
 
-    pub(super) fn list_tags(&self, input: &Input, view: View) -> Result<Answer, ServiceError> {
-        let (_, tags) = self.tagged(input, view)?;
+    pub(super) fn list_tags(&self, input: &Input, view: View, read_at: ReadAt) -> Result<Answer, ServiceError> {
+        let (_, tags) = self.tagged(input, view, read_at)?;
         Ok(Answer::ok(json!({"tags": tags})))
     }
 }

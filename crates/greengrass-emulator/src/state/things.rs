@@ -102,6 +102,14 @@ impl Things {
         }
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.things.len()
+    }
+
+    pub(crate) fn count_groups(&self) -> usize {
+        self.groups.len()
+    }
+
     /// Names of all things.
     pub(crate) fn thing_names(&self) -> Vec<&str> {
         self.things.keys().map(AsRef::as_ref).collect()

@@ -67,7 +67,7 @@ positions! {
         CachedAnswer,
         /// `ValidationException`.
         ValidationError,
-        /// A new deployment, whose answer is cached from then on.
+        /// What the request asks for is made, and its answer is cached from then on.
         CreateAnew,
     }
     /// Positions of switches about something that is accepted or refused.
@@ -132,6 +132,20 @@ positions! {
         Forgotten,
         /// They keep it for the day when the component comes back.
         Kept,
+    }
+    /// Positions of [`Switches::unknown_components`].
+    UnknownComponents {
+        /// Every version of it exists, without dependencies and default configuration.
+        Accepted,
+        /// It doesn't exist: the device fails with `NO_AVAILABLE_COMPONENT_VERSION`.
+        Missing,
+    }
+    /// Positions of [`Switches::dependency_versions`].
+    DependencyVersions {
+        /// They keep the one that they have, as the nucleus offers it to the service first.
+        Installed,
+        /// They take the newest one that will do.
+        Newest,
     }
     /// Positions of [`Switches::system_instance_undeployment`].
     SystemInstanceUndeployment {

@@ -129,7 +129,7 @@ async fn a_mistake_is_named_with_its_place_and_what_would_be_right() {
     for (method, path, body, expected) in [
         ("PUT", "/_emulator/quotas", json!({"jobs": "much"}), "a rate is a number above 0"),
         ("PUT", "/_emulator/quotas", json!({"jobs": 0}), "a rate is a number above 0"),
-        ("PUT", "/_emulator/quotas", json!({"things": 1}), "expected one of `greengrass`, `jobs`, `thingsGraph`"),
+        ("PUT", "/_emulator/quotas", json!({"things": 1}), "expected one of `greengrass`, `createComponentVersion`"),
         ("PUT", "/_emulator/switches", json!({"plainList": "x"}), "plainList: unknown variant `x`"),
         ("POST", "/_emulator/fleet", device(json!({"second": 1})), "takes is {seconds: "),
         ("POST", "/_emulator/faults", json!({"action": {"type": "hangAfter", "skip": 1}}), "this action has no skip"),

@@ -7,7 +7,7 @@ use std::{
     process::Stdio,
 };
 
-use greengrass_emulator::{Emulator, FaultAction, FaultMatch, FaultRule, Fleet, Outcome, Quotas, Switches};
+use greengrass_emulator::{Emulator, FaultAction, FaultMatch, FaultRule, Fleet, Limits, Outcome, Quotas, Switches};
 use serde_json::{Value, json};
 
 use crate::{
@@ -84,7 +84,7 @@ fn all_keys(value: &Value, keys: &mut BTreeSet<String>) {
 }
 
 /// `CreateDeployment` as the AWS CLI and, with underscores, boto3 and the Rust SDK write it.
-fn words(name: &str, between: char) -> String {
+pub(crate) fn words(name: &str, between: char) -> String {
     let mut words = String::new();
     for character in name.chars() {
         if character.is_uppercase() && !words.is_empty() {
@@ -140,8 +140,14 @@ async fn the_operations_are_those_of_the_code() {
         let words = text.split(|character: char| character != '-' && !character.is_ascii_alphanumeric());
         words.map(ToOwned::to_owned).collect()
     };
-    let clis = [words_of(&(read("aws_cli.rs") + &read("walkthrough.rs"))), words_of(&read("things_graph.rs"))];
-    let scripts = [read("lifecycle.py") + &read("fleet.py") + &read("roles.py"), read("things_graph.py")];
+    let clis = [
+        words_of(&(read("aws_cli.rs") + &read("walkthrough.rs") + &read("components.rs"))),
+        words_of(&read("things_graph.rs")),
+    ];
+    let scripts = [
+        read("lifecycle.py") + &read("fleet.py") + &read("roles.py") + &read("components.py"),
+        read("things_graph.py"),
+    ];
     let contract = read("contract/world.py");
     let commands: BTreeSet<(String, String)> = commands(&document).into_iter().collect();
     let mut expected = Vec::new();
@@ -275,9 +281,33 @@ async fn quotas_ledger_and_admin_interface_are_described_as_they_are() {
 }
 
 #[test]
+fn the_limits_are_those_of_the_code() {
+    let described: BTreeMap<String, Value> = rows(section(&document(), "Limits"))
+        .iter()
+        .map(|row| (codes(&row[0])[0].to_owned(), row[1].parse::<u32>().unwrap().into()))
+        .collect();
+    assert_eq!(json!(described), json!(Limits::default()));
+}
+
+#[test]
 fn the_rust_example_is_a_test() {
     let source = include_str!("in_process.rs").split_once("\n\n").unwrap().1;
     assert_eq!(blocks(&document(), "rust"), [source]);
+}
+
+#[test]
+fn the_example_for_pytest_is_the_files_which_pass() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/pytest");
+    let read = |file: &str| std::fs::read_to_string(format!("{folder}/{file}")).unwrap();
+    assert_eq!(blocks(&document(), "python")[1..], [read("conftest.py"), read("test_rollout.py")]);
+    // Another program than the fixture's gives the client its surroundings, so that what the fixture forgets would show.
+    let other = Program::start(&[]);
+    let mut pytest = other.client("python3");
+    pytest.args(["-B", "-m", "pytest", "-p", "no:cacheprovider", "--quiet", folder]);
+    let output = pytest.env("GREENGRASS_EMULATOR", env!("CARGO_BIN_EXE_greengrass-emulator")).output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success() && said.contains("2 passed"), "{said}");
+    assert_eq!(other.admin("GET", "calls", &Value::Null), json!([]));
 }
 
 /// The commands from top to bottom in one shell, and then the example for boto3.
@@ -302,6 +332,6 @@ fn the_commands_and_the_python_example_do_what_they_say() {
     for expected in ["\"numberOfSucceededThings\": 222", "\"numberOfQueuedThings\": 1", "throttled, as it should be"] {
         assert!(printed.contains(expected), "{expected}: {printed}");
     }
-    let printed = run("exec python3 -", &blocks(&document, "python").concat());
+    let printed = run("exec python3 -", &blocks(&document, "python")[0]);
     assert!(printed.contains("thing/core-without-device 1 ACTIVE"), "{printed}");
 }

@@ -136,14 +136,14 @@ async fn a_request_that_is_not_signed_for_the_service_is_refused_and_entered() {
 #[tokio::test]
 async fn an_operation_that_does_not_exist_or_is_not_there_yet_is_named() {
     let emulator = Emulator::builder().switches(unverified()).build();
-    let missing = send(&emulator, request("GET", "/greengrass/v2/components", &Value::Null)).await;
+    let missing = send(&emulator, request("DELETE", "/greengrass/v2/coreDevices/core", &Value::Null)).await;
     assert_eq!(missing.status(), 501);
-    assert!(json_of(missing).await["message"].as_str().unwrap().contains("ListComponents"));
+    assert!(json_of(missing).await["message"].as_str().unwrap().contains("DeleteCoreDevice"));
     let unknown = send(&emulator, request("PUT", "/nowhere", &Value::Null)).await;
     assert_eq!(unknown.status(), 404);
     assert!(json_of(unknown).await["message"].as_str().unwrap().contains("PUT /nowhere"));
     let operations: Vec<_> = emulator.calls().into_iter().map(|call| call.operation).collect();
-    assert_eq!(operations, ["ListComponents", "PUT /nowhere"]);
+    assert_eq!(operations, ["DeleteCoreDevice", "PUT /nowhere"]);
 }
 
 #[tokio::test]

@@ -259,6 +259,7 @@ fn no_switch_goes_unmentioned_in_the_tests() {
         include_str!("fleet/devices.rs"),
         include_str!("fleet/rollouts.rs"),
         include_str!("things_graph.rs"),
+        include_str!("components.rs"),
     ];
     let Value::Object(switches) = json!(Switches::default()) else {
         panic!("switches are an object");

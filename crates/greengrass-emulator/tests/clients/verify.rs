@@ -5,7 +5,14 @@ use serde_json::Value;
 use crate::program::Program;
 
 /// What can't be found out without devices, or is about the emulator alone. That of Things Graph, neither: nobody can try what the service does any more.
-const OUT_OF_REACH: [&str; 4] = ["abortedDeployment", "rolloutQueues", "removedComponentConfiguration", "signatures"];
+const OUT_OF_REACH: [&str; 6] = [
+    "abortedDeployment",
+    "rolloutQueues",
+    "removedComponentConfiguration",
+    "dependencyVersions",
+    "unknownComponents",
+    "signatures",
+];
 
 /// Runs it, and compares each line of its report with the program's switches.
 fn finds_every_switch_of(program: &Program) {

@@ -46,6 +46,7 @@ fn matters(operation: Operation, subject: &Subject<'_>, memory: &Memory, found: 
         // Of another kind.
         | Operation::CreateSystemInstance
         | Operation::GetSystemInstance
+        | Operation::SearchSystemInstances
         | Operation::DeploySystemInstance
         | Operation::UndeploySystemInstance
         | Operation::DeleteSystemInstance
@@ -73,6 +74,7 @@ pub(super) fn is_of_tags(blocked: &Blocked, adoption: &Adoption) -> bool {
         | Operation::GetCallerIdentity
         | Operation::CreateSystemInstance
         | Operation::GetSystemInstance
+        | Operation::SearchSystemInstances
         | Operation::DeploySystemInstance
         | Operation::UndeploySystemInstance
         | Operation::DeleteSystemInstance

@@ -256,7 +256,9 @@ fn matters(
         | failure::Operation::ListJobExecutionsForJob
         | failure::Operation::DescribeJobExecution
         | failure::Operation::GetThingShadow
-        | failure::Operation::GetCallerIdentity => false,
+        | failure::Operation::GetCallerIdentity
+        // Only people search.
+        | failure::Operation::SearchSystemInstances => false,
     }
 }
 

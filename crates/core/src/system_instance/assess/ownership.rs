@@ -33,11 +33,13 @@ pub enum Seen<'a> {
 #[must_use]
 pub fn seen<'a>(id: &SystemInstanceId, memory: &Memory, knowledge: &'a Knowledge) -> Seen<'a> {
     let Some(look) = knowledge.look(id) else { return Seen::Unread };
-    match look.found.as_deref() {
+    match look.found.as_deref().filter(|instance| !memory.is_deleted(instance)) {
         Some(instance) => {
-            let is_own = memory.own.as_ref().is_some_and(|own| own.id == *id && own.created_at == instance.created_at);
-            // The status has seen it later than this read shows it.
-            let lags = is_own && memory.shown.updated_at.is_some_and(|seen| instance.updated_at < seen);
+            // The status has seen it later than this read shows it, or knows the one that came after it.
+            let lags = memory.own.as_ref().filter(|own| own.id == *id).is_some_and(|own| {
+                let is_earlier = || memory.shown.updated_at.is_some_and(|seen| instance.updated_at < seen);
+                instance.created_at < own.created_at || instance.created_at == own.created_at && is_earlier()
+            });
             if lags { Seen::Doubted(later(look.began_at, LAGS_FOR)) } else { Seen::Found(instance) }
         }
         None => unseen(id, memory, knowledge, look.began_at),
@@ -46,9 +48,10 @@ pub fn seen<'a>(id: &SystemInstanceId, memory: &Memory, knowledge: &'a Knowledge
 
 /// "Not found" is not absence where something of ours was there: reads lag behind writes.
 fn unseen<'a>(id: &SystemInstanceId, memory: &Memory, knowledge: &Knowledge, began_at: Timestamp) -> Seen<'a> {
-    let Some(created_at) = memory.created(id) else { return Seen::Absent };
-    let is_deleted =
-        memory.intent.as_ref().is_some_and(|intent| intent.operation == Operation::Delete && intent.id == *id);
+    let intent = memory.intent.as_ref().filter(|intent| intent.id == *id);
+    // What a step was decided about was there then, also where its creation is not remembered.
+    let Some(created_at) = memory.created(id).or_else(|| intent?.base) else { return Seen::Absent };
+    let is_deleted = intent.is_some_and(|intent| intent.operation == Operation::Delete);
     let absent_for = began_at.duration_since(knowledge.absent_since.get(id).copied().unwrap_or(began_at));
     let is_fresh = began_at.duration_since(created_at) < CREATE_SHOWS_WITHIN;
     if !is_fresh && (is_deleted || absent_for >= DOUBT) {
@@ -74,7 +77,7 @@ pub enum Whose {
     Foreign(String),
 }
 
-pub(super) fn whose(
+pub(in super::super) fn whose(
     instance: &Instance,
     desired: Option<(&Desired, &Digest)>,
     subject: &Subject<'_>,

@@ -232,9 +232,10 @@ fn running(scene: Scene<'_>, instance: &Instance) -> Progress {
             (Some(true), true) => due(Operation::Deploy, id, Cause::Requested),
             (Some(false) | None, _) => due(Operation::Deploy, id, Cause::Missing),
         },
-        DeploymentStatus::DeployedInTarget if requested => due(Operation::Deploy, id, Cause::Requested),
+        DeploymentStatus::DeployedInTarget | DeploymentStatus::Failed if requested => {
+            due(Operation::Deploy, id, Cause::Requested)
+        }
         DeploymentStatus::DeployedInTarget => Progress::Done,
-        DeploymentStatus::Failed if requested => due(Operation::Deploy, id, Cause::Requested),
         DeploymentStatus::Failed => {
             let index = usize::try_from(memory.retries).unwrap_or(usize::MAX);
             let wait = RETRY_WAITS.get(index).or_else(|| RETRY_WAITS.last()).copied().unwrap_or_default();

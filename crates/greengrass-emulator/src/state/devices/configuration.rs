@@ -38,10 +38,11 @@ pub(crate) struct NotAPointer(pub(crate) String);
 impl Configuration {
     /// Applies the `configurationUpdate` of a deployment that was created at a time.
     ///
-    /// Recipes are not known here, so there are no defaults between reset and merge.
+    /// Between reset and merge come the defaults of the recipe, which override nothing but earlier defaults.
     pub(crate) fn update(
         &mut self,
         reset: &[String],
+        defaults: Option<&Map<String, Value>>,
         merge: Option<&Map<String, Value>>,
         time: i64,
     ) -> Result<(), NotAPointer> {
@@ -55,6 +56,9 @@ impl Configuration {
             if !path.iter().any(|segment| looks_like_an_index(segment)) {
                 remove(&mut self.0, &path);
             }
+        }
+        if let Some(defaults) = defaults {
+            fill_in(&mut self.0, defaults);
         }
         if let Some(merge) = merge {
             merge_into(&mut self.0, merge, time);
@@ -88,6 +92,31 @@ fn remove(children: &mut Children, path: &[String]) {
         [first, rest @ ..] => {
             if let Some(Node::Map(below)) = children.get_mut(first).map(|entry| &mut entry.node) {
                 remove(below, rest);
+            }
+        }
+    }
+}
+
+/// The time of defaults: the nucleus gives them 1, which is older than every deployment.
+const OF_DEFAULTS: i64 = 1;
+
+/// Whether only defaults have set it.
+fn is_default(node: &Node) -> bool {
+    match node {
+        Node::Map(below) => below.values().all(|entry| is_default(&entry.node)),
+        Node::Leaf { time, .. } => *time <= OF_DEFAULTS,
+    }
+}
+
+fn fill_in(children: &mut Children, defaults: &Map<String, Value>) {
+    for (name, value) in defaults {
+        let key = name.to_lowercase();
+        match (value, children.get_mut(&key).map(|entry| &mut entry.node)) {
+            (Value::Object(members), Some(Node::Map(below))) => fill_in(below, members),
+            (_, Some(node)) if !is_default(node) => {}
+            (value, _) => {
+                let single = Map::from_iter([(name.clone(), value.clone())]);
+                merge_into(children, &single, OF_DEFAULTS);
             }
         }
     }
@@ -139,7 +168,7 @@ mod tests {
         let mut configuration = Configuration::default();
         for (time, (reset, merge)) in (1..).zip(updates) {
             let reset: Vec<String> = reset.iter().map(ToString::to_string).collect();
-            configuration.update(&reset, merge.as_object(), time).unwrap();
+            configuration.update(&reset, None, merge.as_object(), time).unwrap();
         }
         configuration.to_json()
     }
@@ -182,16 +211,37 @@ mod tests {
             after(&[(&[], all), (&["/a~1b/m~0n", "/1", "/01", "/l/0", "/", "/12345678901", "/none/x"], Value::Null)]),
             json!({"a/b": {}, "1": 1, "l": [1]})
         );
-        assert!(Configuration::default().update(&["a".to_owned()], None, 1).is_err());
+        assert!(Configuration::default().update(&["a".to_owned()], None, None, 1).is_err());
     }
 
     #[test]
     fn an_older_deployment_does_not_override_a_newer_one() {
         let mut configuration = Configuration::default();
-        let mut merge = |value: Value, time| configuration.update(&[], value.as_object(), time).unwrap();
+        let mut merge = |value: Value, time| configuration.update(&[], None, value.as_object(), time).unwrap();
         merge(json!({"a": "new"}), 2);
         merge(json!({"a": "old", "b": "old"}), 1);
         merge(json!({"b": "same time"}), 1);
         assert_eq!(configuration.to_json(), json!({"a": "new", "b": "same time"}));
+    }
+
+    #[test]
+    fn defaults_fill_what_nobody_has_set_and_a_reset_goes_back_to_them() {
+        let mut configuration = Configuration::default();
+        let mut update = |reset: &[&str], defaults: Value, merge: Value, time| {
+            let reset: Vec<String> = reset.iter().map(ToString::to_string).collect();
+            configuration.update(&reset, defaults.as_object(), merge.as_object(), time).unwrap();
+            configuration.to_json()
+        };
+        let defaults = json!({"speed": 3, "limits": {"high": 10, "low": 1}, "mode": {"a": 1}});
+        let first = update(&[], defaults.clone(), json!({"SPEED": 4, "limits": {"high": 20}, "mode": "off"}), 10);
+        assert_eq!(first, json!({"speed": 4, "limits": {"high": 20, "low": 1}, "mode": "off"}));
+        // Of the next version, which has other defaults.
+        let next = json!({"speed": 5, "limits": {"high": 11, "low": 2}, "mode": {"a": 2}, "new": true});
+        let second = update(&[], next.clone(), Value::Null, 20);
+        assert_eq!(second, json!({"speed": 4, "limits": {"high": 20, "low": 2}, "mode": "off", "new": true}));
+        let third = update(&["/limits/high", "/speed"], next.clone(), json!({"speed": 6}), 30);
+        assert_eq!(third, json!({"speed": 6, "limits": {"high": 11, "low": 2}, "mode": "off", "new": true}));
+        assert_eq!(update(&[""], next.clone(), Value::Null, 40), next);
+        assert_eq!(update(&[], json!({"mode": 1}), Value::Null, 50)["mode"], 1, "a default gives way to a default");
     }
 }

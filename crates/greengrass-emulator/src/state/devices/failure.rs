@@ -83,6 +83,40 @@ impl DeviceReport {
         Self::failure("FAILED_NO_STATE_CHANGE", &stack, cause)
     }
 
+    /// No manifest of the component is for the device's platform (`IncompatiblePlatformClaimByComponentException`).
+    pub(crate) fn other_platform(component: &str, platform: &BTreeMap<String, String>) -> Self {
+        let stack = ["DEPLOYMENT_FAILURE", "NO_AVAILABLE_COMPONENT_VERSION", "COMPONENT_VERSION_REQUIREMENTS_NOT_MET"];
+        let claimed: Vec<String> = platform.iter().map(|(key, value)| format!("{key} {value}")).collect();
+        let cause = format!(
+            "The latest version of Component {component} doesn't claim platform {platform:?} compatibility. Check whether the platform constraints \
+             conflict and that the component platform mentioned in the recipe matches the platform constraints. If the platform constraints conflict, \
+             revise deployments to resolve the conflict. Component {component} claimed platform: {}.",
+            claimed.join(", ")
+        );
+        Self::failure("FAILED_NO_STATE_CHANGE", &stack, cause)
+    }
+
+    /// A dependency wants another minor version of the nucleus than the device runs, in the words of `DependencyResolver`.
+    pub(crate) fn nucleus_update(nucleus: &str, own: &str, wanted: &str) -> Self {
+        let stack = ["DEPLOYMENT_FAILURE", "UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE"];
+        let cause = format!(
+            "The deployment attempts to update the nucleus from {nucleus}-{own} to {nucleus}-{wanted} but no component of type nucleus was included as \
+             target component, please add the desired nucleus version as top level component if you wish to update the nucleus to a different minor/major \
+             version"
+        );
+        Self::failure("FAILED_NO_STATE_CHANGE", &stack, cause)
+    }
+
+    /// Components depend on each other in a circle (`DependencyResolver`).
+    pub(crate) fn circular_dependency(component: &str) -> Self {
+        let stack = ["DEPLOYMENT_FAILURE", "COMPONENT_CIRCULAR_DEPENDENCY_ERROR"];
+        Self::failure(
+            "FAILED_NO_STATE_CHANGE",
+            &stack,
+            format!("Circular dependency detected for component {component}"),
+        )
+    }
+
     /// S3 refuses the component's artifact.
     pub(crate) fn artifact_denied(component: &str, version: &str) -> Self {
         let stack = [
@@ -159,7 +193,10 @@ fn cut(text: &str) -> String {
 /// The type that the nucleus gives a code; `None` for NONE, which it drops.
 fn error_type(code: &str) -> Option<&'static str> {
     match code {
-        "COMPONENT_VERSION_REQUIREMENTS_NOT_MET" | "NUCLEUS_MISSING_REQUIRED_CAPABILITIES" => Some("REQUEST_ERROR"),
+        "COMPONENT_VERSION_REQUIREMENTS_NOT_MET"
+        | "COMPONENT_CIRCULAR_DEPENDENCY_ERROR"
+        | "UNAUTHORIZED_NUCLEUS_MINOR_VERSION_UPDATE"
+        | "NUCLEUS_MISSING_REQUIRED_CAPABILITIES" => Some("REQUEST_ERROR"),
         "S3_ERROR" => Some("DEPENDENCY_ERROR"),
         "S3_ACCESS_DENIED" | "S3_HEAD_OBJECT_ACCESS_DENIED" => Some("PERMISSION_ERROR"),
         _ => None,

@@ -1,11 +1,11 @@
 //! What calls and the admin interface show of core devices. Pure.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Device, Devices, Effective};
+use super::{Device, Devices, Effective, software::Installed, standing::Standing};
 use crate::{
     error::ServiceError,
     job::ExecutionStatus,
@@ -80,11 +80,12 @@ impl Devices {
 
     pub(in crate::state) fn list_installed(&self, input: &Input) -> Result<Answer, ServiceError> {
         let device = self.named(input)?;
-        // Recipes and so dependencies are not known: every component is a root.
         let topology = input.text("topologyFilter").unwrap_or("ROOT");
         let list = ["installed components", &*device.name, topology];
         let components = device.components();
-        let components = components.iter().map(|(name, shown)| (name, shown));
+        // "Default: ROOT", says the model's text.
+        let is_listed = |shown: &Value| topology == "ALL" || shown["isRoot"] == true;
+        let components = components.iter().filter(|(_, shown)| is_listed(shown)).map(|(name, shown)| (name, shown));
         page(&list, components, "installedComponents", input, Clone::clone)
     }
 }
@@ -113,10 +114,7 @@ impl Effective {
     /// The shape `EffectiveDeployment`. The status is read from the job where there is one.
     fn shown(&self, scope: &Scope, thing: &str, jobs: &Jobs) -> Value {
         let document = &self.document;
-        // While the job is there, it knows better than the device: the execution may have ended without it.
-        let of_job = document.job_id.as_ref().and_then(|id| jobs.get(id)?.execution(thing));
-        let status = of_job.map_or(self.status, |execution| execution.status);
-        let modified = of_job.map_or(self.modified, |execution| execution.updated);
+        let Standing { status, report, modified } = self.standing(thing, jobs);
         let is_thing = matches!(Target::of(&document.target_arn), Some(Target::Thing(_)));
         let shown = match status {
             // The device says SUCCEEDED; for a thing the service's own examples show COMPLETED.
@@ -125,7 +123,6 @@ impl Effective {
             ExecutionStatus::Removed => json!("CANCELED"),
             status => json!(status),
         };
-        let report = of_job.map_or(self.report.as_ref(), |execution| execution.report.as_ref());
         let details = report.filter(|report| !report.stack.is_empty());
         json!({
             "deploymentId": document.deployment_id,
@@ -144,7 +141,13 @@ impl Effective {
 }
 
 impl Device {
-    fn nucleus_name(&self) -> &'static str {
+    /// What recipes may ask of its platform.
+    pub(in crate::state) fn platform(&self) -> BTreeMap<String, String> {
+        let attributes = [("os", PLATFORM), ("architecture", ARCHITECTURE), ("runtime", self.runtime())];
+        attributes.map(|(key, value)| (key.to_owned(), value.to_owned())).into()
+    }
+
+    pub(in crate::state) fn nucleus_name(&self) -> &'static str {
         if self.profile.lite { "aws.greengrass.NucleusLite" } else { "aws.greengrass.Nucleus" }
     }
 
@@ -158,36 +161,39 @@ impl Device {
         if self.profile.lite { "aws_nucleus_lite" } else { "aws_nucleus_classic" }
     }
 
-    const fn status(&self) -> &'static str {
+    pub(super) const fn status(&self) -> &'static str {
         if self.unhealthy { "UNHEALTHY" } else { "HEALTHY" }
     }
 
     fn components(&self) -> Vec<(Arc<str>, Value)> {
-        let shown = |name: &str, version: &str, state: &str, changed: Timestamp, source: Option<&str>| {
-            json!({
-                "componentName": name,
-                "componentVersion": version,
-                "lifecycleState": state,
-                "lifecycleStateDetails": null,
-                "isRoot": true,
-                "lastStatusChangeTimestamp": epoch_seconds(changed),
-                "lastReportedTimestamp": epoch_seconds(self.status_changed),
-                "lastInstallationSource": source,
-                "lifecycleStatusCodes": [],
-            })
-        };
+        let shown =
+            |name: &str, version: &str, state: &str, is_root: bool, changed: Timestamp, source: Option<&str>| {
+                json!({
+                    "componentName": name,
+                    "componentVersion": version,
+                    "lifecycleState": state,
+                    "lifecycleStateDetails": null,
+                    "isRoot": is_root,
+                    "lastStatusChangeTimestamp": epoch_seconds(changed),
+                    "lastReportedTimestamp": epoch_seconds(self.status_changed),
+                    "lastInstallationSource": source,
+                    "lifecycleStatusCodes": [],
+                })
+            };
         let mut components: Vec<(Arc<str>, Value)> = self
             .software
             .installed()
             .iter()
             .map(|(name, component)| {
                 let state = if component.broken { "BROKEN" } else { "RUNNING" };
-                (Arc::clone(name), shown(name, &component.version, state, component.changed, Some(&component.source)))
+                let Installed { version, is_root, changed, source, .. } = component.as_ref();
+                (Arc::clone(name), shown(name, version, state, *is_root, *changed, Some(source)))
             })
             .collect();
         let nucleus = self.nucleus_name();
         if !self.software.installed().contains_key(nucleus) {
-            components.push((Arc::from(nucleus), shown(nucleus, &self.core_version(), "FINISHED", self.since, None)));
+            components
+                .push((Arc::from(nucleus), shown(nucleus, &self.core_version(), "FINISHED", true, self.since, None)));
         }
         components.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         components
@@ -199,7 +205,7 @@ impl Device {
             "name": &*self.name,
             "account": scope.account,
             "region": scope.region,
-            "online": self.online_from(now) == Some(now),
+            "online": self.is_online(now),
             "status": self.status(),
             "nucleus": self.core_version(),
             "working": self.running.as_ref().map(|run| &run.document.deployment_id),
@@ -216,6 +222,7 @@ impl Device {
             .map(|(name, component)| {
                 let shown = json!({
                     "version": component.version,
+                    "isRoot": component.is_root,
                     "configuration": component.configuration.to_json(),
                     "runWith": component.run_with,
                     "broken": component.broken,

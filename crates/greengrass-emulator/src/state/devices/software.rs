@@ -1,20 +1,18 @@
 //! The components on a device: who asks for which, what is installed, with which configuration. Pure.
 //!
-//! From aws-greengrass-nucleus: a deployment replaces the components that its own root asked for (`DefaultDeploymentTask`); versions of all roots must
-//! agree (`DependencyResolver`); what nobody asks for any more goes, with its configuration (`DeploymentConfigMerger`).
+//! From aws-greengrass-nucleus: a deployment replaces the components that its own root asked for (`DefaultDeploymentTask`); what nobody asks for any more goes, with its configuration (`DeploymentConfigMerger`).
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use jiff::Timestamp;
 
 use super::{
     configuration::{Configuration, NotAPointer},
     failure::DeviceReport,
+    resolution::Plan,
 };
 use crate::{
+    component::Recipe,
     state::document::{Document, Root},
     switches::RemovedConfiguration,
 };
@@ -32,6 +30,10 @@ pub(crate) struct Software {
 #[derive(Debug, Clone)]
 pub(crate) struct Installed {
     pub(crate) version: String,
+    /// Absent where the service knows none.
+    pub(crate) recipe: Option<Arc<Recipe>>,
+    /// Whether a deployment asks for it, and not only another component.
+    pub(crate) is_root: bool,
     pub(crate) configuration: Configuration,
     pub(crate) run_with: serde_json::Value,
     pub(crate) changed: Timestamp,
@@ -53,6 +55,10 @@ impl Software {
         self.installed.values().any(|component| component.broken)
     }
 
+    fn is_asked_for(&self, name: &str) -> bool {
+        self.roots.values().any(|document| document.components.contains_key(name))
+    }
+
     /// Forgets what groups ask for that the device has left: looked up at the beginning of each deployment.
     pub(crate) fn leave(&mut self, is_member: impl Fn(&Root) -> bool) {
         self.roots.retain(|root, _| is_member(root));
@@ -63,53 +69,55 @@ impl Software {
         self.roots.get(&document.root).map(AsRef::as_ref).filter(|booked| booked.created > document.created)
     }
 
-    /// What speaks against the document, before anything changes.
-    pub(crate) fn objection(&self, document: &Document, thing: &str) -> Option<DeviceReport> {
-        let others = self.roots.iter().filter(|(root, _)| **root != document.root);
-        let asked: Vec<(&Root, &Document)> =
-            others.map(|(root, document)| (root, document.as_ref())).chain([(&document.root, document)]).collect();
-        for name in document.components.keys() {
-            let constraints: BTreeSet<(&Root, &str)> = asked
-                .iter()
-                .filter_map(|(root, document)| Some((*root, document.components.get(name)?.version.as_str())))
-                .collect();
-            let versions: BTreeSet<&str> = constraints.iter().map(|(_, version)| *version).collect();
-            if versions.len() > 1 {
-                let constraints: Vec<String> = constraints
-                    .iter()
-                    .map(|(root, version)| format!("{} requires ={version}", root.label(thing)))
-                    .collect();
-                return Some(DeviceReport::no_version(name, &constraints));
-            }
-        }
+    /// A `reset` that no device can follow.
+    pub(crate) fn objection(document: &Document) -> Option<DeviceReport> {
         document.components.iter().find_map(|(name, component)| {
             let mut configuration = Configuration::default();
-            let NotAPointer(pointer) = configuration.update(&component.reset, None, 0).err()?;
+            let NotAPointer(pointer) = configuration.update(&component.reset, None, None, 0).err()?;
             Some(DeviceReport::bad_pointer(name, &pointer))
         })
     }
 
-    /// Installs what the document asks for and removes what nobody asks for any more.
-    pub(crate) fn apply(&mut self, document: &Arc<Document>, at: Timestamp, removed: RemovedConfiguration) {
+    /// Installs what is planned for the document and removes everything else.
+    pub(crate) fn apply(
+        &mut self,
+        document: &Arc<Document>,
+        plan: &Plan,
+        at: Timestamp,
+        removed: RemovedConfiguration,
+    ) {
         self.roots.insert(document.root.clone(), Arc::clone(document));
-        for (name, component) in &document.components {
+        for (name, planned) in plan {
+            let asked = document.components.get(name);
+            // Nothing is new about what other deployments ask for and nobody has a recipe of.
+            let is_root = self.is_asked_for(name);
+            if asked.is_none() && planned.recipe.is_none() && is_root {
+                continue;
+            }
             let installed = self.installed.entry(Arc::clone(name)).or_insert_with(|| {
                 let configuration = self.left_over.remove(name).unwrap_or_default();
                 Box::new(Installed { configuration, ..Installed::new(at) })
             });
-            if installed.version != component.version || installed.broken {
+            let is_new = installed.version != planned.version;
+            if is_new || (installed.broken && asked.is_some()) {
                 installed.changed = at;
+                installed.broken = false;
             }
-            installed.version.clone_from(&component.version);
-            installed.run_with.clone_from(&component.run_with);
-            installed.source.clone_from(&document.deployment_id);
-            installed.broken = false;
+            if is_new || asked.is_some() {
+                installed.source.clone_from(&document.deployment_id);
+            }
+            installed.version.clone_from(&planned.version);
+            installed.recipe.clone_from(&planned.recipe);
+            installed.is_root = is_root;
+            if let Some(asked) = asked {
+                installed.run_with.clone_from(&asked.run_with);
+            }
+            let (reset, merge) = asked.map_or((&[][..], None), |asked| (&asked.reset[..], asked.merge.as_ref()));
+            let defaults = planned.recipe.as_ref().map(|recipe| &recipe.default_configuration);
             // Pointers that can't be read were an objection before.
-            let time = document.created.as_millisecond();
-            let _ = installed.configuration.update(&component.reset, component.merge.as_ref(), time);
+            let _ = installed.configuration.update(reset, defaults, merge, document.created.as_millisecond());
         }
-        let wanted: BTreeSet<&Arc<str>> = self.roots.values().flat_map(|document| document.components.keys()).collect();
-        let gone: Vec<Arc<str>> = self.installed.keys().filter(|name| !wanted.contains(name)).cloned().collect();
+        let gone: Vec<Arc<str>> = self.installed.keys().filter(|name| !plan.contains_key(*name)).cloned().collect();
         for name in gone {
             if let Some(component) = self.installed.remove(&name)
                 && removed == RemovedConfiguration::Kept
@@ -122,7 +130,11 @@ impl Software {
     /// A component is left on the device in a state in which it doesn't run.
     pub(crate) fn leave_broken(&mut self, name: &Arc<str>, version: &str, at: Timestamp) {
         let component = self.installed.entry(Arc::clone(name)).or_insert_with(|| Box::new(Installed::new(at)));
-        version.clone_into(&mut component.version);
+        if component.version != version {
+            version.clone_into(&mut component.version);
+            // It is that of the version that was there.
+            component.recipe = None;
+        }
         component.broken = true;
         component.changed = at;
     }
@@ -132,6 +144,8 @@ impl Installed {
     fn new(at: Timestamp) -> Self {
         Self {
             version: String::new(),
+            recipe: None,
+            is_root: true,
             configuration: Configuration::default(),
             run_with: serde_json::Value::Null,
             changed: at,
@@ -146,7 +160,14 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::state::document::components;
+    use crate::{
+        state::{
+            components::Components,
+            devices::resolution::{Catalogue, Place, Resolution},
+            document::components,
+        },
+        switches::Switches,
+    };
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -169,6 +190,20 @@ mod tests {
         })
     }
 
+    fn plan(software: &Software, document: &Document) -> Result<Plan, DeviceReport> {
+        let (components, switches) = (Components::default(), Switches::default());
+        let catalogue = Catalogue { components: &components, switches: &switches, now: document.created };
+        let nucleus_version = "2.14.3".to_owned();
+        let nucleus = "aws.greengrass.Nucleus";
+        let place = Place { thing: "core", nucleus, nucleus_version, platform: BTreeMap::new() };
+        Resolution { software, document, place, catalogue }.plan()
+    }
+
+    fn apply(software: &mut Software, document: &Arc<Document>, removed: RemovedConfiguration) {
+        let plan = plan(software, document).unwrap();
+        software.apply(document, &plan, document.created, removed);
+    }
+
     fn group(name: &str) -> Root {
         Root::Group(Arc::from(name))
     }
@@ -183,13 +218,13 @@ mod tests {
         let component = |names: &[&str]| -> Value {
             names.iter().map(|name| ((*name).to_owned(), json!({"componentVersion": "1.0.0"}))).collect()
         };
-        software.apply(&document(&group("a"), 1, &component(&["x", "y"])), at(1), RemovedConfiguration::Forgotten);
-        software.apply(&document(&Root::Thing, 2, &component(&["y"])), at(2), RemovedConfiguration::Forgotten);
-        software.apply(&document(&group("a"), 3, &component(&["z"])), at(3), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&group("a"), 1, &component(&["x", "y"])), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&Root::Thing, 2, &component(&["y"])), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&group("a"), 3, &component(&["z"])), RemovedConfiguration::Forgotten);
         assert_eq!(names(&software), ["y", "z"]);
         software.leave(|root| *root == group("a"));
         assert_eq!(names(&software), ["y", "z"], "leaving a group removes nothing by itself");
-        software.apply(&document(&group("a"), 4, &component(&["z"])), at(4), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&group("a"), 4, &component(&["z"])), RemovedConfiguration::Forgotten);
         assert_eq!(names(&software), ["z"]);
     }
 
@@ -197,9 +232,9 @@ mod tests {
     fn versions_of_all_roots_must_agree() {
         let mut software = Software::default();
         let version = |version: &str| json!({"x": {"componentVersion": version}});
-        software.apply(&document(&group("a"), 1, &version("1.0.0")), at(1), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&group("a"), 1, &version("1.0.0")), RemovedConfiguration::Forgotten);
         let other = document(&group("b"), 2, &version("2.0.0"));
-        let report = software.objection(&other, "core").unwrap();
+        let report = plan(&software, &other).unwrap_err();
         assert!(
             report.cause.ends_with(
                 "Component x version constraints: thinggroup/a requires =1.0.0, thinggroup/b requires =2.0.0."
@@ -207,8 +242,8 @@ mod tests {
             "{}",
             report.cause
         );
-        assert_eq!(software.objection(&document(&group("a"), 2, &version("2.0.0")), "core"), None);
-        assert_eq!(software.objection(&document(&group("b"), 2, &version("1.0.0")), "core"), None);
+        assert!(plan(&software, &document(&group("a"), 2, &version("2.0.0"))).is_ok());
+        assert!(plan(&software, &document(&group("b"), 2, &version("1.0.0"))).is_ok());
     }
 
     #[test]
@@ -220,7 +255,7 @@ mod tests {
         {
             let mut software = Software::default();
             for (second, request) in [(1, &with), (2, &json!({})), (3, &again)] {
-                software.apply(&document(&group("a"), second, request), at(second), removed);
+                apply(&mut software, &document(&group("a"), second, request), removed);
             }
             assert_eq!(software.installed()["x"].configuration.to_json(), expected);
         }
@@ -229,7 +264,7 @@ mod tests {
     #[test]
     fn an_older_deployment_of_the_same_root_finds_a_newer_one() {
         let mut software = Software::default();
-        software.apply(&document(&group("a"), 2, &json!({})), at(2), RemovedConfiguration::Forgotten);
+        apply(&mut software, &document(&group("a"), 2, &json!({})), RemovedConfiguration::Forgotten);
         assert!(software.newer_than(&document(&group("a"), 1, &json!({}))).is_some());
         assert!(software.newer_than(&document(&group("a"), 2, &json!({}))).is_none());
         assert!(software.newer_than(&document(&group("b"), 1, &json!({}))).is_none());
@@ -238,7 +273,7 @@ mod tests {
     #[test]
     fn a_reset_that_is_no_pointer_is_an_objection() {
         let request = json!({"x": {"componentVersion": "1.0.0", "configurationUpdate": {"reset": ["/a", "b"]}}});
-        let report = Software::default().objection(&document(&Root::Thing, 1, &request), "core").unwrap();
+        let report = Software::objection(&document(&Root::Thing, 1, &request)).unwrap();
         assert!(report.cause.contains("\"b\""), "{}", report.cause);
     }
 }

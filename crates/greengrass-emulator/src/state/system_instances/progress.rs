@@ -54,8 +54,8 @@ impl Partition {
         change: impl FnOnce(&mut SystemInstance),
     ) {
         let mut lasts = None;
-        let write = self.system_instances.next_write();
-        let changed = self.system_instances.change(name, at, |instance| {
+        let write = self.system_instances.instances.next_write();
+        let changed = self.system_instances.instances.change(name, at, |instance| {
             change(instance);
             let mut status = status;
             while let Some((milliseconds, next)) = instance.next(status, switches) {
@@ -81,7 +81,7 @@ impl Partition {
         at: Timestamp,
         switches: &Switches,
     ) {
-        let instance = self.system_instances.get(name, ReadAt::Now);
+        let instance = self.system_instances.instances.get(name, ReadAt::Now);
         let Some(instance) = instance.filter(|instance| instance.entered == write) else {
             return;
         };
@@ -97,7 +97,7 @@ impl Partition {
         status: SystemInstanceStatus,
         at: Timestamp,
     ) -> bool {
-        let write = self.system_instances.next_write();
-        self.system_instances.change(name, at, |instance| instance.enter(status, at, write)).is_some()
+        let write = self.system_instances.instances.next_write();
+        self.system_instances.instances.change(name, at, |instance| instance.enter(status, at, write)).is_some()
     }
 }

@@ -41,7 +41,7 @@ impl SystemInstances {
                 }
         };
         let page = Paging::of(&["system instances", &json!(filters).to_string()]).page(
-            self.all(read_at).filter(|(_, instance)| found(instance)),
+            self.instances.all(read_at).filter(|(_, instance)| found(instance)),
             input.page_size(PAGE_SIZE),
             input.text("nextToken"),
             |(name, _)| name.to_string(),

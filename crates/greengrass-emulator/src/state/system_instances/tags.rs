@@ -33,7 +33,8 @@ impl Partition {
         read_at: ReadAt,
     ) -> Result<(String, &SystemInstance), ServiceError> {
         let name = input.required("resourceArn").strip_prefix(&self.scope.system_instance_arn(""));
-        let found = name.and_then(|name| Some((name.to_owned(), self.system_instances.get(name, read_at)?.as_ref())));
+        let found =
+            name.and_then(|name| Some((name.to_owned(), self.system_instances.instances.get(name, read_at)?.as_ref())));
         found.ok_or_else(|| {
             ServiceError::field("resourceArn", "is the ARN of no system instance of this account and region")
         })
@@ -51,7 +52,7 @@ impl Partition {
         if tags.len() > MOST_TAGS {
             return Err(ServiceError::field("tags", format!("a resource has at most {MOST_TAGS} tags")));
         }
-        self.set_tags(&name, tags, now);
+        self.set_system_instance_tags(&name, tags, now);
         Ok(Answer::ok(json!({})))
     }
 
@@ -65,12 +66,12 @@ impl Partition {
         for key in input.get("tagKeys").as_array().into_iter().flatten() {
             tags.remove(key.as_str().unwrap_or_default());
         }
-        self.set_tags(&name, tags, now);
+        self.set_system_instance_tags(&name, tags, now);
         Ok(Answer::ok(json!({})))
     }
 
-    fn set_tags(&mut self, name: &str, tags: Tags, now: Timestamp) {
-        self.system_instances.change(name, now, |instance| instance.tags = tags);
+    fn set_system_instance_tags(&mut self, name: &str, tags: Tags, now: Timestamp) {
+        self.system_instances.instances.change(name, now, |instance| instance.tags = tags);
     }
 
     pub(in crate::state) fn list_tags_of_system_instance(

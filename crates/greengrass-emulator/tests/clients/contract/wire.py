@@ -1,5 +1,6 @@
 """Calls over real HTTP through botocore, and whether an answer is one that the service's model allows."""
 
+import base64
 import json
 
 import boto3
@@ -155,7 +156,11 @@ class Caller:
             if name not in located
         }
         kept = {name: value for name, value in request.items() if name in located}
-        return self.call(operation, kept, with_body(json.dumps(body)))
+        return self.call(operation, kept, with_body(json.dumps(body, default=in_base64)))
+
+
+def in_base64(value):
+    return base64.b64encode(value).decode()
 
 
 def with_body(body):

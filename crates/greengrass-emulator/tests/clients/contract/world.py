@@ -42,6 +42,10 @@ class World:
         for _ in range(3):
             self.system_instance()
         self.tagged = self.tagged_system_instance()
+        self.recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": "many", "Manifests": [{"Platform": {"os": "linux"}}]}
+        self.many = self.component_with_versions()
+        for _ in range(3):
+            self.component()
 
     @staticmethod
     def did(caller, operation, **request):
@@ -58,6 +62,21 @@ class World:
 
     def deployment_arn(self):
         return f"arn:aws:greengrass:eu-west-1:123456789012:deployments:{self.deployment()['deploymentId']}"
+
+    def new_recipe(self):
+        recipe = {"RecipeFormatVersion": "2020-01-25", "ComponentName": self.fresh(), "ComponentVersion": "1.0.0", "Manifests": [{}]}
+        return json.dumps(recipe).encode()
+
+    def component(self):
+        """The ARN of a version of a component that has no other."""
+        return self.did(self.greengrass, "CreateComponentVersion", inlineRecipe=self.new_recipe())["arn"]
+
+    def component_with_versions(self):
+        created = [
+            self.did(self.greengrass, "CreateComponentVersion", inlineRecipe=json.dumps({**self.recipe, "ComponentVersion": version}).encode())
+            for version in ("1.0.0", "1.1.0", "2.0.0")
+        ]
+        return created[0]["arn"].rpartition(":versions:")[0]
 
     def cancelled(self):
         deployment = self.deployment()["deploymentId"]
@@ -106,6 +125,8 @@ class World:
             "clientTokenType": web_identity_token(),
             "PolicyDescriptorType": {"arn": ROLE},
             "ResourceArn": self.system_instance_arn(),
+            "RecipeBlob": self.new_recipe(),
+            "ComponentNameString": "many",
             "ProvidedContext": {"ProviderArn": ROLE},
         }
 
@@ -143,6 +164,18 @@ BASES = {
         "ListCoreDevices": Base(lambda world: {}, rows=1),
         "GetCoreDevice": Base(core_device),
         "ListInstalledComponents": Base(core_device, rows=2),
+        "CreateComponentVersion": Base(lambda world: {"inlineRecipe": world.new_recipe()}, read=("DescribeComponent", "arn")),
+        "DescribeComponent": Base(lambda world: {"arn": world.component()}),
+        "GetComponent": Base(lambda world: {"arn": world.component()}),
+        "ListComponents": Base(lambda world: {}, rows=4),
+        "ListComponentVersions": Base(lambda world: {"arn": world.many}, rows=3),
+        "DeleteComponent": Base(lambda world: {"arn": world.component()}),
+        "ResolveComponentCandidates": Base(
+            lambda world: {
+                "platform": {"attributes": {"os": "linux"}},
+                "componentCandidates": [{"componentName": "many", "versionRequirements": {"a": "^1.0.0"}}],
+            }
+        ),
     },
     "iot": {
         "CreateThing": Base(lambda world: {"thingName": world.fresh()}, read=("DescribeThing", "thingName")),
