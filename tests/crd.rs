@@ -1,4 +1,4 @@
-//! The definition of `GreengrassDeployment` in a real API server (does I/O: asks a cluster).
+//! The definitions of `GreengrassDeployment` and `SystemInstance` in a real API server (does I/O: asks a cluster).
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -6,17 +6,22 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 use testcluster::{Cluster, Output};
 
-use crate::world::install_definitions;
+use crate::world::{install_definitions, install_things_graph};
 
 #[path = "rules/mod.rs"]
 mod rules;
 
-const DEFINITION: &str = include_str!("../crds/greengrass-operator.dev_greengrassdeployments.yaml");
+/// The definitions by the plural of their kind.
+const DEFINITIONS: [(&str, &str); 2] = [
+    ("greengrassdeployments", include_str!("../crds/greengrass-operator.dev_greengrassdeployments.yaml")),
+    ("systeminstances", include_str!("../crds/things-graph/greengrass-operator.dev_systeminstances.yaml")),
+];
 
-/// The shared cluster, with the definition, and a namespace in it.
+/// The shared cluster, with the definitions, and a namespace in it.
 fn cluster(prefix: &str) -> (&'static Cluster, String) {
     let cluster = Cluster::shared().unwrap();
     install_definitions(cluster);
+    install_things_graph(cluster);
     (cluster, cluster.namespace(prefix).unwrap())
 }
 
@@ -66,13 +71,19 @@ fn refusals(complaint: &str) -> BTreeMap<String, String> {
 }
 
 #[test]
-fn the_api_server_answers_each_mistake_as_the_table_says() {
+fn the_api_server_answers_each_mistake_as_the_tables_say() {
+    for kind in rules::KINDS {
+        each_mistake_is_answered(kind);
+    }
+}
+
+fn each_mistake_is_answered(kind: rules::Kind) {
     let (cluster, namespace) = cluster("mistakes");
     let mut created = Vec::new();
     let mut before = Vec::new();
     let mut changed = Vec::new();
     let mut expected = BTreeMap::new();
-    for (index, case) in rules::mistakes().into_iter().enumerate() {
+    for (index, case) in rules::mistakes_of(kind).into_iter().enumerate() {
         if case.keyword.as_deref() == Some("unknown") {
             // Strict decoding names no object.
             let refused = kubectl(cluster, &namespace, &["create", "--dry-run=server"], &case.object);
@@ -82,7 +93,7 @@ fn the_api_server_answers_each_mistake_as_the_table_says() {
             );
             continue;
         }
-        let own_name = case.object["metadata"]["name"] != rules::base()["metadata"]["name"];
+        let own_name = case.object["metadata"]["name"] != rules::base_of(kind)["metadata"]["name"];
         let name =
             if own_name { case.object["metadata"]["name"].as_str().unwrap().into() } else { format!("m{index}") };
         let object = named(case.object, &name);
@@ -107,7 +118,7 @@ fn the_api_server_answers_each_mistake_as_the_table_says() {
             writeln!(wrong, "{what}: {said:?} in place of {server:?}").unwrap();
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{kind:?}: {wrong}");
 }
 
 #[test]
@@ -117,7 +128,7 @@ fn the_api_server_accepts_every_example() {
     let arguments = ["apply", "--dry-run=server", "--recursive", "--namespace", &namespace, "--filename", folder];
     let applied = cluster.kubectl(&arguments).unwrap();
     assert_eq!(applied.stderr, "");
-    let folders = [folder.to_owned(), format!("{folder}/reference")];
+    let folders = [folder.to_owned(), format!("{folder}/reference"), format!("{folder}/things-graph")];
     let files = folders.iter().flat_map(|folder| std::fs::read_dir(folder).unwrap()).map(|file| file.unwrap().path());
     let manifests = files.filter(|path| path.is_file()).map(|path| std::fs::read_to_string(path).unwrap());
     assert_eq!(applied.stdout.lines().count(), manifests.map(|text| text.matches("\nkind: ").count()).sum::<usize>());
@@ -125,15 +136,17 @@ fn the_api_server_accepts_every_example() {
 
 #[test]
 fn the_api_server_warns_of_nothing() {
-    // In another group, because nobody may replace the definition that the tests beside this one use.
-    let other = DEFINITION.replace("group: greengrass-operator.dev", "group: warnings.example.com").replace(
-        "name: greengrassdeployments.greengrass-operator.dev",
-        "name: greengrassdeployments.warnings.example.com",
-    );
     let cluster = Cluster::shared().unwrap();
-    let created = cluster.kubectl_with_input(&["create", "--dry-run=server", "--filename=-"], &other).unwrap();
-    assert_eq!(created.stderr, "");
-    assert_eq!(created.stdout.lines().count(), 1);
+    for (plural, definition) in DEFINITIONS {
+        // In another group, because nobody may replace the definition that the tests beside this one use.
+        let other = definition.replace("group: greengrass-operator.dev", "group: warnings.example.com").replace(
+            &format!("name: {plural}.greengrass-operator.dev"),
+            &format!("name: {plural}.warnings.example.com"),
+        );
+        let created = cluster.kubectl_with_input(&["create", "--dry-run=server", "--filename=-"], &other).unwrap();
+        assert_eq!(created.stderr, "");
+        assert_eq!(created.stdout.lines().count(), 1);
+    }
 }
 
 #[test]
@@ -143,17 +156,19 @@ fn kubectl_explains_every_field_to_the_leaf() {
     let path = "/openapi/v3/apis/greengrass-operator.dev/v1alpha1";
     let document: Value =
         serde_json::from_str(&cluster.kubectl(&["get", "--raw", path]).unwrap().success().unwrap()).unwrap();
-    let kind = &document["components"]["schemas"]["dev.greengrass-operator.v1alpha1.GreengrassDeployment"];
-    let mut fields = 0;
-    let mut undescribed = Vec::new();
-    each_field("", kind, &mut |path, field| {
-        fields += 1;
-        if field["description"].as_str().unwrap_or_default().is_empty() && path != ".metadata" {
-            undescribed.push(path.to_owned());
-        }
-    });
-    assert!(fields > 60, "only {fields} fields were seen");
-    assert!(undescribed.is_empty(), "{undescribed:?}");
+    for (kind, at_least) in [("GreengrassDeployment", 60), ("SystemInstance", 40)] {
+        let schema = &document["components"]["schemas"][format!("dev.greengrass-operator.v1alpha1.{kind}")];
+        let mut fields = 0;
+        let mut undescribed = Vec::new();
+        each_field("", schema, &mut |path, field| {
+            fields += 1;
+            if field["description"].as_str().unwrap_or_default().is_empty() && path != ".metadata" {
+                undescribed.push(path.to_owned());
+            }
+        });
+        assert!(fields > at_least, "only {fields} fields of {kind} were seen");
+        assert!(undescribed.is_empty(), "{kind}: {undescribed:?}");
+    }
 }
 
 fn each_field(path: &str, schema: &Value, see: &mut impl FnMut(&str, &Value)) {
@@ -167,16 +182,32 @@ fn each_field(path: &str, schema: &Value, see: &mut impl FnMut(&str, &Value)) {
     }
 }
 
+/// What `kubectl get` prints of a kind.
+fn got(cluster: &Cluster, namespace: &str, kind: &str, arguments: &[&str]) -> String {
+    let arguments = [&["get", kind, "--namespace", namespace], arguments].concat();
+    cluster.kubectl(&arguments).unwrap().success().unwrap()
+}
+
+fn header(table: &str) -> String {
+    table.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn a_new_system_instance_shows_the_columns_that_users_know() {
+    let (cluster, namespace) = cluster("columns");
+    let base = rules::base_of(rules::Kind::SystemInstance);
+    kubectl(cluster, &namespace, &["create"], &base).success().unwrap();
+    let get = |arguments: &[&str]| got(cluster, &namespace, "ggsi", arguments);
+    assert_eq!(header(&get(&[])), "NAME ID STATUS TARGET READY REASON AGE");
+    assert_eq!(header(&get(&["--output=wide"])), "NAME ID STATUS TARGET READY REASON AGE GROUP MESSAGE");
+    assert_eq!(get(&["--output=jsonpath={.items[*].status}"]), r#"{"observedGeneration":-1}"#);
+}
+
 #[test]
 fn a_new_object_shows_that_nobody_has_looked_at_it_in_the_columns_that_users_know() {
     let (cluster, namespace) = cluster("columns");
     kubectl(cluster, &namespace, &["create"], &rules::base()).success().unwrap();
-    let get = |arguments: &[&str]| {
-        let arguments = [&["get", "ggd", "--namespace", &namespace], arguments].concat();
-        cluster.kubectl(&arguments).unwrap().success().unwrap()
-    };
-    let header =
-        |table: &str| table.lines().next().unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" ");
+    let get = |arguments: &[&str]| got(cluster, &namespace, "ggd", arguments);
     assert_eq!(header(&get(&[])), "NAME READY REASON TARGET REVISION DEVICES AGE");
     assert_eq!(
         header(&get(&["--output=wide"])),

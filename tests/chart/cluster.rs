@@ -145,6 +145,14 @@ fn the_operator_may_do_what_it_needs_and_nothing_else() {
     let mut everywhere = deployments;
     everywhere.push("namespaces [] [kube-system] [get]");
     has_exactly(cluster, &account, &elsewhere, &everywhere);
+
+    apply(&["crds.enabled=false", no_identity, "thingsGraph.enabled=true"]);
+    everywhere.extend([
+        "systeminstances.greengrass-operator.dev [] [] [get list watch patch]",
+        "systeminstances.greengrass-operator.dev/status [] [] [update]",
+        "customresourcedefinitions.apiextensions.k8s.io [] [systeminstances.greengrass-operator.dev] [get]",
+    ]);
+    has_exactly(cluster, &account, &elsewhere, &everywhere);
 }
 
 #[test]

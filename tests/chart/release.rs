@@ -14,6 +14,9 @@ pub const NAME: &str = "greengrass-operator";
 const DEFINITIONS: [&str; 2] =
     ["awsidentities.greengrass-operator.dev", "greengrassdeployments.greengrass-operator.dev"];
 
+/// The definition that comes only where it is wanted.
+const SYSTEM_INSTANCES: &str = "systeminstances.greengrass-operator.dev";
+
 /// Two zones, of which one has a node more.
 const NODES: &str = "
 {apiVersion: v1, kind: Node, metadata: {name: a, labels: {topology.kubernetes.io/zone: one, kubernetes.io/hostname: a}}}
@@ -74,7 +77,7 @@ impl Release {
         let release = Self { cluster, _turn: turn };
         // What a test before this one has left.
         let _ = release.helm(&["uninstall", NAME, "--ignore-not-found"]);
-        for definition in DEFINITIONS {
+        for definition in DEFINITIONS.into_iter().chain([SYSTEM_INSTANCES]) {
             release.kubectl(&["delete", "crd", definition, "--ignore-not-found", "--timeout=60s"]);
         }
         release.kubectl(&["delete", "node", "--all"]);

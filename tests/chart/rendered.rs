@@ -24,21 +24,48 @@ fn helm_finds_nothing_to_complain_about() {
 
 #[test]
 fn the_definitions_in_the_chart_are_those_that_were_generated() {
-    let generated = yaml_files(&repository().join("crds"));
-    let copies = yaml_files(&chart().join("files/crds"));
-    assert!(!generated.is_empty());
-    assert!(generated == copies, "stale: run `cp crds/*.yaml charts/greengrass-operator/files/crds/`");
+    let generated = |folder: &str| {
+        let generated = yaml_files(&repository().join("crds").join(folder));
+        assert!(!generated.is_empty());
+        assert!(generated == yaml_files(&chart().join("files/crds").join(folder)), "stale: run `make crd`");
+        generated
+    };
+    let (always, things_graph) = (generated(""), generated("things-graph"));
+    let all = &always | &things_graph;
 
-    let with = rendered(&[]);
-    let without = rendered(&["crds.enabled=false"]);
-    for (name, text) in &generated {
-        let rest = text.split_once("\nmetadata:\n").expect("a definition has metadata at the left margin").1;
-        assert!(with.contains(rest.trim_end()), "{name} comes out of helm as it went in");
+    for (values, expected) in [("", &always), ("thingsGraph.enabled=true", &all)] {
+        let with = rendered(&[values]);
+        for (name, text) in expected {
+            let rest = text.split_once("\nmetadata:\n").expect("a definition has metadata at the left margin").1;
+            assert!(with.contains(rest.trim_end()), "{name} comes out of helm as it went in");
+        }
+        let count = |text: &str| text.matches("kind: CustomResourceDefinition\n").count();
+        let without = rendered(&[values, "crds.enabled=false"]);
+        assert_eq!((count(&with), count(&without)), (expected.len(), 0), "{values}");
+        assert_eq!(with.matches("helm.sh/resource-policy: keep").count(), expected.len(), "{values}");
+        assert!(!rendered(&[values, "crds.keep=false"]).contains("helm.sh/resource-policy"));
     }
-    let count = |text: &str| text.matches("kind: CustomResourceDefinition\n").count();
-    assert_eq!((count(&with), count(&without)), (generated.len(), 0));
-    assert_eq!(with.matches("helm.sh/resource-policy: keep").count(), generated.len());
-    assert!(!rendered(&["crds.keep=false"]).contains("helm.sh/resource-policy"));
+}
+
+#[test]
+fn nothing_of_system_instances_is_there_until_they_are_switched_on() {
+    let everything = "rbac.aggregateToEdit=true";
+    let off = rendered(&[everything]);
+    assert!(
+        !off.contains("systeminstances") && !off.contains("SystemInstance") && !off.contains("things-graph"),
+        "{off}"
+    );
+    let on = rendered(&[everything, "thingsGraph.enabled=true"]);
+    assert!(on.contains("            - --enable-things-graph\n"), "{on}");
+    for line in [
+        "    resources: [systeminstances]\n    verbs: [get, list, watch, patch]\n",
+        "    resources: [systeminstances/status]\n    verbs: [update]\n",
+        "      - systeminstances.greengrass-operator.dev\n",
+        "    resources: [greengrassdeployments, awsidentities, systeminstances]\n    verbs: [get, list, watch]\n",
+        "    resources: [greengrassdeployments, systeminstances]\n    verbs: [create, update, patch, delete, deletecollection]\n",
+    ] {
+        assert!(on.contains(line), "{line} is not in {on}");
+    }
 }
 
 #[test]
@@ -62,6 +89,8 @@ fn values_that_would_not_work_are_refused_with_their_name() {
         ("networkPolicy.apiServerPorts={}", "apiServerPorts"),
         ("podDisruptionBudget.maxUnavailable=0", "maxUnavailable"),
         ("identities.North.region=eu-west-1", "North"),
+        ("thingsGraph.enabled=yes please", "thingsGraph"),
+        ("thingsGraph.enable=true", "thingsGraph"),
         ("identities.default.region=eu-west-1", "identities.default"),
     ];
     for (value, name) in refused {

@@ -32,7 +32,7 @@ struct Grant {
     resource: String,
     verb: String,
     /// Empty: objects of whatever name.
-    names: BTreeSet<String>,
+    name: String,
 }
 
 /// A kind of request of an operator.
@@ -81,8 +81,8 @@ impl Provoked {
 
 impl fmt::Display for Grant {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { role, namespace, group, resource, verb, names } = self;
-        write!(formatter, "{role} grants {verb} {resource}.{group} {names:?}")?;
+        let Self { role, namespace, group, resource, verb, name } = self;
+        write!(formatter, "{role} grants {verb} {resource}.{group} {name:?}")?;
         if namespace.is_empty() { Ok(()) } else { write!(formatter, " in the namespace {namespace}") }
     }
 }
@@ -96,7 +96,7 @@ impl fmt::Display for Request {
 
 impl Grant {
     fn is_used_by(&self, request: &Request) -> bool {
-        let named = self.names.is_empty() || self.names.contains(&request.name);
+        let named = self.name.is_empty() || self.name == request.name;
         // An installation for the whole cluster needs no role in a namespace; one in "default" would use another.
         let by_role = || request.home != HOME && request.home != request.namespace;
         let there = match self.namespace.as_str() {
@@ -104,7 +104,7 @@ impl Grant {
             WATCHED | "" => true,
             namespace => request.namespace == namespace && by_role(),
         };
-        let Self { role: _, namespace: _, group, resource, verb, names: _ } = self;
+        let Self { role: _, namespace: _, group, resource, verb, name: _ } = self;
         let asked = (&request.group, &request.resource, &request.verb);
         named && there && asked == (group, resource, verb)
     }
@@ -133,17 +133,24 @@ fn grants(manifest: &str) -> BTreeSet<Grant> {
         let name = text(&role["metadata"]["name"]);
         let Some(namespace) = bound.get(&(text(&role["kind"]), name.clone())) else { continue };
         for rule in role["rules"].as_array().into_iter().flatten() {
-            for group in texts(&rule["apiGroups"]) {
-                for resource in texts(&rule["resources"]) {
-                    for verb in texts(&rule["verbs"]) {
-                        grants.insert(Grant {
-                            role: name.clone(),
-                            namespace: namespace.clone(),
-                            group: group.clone(),
-                            resource: resource.clone(),
-                            verb,
-                            names: texts(&rule["resourceNames"]).into_iter().collect(),
-                        });
+            let mut objects = texts(&rule["resourceNames"]);
+            if objects.is_empty() {
+                objects.push(String::new());
+            }
+            // A right to two objects is two: that to one of them may be used and the other not.
+            for object in &objects {
+                for group in texts(&rule["apiGroups"]) {
+                    for resource in texts(&rule["resources"]) {
+                        for verb in texts(&rule["verbs"]) {
+                            grants.insert(Grant {
+                                role: name.clone(),
+                                namespace: namespace.clone(),
+                                group: group.clone(),
+                                resource: resource.clone(),
+                                verb,
+                                name: object.clone(),
+                            });
+                        }
                     }
                 }
             }
@@ -152,9 +159,10 @@ fn grants(manifest: &str) -> BTreeSet<Grant> {
     grants
 }
 
-/// What the chart grants in both of its modes, with Leases that are called as in tests.
+/// What the chart grants in both of its modes, with Leases that are called as in tests, and with what is off by default:
+/// the tests of system instances use the rights to them.
 fn all_grants() -> BTreeSet<Grant> {
-    let named = format!("fullnameOverride={NAME}");
+    let named = format!("fullnameOverride={NAME},thingsGraph.enabled=true");
     let watch = format!("watchNamespaces={{{WATCHED}}}");
     let everywhere = grants(&success(&template(INSTALLED, &[&named])));
     let somewhere = grants(&success(&template(INSTALLED, &[&named, &watch, "clusterName=factory"])));
@@ -232,7 +240,7 @@ fn requests_for(grants: &BTreeSet<Grant>) -> BTreeSet<Request> {
         resource: grant.resource.clone(),
         verb: grant.verb.clone(),
         namespace: grant.namespace.clone(),
-        name: grant.names.first().cloned().unwrap_or_default(),
+        name: grant.name.clone(),
         is_forbidden: false,
     };
     grants.iter().map(request).collect()
@@ -257,6 +265,22 @@ fn a_right_that_nobody_used_and_a_request_that_was_refused_are_complained_about(
 }
 
 #[test]
+fn the_rights_to_system_instances_and_to_their_definition_are_judged_by_themselves() {
+    let grants = all_grants();
+    let of = |resource: &str| -> BTreeSet<&str> {
+        grants.iter().filter(|grant| grant.resource == resource).map(|grant| grant.verb.as_str()).collect()
+    };
+    assert_eq!(of("systeminstances"), ["get", "list", "patch", "watch"].into());
+    assert_eq!(of("systeminstances/status"), ["update"].into());
+    let names: Vec<&str> = grants
+        .iter()
+        .filter(|grant| grant.resource == "customresourcedefinitions")
+        .map(|grant| grant.name.as_str())
+        .collect();
+    assert_eq!(names, ["greengrassdeployments.greengrass-operator.dev", "systeminstances.greengrass-operator.dev"]);
+}
+
+#[test]
 fn a_request_with_another_name_uses_no_right_to_one_object() {
     let grants = all_grants();
     let lease = grants.iter().find(|grant| grant.resource == "leases" && grant.verb == "get").unwrap();
@@ -268,6 +292,6 @@ fn a_request_with_another_name_uses_no_right_to_one_object() {
     assert!(
         lease
             .to_string()
-            .contains(r#"get leases.coordination.k8s.io {"greengrass-operator"} in the namespace installed"#)
+            .contains(r#"get leases.coordination.k8s.io "greengrass-operator" in the namespace installed"#)
     );
 }

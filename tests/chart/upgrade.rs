@@ -90,3 +90,47 @@ fn a_release_is_upgraded_and_rolled_back_while_its_operator_works_and_nothing_is
     world.wait_ready("presses");
     assert_eq!(world.count("CreateDeployment"), 3);
 }
+
+const LOBBY: &str = r#"
+apiVersion: greengrass-operator.dev/v1alpha1
+kind: SystemInstance
+metadata: {name: lobby, namespace: live}
+spec:
+  definition:
+    text: 'query Lobby @deployment(id: "urn:tdm:eu-central-1/123456789012/default:deployment:Lobby") { camera(deviceId: "C") }'
+  target: CLOUD
+  flowActionsRoleArn: arn:aws:iam::123456789012:role/FlowActions
+"#;
+
+#[test]
+fn system_instances_are_switched_on_and_off_and_deployments_take_no_notice() {
+    let release = Release::of_nothing();
+    release.upgrade(Version::Today, &[]);
+    let mut world = World::of_account(release.cluster, release.cluster.namespace("legacy").unwrap(), HOME);
+    world.roll_operator(&release.arguments());
+    world.apply(&Manifest::new("presses", &world.group("Presses")));
+    world.wait_ready("presses");
+    let before = essence(&world, "presses");
+    let definition = "crd/systeminstances.greengrass-operator.dev";
+    assert!(!release.has(definition), "off by default");
+
+    release.upgrade(Version::Today, &["--set=thingsGraph.enabled=true"]);
+    world.roll_operator(&release.arguments());
+    release.cluster.apply(&LOBBY.replace("namespace: live", &format!("namespace: {}", world.namespace))).unwrap();
+    let of_the_world = |arguments: &[&str]| {
+        let namespace = format!("--namespace={}", world.namespace);
+        release.kubectl(&[arguments, &[namespace.as_str()]].concat())
+    };
+    of_the_world(&["wait", "--for=condition=Ready", "systeminstance/lobby", "--timeout=1m"]);
+    let [made, deployed] = ["CreateSystemInstance", "DeploySystemInstance"].map(|call| world.count(call));
+    assert_eq!((made, deployed), (1, 1));
+    let uid = of_the_world(&["get", "systeminstance/lobby", "--output=jsonpath={.metadata.uid}"]);
+
+    release.upgrade(Version::Today, &[]);
+    assert!(release.has(definition), "definitions are kept, and with them resources");
+    assert_eq!(of_the_world(&["get", "systeminstance/lobby", "--output=jsonpath={.metadata.uid}"]), uid);
+    world.roll_operator(&release.arguments());
+    look(&world, &["presses"], "without system instances");
+    assert_eq!(essence(&world, "presses"), before);
+    assert_eq!(world.count("CreateDeployment"), 1);
+}

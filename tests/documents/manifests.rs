@@ -10,7 +10,7 @@ use testcluster::Cluster;
 
 use super::blocks::{Test, each_block};
 use super::markdown::repository;
-use crate::world::install_definitions;
+use crate::world::{install_definitions, install_things_graph};
 
 /// Names that stand for what a reader puts there.
 const PLACEHOLDERS: [(&str, &str); 4] =
@@ -41,6 +41,7 @@ fn tried(cluster: &Cluster, manifest: &str) -> Result<(), String> {
 fn the_api_server_takes_every_manifest_of_the_pages() {
     let cluster = Cluster::shared().unwrap();
     install_definitions(cluster);
+    install_things_graph(cluster);
     // Where the pages' manifests go: a server-side trial asks whether the namespace exists.
     let mut wrong = Vec::new();
     let mut namespaces = BTreeSet::new();
@@ -157,7 +158,7 @@ fn operations() -> Value {
     const ASK: &str = "
 import botocore.session, json
 session = botocore.session.get_session()
-services = {'greengrass': ['greengrassv2'], 'iot': ['iot', 'iot-data', 'iot-jobs-data'], 'sts': ['sts']}
+services = {'greengrass': ['greengrassv2'], 'iot': ['iot', 'iot-data', 'iot-jobs-data'], 'iotthingsgraph': ['iotthingsgraph'], 'sts': ['sts']}
 # TagSession is asked for by AssumeRole and has no operation of its own:
 # https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html
 names = {prefix: [name for service in models for name in session.get_service_model(service).operation_names] for prefix, models in services.items()}

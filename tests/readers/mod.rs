@@ -5,4 +5,5 @@ mod argo_cd_actions;
 mod helm;
 pub mod kstatus;
 mod stored;
+mod system_instance;
 mod table;

@@ -1,9 +1,19 @@
-//! Reads `rules.yaml`: what each mistake in a manifest is answered. Pure.
+//! Reads `rules.yaml` and `rules-things-graph.yaml`: what each mistake in a manifest is answered. Pure.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+/// The kinds that have a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    GreengrassDeployment,
+    SystemInstance,
+}
+
+/// Every kind that has a table.
+pub(crate) const KINDS: [Kind; 2] = [Kind::GreengrassDeployment, Kind::SystemInstance];
 
 /// One mistake on the base manifest.
 pub(crate) struct Mistake {
@@ -41,18 +51,27 @@ struct Row {
     operator: Option<String>,
 }
 
-fn table() -> Table {
-    serde_saphyr::from_str(include_str!("../rules.yaml")).unwrap()
+fn table(kind: Kind) -> Table {
+    let text = match kind {
+        Kind::GreengrassDeployment => include_str!("../rules.yaml"),
+        Kind::SystemInstance => include_str!("../rules-things-graph.yaml"),
+    };
+    serde_saphyr::from_str(text).unwrap()
 }
 
-/// The manifest without a mistake.
+/// The `GreengrassDeployment` without a mistake.
 pub(crate) fn base() -> Value {
-    table().base
+    base_of(Kind::GreengrassDeployment)
 }
 
-/// All mistakes, each with the whole object that has it.
-pub(crate) fn mistakes() -> Vec<Mistake> {
-    let Table { base, mistakes } = table();
+/// The manifest of a kind without a mistake.
+pub(crate) fn base_of(kind: Kind) -> Value {
+    table(kind).base
+}
+
+/// All mistakes in a manifest of a kind, each with the whole object that has it.
+pub(crate) fn mistakes_of(kind: Kind) -> Vec<Mistake> {
+    let Table { base, mistakes } = table(kind);
     let patched = |patch: Value| {
         let mut object = base.clone();
         merge(&mut object, expanded(patch));

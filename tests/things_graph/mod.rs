@@ -2,11 +2,13 @@
 
 mod crashes;
 mod deletion;
+mod leaving;
 mod life;
 mod replacing;
 mod strangers;
 mod switched_off;
 mod trouble;
+mod words;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,10 +72,13 @@ pub fn with(mut resource: Value, field: &str, value: Value) -> Value {
     resource
 }
 
+fn parsed(name: &str) -> SystemInstanceId {
+    SystemInstanceId::parse(&id(name)).unwrap()
+}
+
 /// What AWS has under a name.
 fn instance(world: &VirtualWorld, name: &str) -> Option<SystemInstanceRecord> {
-    let id = SystemInstanceId::parse(&id(name))?;
-    world.emulator.system_instance(&id)
+    world.emulator.system_instance(&parsed(name))
 }
 
 fn status_of(world: &VirtualWorld, name: &str) -> Option<SystemInstanceStatus> {
@@ -90,5 +95,5 @@ fn writes(world: &VirtualWorld) -> BTreeMap<&'static str, usize> {
 }
 
 fn forced(world: &VirtualWorld, name: &str, status: SystemInstanceStatus) {
-    assert!(world.emulator.set_system_instance_status(&SystemInstanceId::parse(&id(name)).unwrap(), status));
+    assert!(world.emulator.set_system_instance_status(&parsed(name), status));
 }

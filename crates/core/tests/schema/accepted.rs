@@ -2,8 +2,8 @@
 
 use std::cell::Cell;
 
-use greengrass_operator_core::api::AwsIdentity;
 use greengrass_operator_core::api::schema::Definition;
+use greengrass_operator_core::api::{AwsIdentity, SystemInstance};
 use greengrass_operator_core::deployment::validate::lenient;
 use greengrass_operator_core::identity::parse;
 use proptest::prelude::*;
@@ -11,7 +11,7 @@ use rstest::rstest;
 use serde_json::{Map, Value, json};
 
 use crate::fields::examples;
-use crate::offline::{Server, decoded, judged};
+use crate::offline::{Server, decoded, judged, said_of_system_instance};
 use crate::rules;
 
 const API_VERSION: &str = "greengrass-operator.dev/v1alpha1";
@@ -20,28 +20,40 @@ const KIND: &str = "GreengrassDeployment";
 #[test]
 fn each_example_is_right() {
     let (deployments, identities) = (Server::new(), Server::of(Definition::AwsIdentity));
+    let system_instances = Server::of(Definition::SystemInstance);
     for (file, object) in examples() {
         let server = match object["kind"].as_str().unwrap() {
             "GreengrassDeployment" => &deployments,
             "AwsIdentity" => &identities,
+            "SystemInstance" => &system_instances,
             // What a resource refers to.
             "ConfigMap" => continue,
             other => panic!("{file} holds a {other}"),
         };
         assert_eq!(server.broken_keywords(&object), [""; 0], "{file}");
         assert_eq!(server.sentences(&object, None), [""; 0], "{file}");
-        let known = if object["kind"] == "AwsIdentity" {
-            let identity: AwsIdentity = serde_json::from_value(object.clone()).unwrap();
-            parse(object["metadata"]["name"].as_str().unwrap(), &identity.spec, false).identity.unwrap();
-            serde_json::to_value(&identity.spec).unwrap()
-        } else {
-            let spec = decoded(&object).unwrap();
-            // What is in a ConfigMap or made by another resource is no matter of the schema.
-            let refers = object.to_string().contains("configMapKeyRef") || object["spec"]["parent"]["name"].is_string();
-            if !refers {
-                judged(&object, &spec).unwrap();
+        // What is in a ConfigMap or made by another resource is no matter of the schema.
+        let refers = object.to_string().contains("configMapKeyRef") || object["spec"]["parent"]["name"].is_string();
+        let known = match object["kind"].as_str().unwrap() {
+            "AwsIdentity" => {
+                let identity: AwsIdentity = serde_json::from_value(object.clone()).unwrap();
+                parse(object["metadata"]["name"].as_str().unwrap(), &identity.spec, false).identity.unwrap();
+                serde_json::to_value(&identity.spec).unwrap()
             }
-            serde_json::to_value(&spec).unwrap()
+            "SystemInstance" => {
+                if !refers {
+                    assert_eq!(said_of_system_instance(&object).as_deref(), Some("nothing"), "{file}");
+                }
+                let instance: SystemInstance = serde_json::from_value(object.clone()).unwrap();
+                serde_json::to_value(&instance.spec).unwrap()
+            }
+            _ => {
+                let spec = decoded(&object).unwrap();
+                if !refers {
+                    judged(&object, &spec).unwrap();
+                }
+                serde_json::to_value(&spec).unwrap()
+            }
         };
         // Nothing of the manifest is a field that the operator doesn't know.
         assert_eq!(with_doubles(known), with_doubles(object["spec"].clone()), "{file}");
@@ -90,6 +102,39 @@ fn schema_and_operator_take_the_same_versions(#[case] version: &str) {
     object["spec"]["components"]["com.example.HelloWorld"]["componentVersion"] = json!(version);
     assert!(Server::new().accepts(&object));
     judged(&object, &decoded(&object).unwrap()).unwrap();
+}
+
+#[rstest]
+#[case::the_longest_group_name("greengrassGroupName", json!("ü".repeat(256)))]
+#[case::the_shortest_bucket_name("s3BucketName", json!("r.8"))]
+#[case::the_longest_bucket_name("s3BucketName", json!("r".repeat(63)))]
+#[case::a_role_below_a_path("flowActionsRoleArn", json!("arn:aws-us-gov:iam::123456789012:role/plant/Flow+Actions"))]
+#[case::as_many_tags_as_fit("tags", Value::Object((0..40).map(|n| (format!("tag{n}"), json!("x"))).collect()))]
+#[case::metrics_that_are_off("metricsConfiguration", json!({}))]
+#[case::a_definition_that_says_its_language("definition", json!({"language": "GRAPHQL", "text": rules::base_of(rules::Kind::SystemInstance)["spec"]["definition"]["text"]}))]
+fn a_limit_of_a_system_instance_is_reached_without_complaint(#[case] field: &str, #[case] value: Value) {
+    let mut object = rules::base_of(rules::Kind::SystemInstance);
+    object["spec"][field] = value;
+    let server = Server::of(Definition::SystemInstance);
+    assert_eq!(server.broken_keywords(&object), [""; 0]);
+    assert_eq!(server.sentences(&object, None), [""; 0]);
+    assert_eq!(said_of_system_instance(&object).as_deref(), Some("nothing"));
+}
+
+#[test]
+fn what_a_system_instance_is_made_of_may_change_and_where_it_runs_may_not() {
+    let object = rules::base_of(rules::Kind::SystemInstance);
+    let server = Server::of(Definition::SystemInstance);
+    let mut edited = object.clone();
+    edited["spec"]["definition"] = json!({"configMapKeyRef": {"name": "room-218", "key": "room-218.graphql"}});
+    edited["spec"]["s3BucketName"] = json!("another-bucket");
+    edited["spec"]["flowActionsRoleArn"] = json!("arn:aws:iam::123456789012:role/FlowActions");
+    edited["spec"]["deployed"] = json!(false);
+    edited["spec"]["deletionPolicy"] = json!("Delete");
+    assert_eq!(server.sentences(&edited, Some(&object)), [""; 0]);
+    edited["spec"]["target"] = json!("CLOUD");
+    edited["spec"]["greengrassGroupName"] = json!("Room219Group");
+    assert_eq!(server.sentences(&edited, Some(&object)).len(), 2);
 }
 
 #[test]

@@ -4,7 +4,10 @@ use greengrass_operator_core::api::schema::{Definition, definitions};
 use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
 use serde_json::{Value, json};
 
-use crate::offline::{schema, schema_of};
+use crate::offline::schema_of;
+
+/// The kinds whose fields are those of a request to AWS.
+const OF_TEAMS: [Definition; 2] = [Definition::GreengrassDeployment, Definition::SystemInstance];
 
 #[test]
 fn the_committed_definitions_are_the_rendered_ones() {
@@ -23,14 +26,56 @@ fn the_committed_definitions_are_the_rendered_ones() {
 
 #[test]
 fn the_yaml_says_what_the_definition_says() {
-    let from_yaml: Value = serde_saphyr::from_str(&Definition::GreengrassDeployment.yaml()).unwrap();
-    let typed: CustomResourceDefinition = serde_json::from_value(from_yaml).unwrap();
-    assert!(typed == Definition::GreengrassDeployment.crd());
+    for definition in definitions() {
+        let from_yaml: Value = serde_saphyr::from_str(&definition.yaml()).unwrap();
+        let typed: CustomResourceDefinition = serde_json::from_value(from_yaml).unwrap();
+        assert!(typed == definition.crd(), "{definition:?}");
+    }
 }
 
 #[test]
-fn the_definition_fits_the_annotation_of_client_side_apply() {
-    assert!(Definition::GreengrassDeployment.yaml().len() < 256 * 1024);
+fn the_definitions_fit_the_annotation_of_client_side_apply() {
+    for definition in definitions() {
+        assert!(definition.yaml().len() < 256 * 1024, "{definition:?}");
+    }
+}
+
+/// Names of columns, and whether they are shown only in wide tables.
+fn columns(version: &Value) -> Vec<(&str, bool)> {
+    let columns = version["additionalPrinterColumns"].as_array().unwrap().iter();
+    columns.map(|column| (column["name"].as_str().unwrap(), column.get("priority").is_some())).collect()
+}
+
+#[test]
+fn names_and_columns_of_system_instances_are_those_that_users_know() {
+    let crd = serde_json::to_value(Definition::SystemInstance.crd()).unwrap();
+    assert_eq!(crd["metadata"]["name"], "systeminstances.greengrass-operator.dev");
+    assert_eq!(crd["spec"]["scope"], "Namespaced");
+    assert_eq!(crd["spec"]["names"]["shortNames"], json!(["ggsi"]));
+    assert_eq!(crd["spec"]["names"]["categories"], json!(["greengrass", "aws"]));
+    assert_eq!(
+        columns(&crd["spec"]["versions"][0]),
+        [
+            ("ID", false),
+            ("Status", false),
+            ("Target", false),
+            ("Ready", false),
+            ("Reason", false),
+            ("Age", false),
+            ("Group", true),
+            ("Message", true),
+        ]
+    );
+}
+
+#[test]
+fn whoever_explains_a_system_instance_reads_that_aws_has_deprecated_it() {
+    let schema = schema_of(Definition::SystemInstance);
+    let description = schema["description"].as_str().unwrap();
+    assert!(
+        description.contains("AWS has deprecated every operation of that service since 2022-08-30"),
+        "{description}"
+    );
 }
 
 #[test]
@@ -45,14 +90,8 @@ fn names_columns_and_selectable_fields_are_those_that_users_know() {
         version["selectableFields"],
         json!([{"jsonPath": ".status.deploymentId"}, {"jsonPath": ".status.resolved.targetArn"}])
     );
-    let columns: Vec<_> = version["additionalPrinterColumns"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|column| (column["name"].as_str().unwrap(), column.get("priority").is_some()))
-        .collect();
     assert_eq!(
-        columns,
+        columns(version),
         [
             ("Ready", false),
             ("Reason", false),
@@ -104,40 +143,46 @@ fn every_field_is_described_to_the_leaf() {
 
 #[test]
 fn every_field_of_the_spec_says_if_it_may_change_what_aws_calls_it_and_gives_an_example() {
-    let mut lacking = Vec::new();
-    each_schema("spec", &schema()["properties"]["spec"], &mut |path, schema| {
-        if path == "spec" || path.ends_with(['}', ']']) {
-            return;
-        }
-        let text = schema["description"].as_str().unwrap_or_default();
-        let changes = text.contains("May change") || text.contains("Can't");
-        let named = text.contains("In AWS: ") || text.contains("Not part of AWS");
-        if !(changes && named && text.contains("Example: ")) {
-            lacking.push(path.to_owned());
-        }
-    });
-    assert!(lacking.is_empty(), "{lacking:?}");
+    for kind in OF_TEAMS {
+        let mut lacking = Vec::new();
+        each_schema("spec", &schema_of(kind)["properties"]["spec"], &mut |path, schema| {
+            if path == "spec" || path.ends_with(['}', ']']) {
+                return;
+            }
+            let text = schema["description"].as_str().unwrap_or_default();
+            let changes = text.contains("May change") || text.contains("Can't");
+            let named = text.contains("In AWS: ") || text.contains("Not part of AWS");
+            if !(changes && named && text.contains("Example: ")) {
+                lacking.push(path.to_owned());
+            }
+        });
+        assert!(lacking.is_empty(), "{kind:?}: {lacking:?}");
+    }
 }
 
 #[test]
 fn every_value_of_an_enumeration_is_explained() {
-    each_schema("", &schema(), &mut |path, schema| {
-        for value in schema["enum"].as_array().into_iter().flatten() {
-            let quoted = format!("`{}`", value.as_str().unwrap());
-            assert!(schema["description"].as_str().unwrap().contains(&quoted), "{path} explains no {quoted}");
-        }
-    });
+    for kind in OF_TEAMS {
+        each_schema("", &schema_of(kind), &mut |path, schema| {
+            for value in schema["enum"].as_array().into_iter().flatten() {
+                let quoted = format!("`{}`", value.as_str().unwrap());
+                assert!(schema["description"].as_str().unwrap().contains(&quoted), "{path} explains no {quoted}");
+            }
+        });
+    }
 }
 
 #[test]
 fn the_only_default_is_that_nobody_has_looked_at_the_object_yet() {
-    let mut defaults = Vec::new();
-    each_schema("", &schema(), &mut |path, schema| {
-        if let Some(default) = schema.get("default") {
-            defaults.push((path.to_owned(), default.clone()));
-        }
-    });
-    assert_eq!(defaults, [(".status".to_owned(), json!({"observedGeneration": -1}))]);
+    for kind in OF_TEAMS {
+        let mut defaults = Vec::new();
+        each_schema("", &schema_of(kind), &mut |path, schema| {
+            if let Some(default) = schema.get("default") {
+                defaults.push((path.to_owned(), default.clone()));
+            }
+        });
+        assert_eq!(defaults, [(".status".to_owned(), json!({"observedGeneration": -1}))], "{kind:?}");
+    }
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The definition of `GreengrassDeployment` and the rules of its spec, without a cluster. Pure.
+//! The definitions of the kinds and the rules of their specs, without a cluster. Pure.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test may panic")]
 

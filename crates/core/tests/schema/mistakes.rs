@@ -2,19 +2,44 @@
 
 use std::fmt::Write;
 
+use greengrass_operator_core::api::schema::Definition;
 use serde_json::{Value, json};
 
-use crate::offline::{Server, decoded, judged};
-use crate::rules;
+use crate::offline::{Server, decoded, judged, said_of_system_instance, schema_of};
+use crate::rules::{self, KINDS, Kind};
 
 /// A field that the schema doesn't have: the API server's strict decoding refuses it, no keyword does.
 const UNKNOWN_FIELD: &str = "unknown";
 
+fn definition(kind: Kind) -> Definition {
+    match kind {
+        Kind::GreengrassDeployment => Definition::GreengrassDeployment,
+        Kind::SystemInstance => Definition::SystemInstance,
+    }
+}
+
+/// What the operator says to an object; none, where it can't be decoded.
+fn said(kind: Kind, object: &Value) -> Option<String> {
+    match kind {
+        Kind::GreengrassDeployment => decoded(object).ok().map(|spec| match judged(object, &spec) {
+            Ok(_) => "nothing".to_owned(),
+            Err(invalid) => invalid.to_string(),
+        }),
+        Kind::SystemInstance => said_of_system_instance(object),
+    }
+}
+
 #[test]
 fn the_schema_answers_each_mistake_with_its_keyword_or_its_sentence() {
-    let server = Server::new();
+    for kind in KINDS {
+        each_mistake_is_answered(kind);
+    }
+}
+
+fn each_mistake_is_answered(kind: Kind) {
+    let server = Server::of(definition(kind));
     let mut wrong = String::new();
-    for case in rules::mistakes() {
+    for case in rules::mistakes_of(kind) {
         let keywords = server.broken_keywords(&case.object);
         let sentences = server.sentences(&case.object, case.before.as_ref());
         let expected_keywords: Vec<_> = case.keyword.iter().filter(|keyword| *keyword != UNKNOWN_FIELD).collect();
@@ -26,38 +51,39 @@ fn the_schema_answers_each_mistake_with_its_keyword_or_its_sentence() {
             writeln!(wrong, "{}: sentences {sentences:?} in place of {:?}", case.what, case.sentence).unwrap();
         }
     }
-    assert!(wrong.is_empty(), "{wrong}");
+    assert!(wrong.is_empty(), "{kind:?}: {wrong}");
 }
 
 #[test]
 fn the_operator_answers_each_mistake_that_gets_past_an_older_schema() {
-    let mut wrong = String::new();
-    for case in rules::mistakes() {
-        // A change is judged against the status, not here; a field that is unknown has vanished before.
-        if case.before.is_some() || case.keyword.as_deref() == Some(UNKNOWN_FIELD) {
-            continue;
+    for kind in KINDS {
+        let mut wrong = String::new();
+        for case in rules::mistakes_of(kind) {
+            // A change is judged against the status, not here; a field that is unknown has vanished before.
+            if case.before.is_some() || case.keyword.as_deref() == Some(UNKNOWN_FIELD) {
+                continue;
+            }
+            let said = said(kind, &case.object);
+            if said != case.operator {
+                writeln!(wrong, "{}: {said:?} in place of {:?}", case.what, case.operator).unwrap();
+            }
         }
-        let said = decoded(&case.object).ok().map(|spec| match judged(&case.object, &spec) {
-            Ok(_) => "nothing".to_owned(),
-            Err(invalid) => invalid.to_string(),
-        });
-        if said != case.operator {
-            writeln!(wrong, "{}: {said:?} in place of {:?}", case.what, case.operator).unwrap();
-        }
+        assert!(wrong.is_empty(), "{kind:?}: {wrong}");
     }
-    assert!(wrong.is_empty(), "{wrong}");
 }
 
 #[test]
 fn every_sentence_of_a_rule_is_in_the_table() {
-    let tested: Vec<_> = rules::mistakes().into_iter().filter_map(|case| case.sentence).collect();
-    let mut untested = Vec::new();
-    each_rule(&crate::offline::schema(), &mut |sentence| {
-        if !tested.contains(&sentence) {
-            untested.push(sentence);
-        }
-    });
-    assert!(untested.is_empty(), "{untested:#?}");
+    for kind in KINDS {
+        let tested: Vec<_> = rules::mistakes_of(kind).into_iter().filter_map(|case| case.sentence).collect();
+        let mut untested = Vec::new();
+        each_rule(&schema_of(definition(kind)), &mut |sentence| {
+            if !tested.contains(&sentence) {
+                untested.push(sentence);
+            }
+        });
+        assert!(untested.is_empty(), "{kind:?}: {untested:#?}");
+    }
 }
 
 fn each_rule(schema: &Value, see: &mut impl FnMut(String)) {
@@ -74,10 +100,12 @@ fn each_rule(schema: &Value, see: &mut impl FnMut(String)) {
 }
 
 #[test]
-fn the_base_of_the_table_has_no_mistake() {
-    let base = rules::base();
-    assert!(Server::new().accepts(&base));
-    judged(&base, &decoded(&base).unwrap()).unwrap();
+fn the_bases_of_the_tables_have_no_mistake() {
+    for kind in KINDS {
+        let base = rules::base_of(kind);
+        assert!(Server::of(definition(kind)).accepts(&base), "{kind:?}");
+        assert_eq!(said(kind, &base).as_deref(), Some("nothing"), "{kind:?}");
+    }
 }
 
 #[test]

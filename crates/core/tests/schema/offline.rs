@@ -1,18 +1,14 @@
 //! The API server's judgement, as far as libraries give it. Pure.
 
 use greengrass_operator_core::api::schema::Definition;
-use greengrass_operator_core::api::{GreengrassDeployment, GreengrassDeploymentSpec};
+use greengrass_operator_core::api::{GreengrassDeployment, GreengrassDeploymentSpec, SystemInstance};
 use greengrass_operator_core::deployment::desired::Desired;
 use greengrass_operator_core::deployment::references::{Grant, IdentityFound, References};
 use greengrass_operator_core::deployment::validate::{Invalid, Refused, validate};
 use greengrass_operator_core::names::ObjectName;
+use greengrass_operator_core::system_instance::validate as system_instance;
 use kube::core::cel::{CompiledSchema, Validator, compile_schema};
 use serde_json::Value;
-
-/// The schema of the only version of `GreengrassDeployment`.
-pub(crate) fn schema() -> Value {
-    schema_of(Definition::GreengrassDeployment)
-}
 
 /// The schema of the only version of a kind.
 pub(crate) fn schema_of(definition: Definition) -> Value {
@@ -67,20 +63,39 @@ pub(crate) fn decoded(object: &Value) -> Result<GreengrassDeploymentSpec, serde_
     serde_json::from_value::<GreengrassDeployment>(object.clone()).map(|object| object.spec)
 }
 
-/// What the operator makes of a spec.
-pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
+/// The object's name, and what the operator has read of the things that its spec may refer to.
+fn scene(object: &Value) -> (ObjectName, References) {
     let name = object.pointer("/metadata/name").and_then(Value::as_str).unwrap_or_default();
     let grant = Grant {
         account: Some("123456789012".to_owned()),
         region: Some("us-west-2".to_owned()),
         ..Grant::of_everything("default")
     };
-    let references = References::through(IdentityFound::Granted(grant));
-    match validate(&ObjectName { namespace: "plant".into(), name: name.into() }, spec, &references) {
-        Ok(desired) => Ok(desired),
-        Err(Refused::Invalid(invalid)) => Err(invalid),
+    let name = ObjectName { namespace: "plant".into(), name: name.into() };
+    (name, References::through(IdentityFound::Granted(grant)))
+}
+
+/// What the operator makes of a spec.
+pub(crate) fn judged(object: &Value, spec: &GreengrassDeploymentSpec) -> Result<Desired, Invalid> {
+    let (name, references) = scene(object);
+    validate(&name, spec, &references).map_err(invalid)
+}
+
+/// What the operator says to a `SystemInstance`; none, where it can't be decoded.
+pub(crate) fn said_of_system_instance(object: &Value) -> Option<String> {
+    let spec = serde_json::from_value::<SystemInstance>(object.clone()).ok()?.spec;
+    let (name, references) = scene(object);
+    Some(match system_instance::validate(&name, &spec, &references) {
+        Ok(_) => "nothing".to_owned(),
+        Err(refused) => invalid(refused).to_string(),
+    })
+}
+
+fn invalid(refused: Refused) -> Invalid {
+    match refused {
+        Refused::Invalid(invalid) => invalid,
         // What it refers to is no matter of the schema.
-        Err(Refused::Unread | Refused::Missing(_) | Refused::NoIdentity(_) | Refused::NotAllowed(_)) => {
+        Refused::Unread | Refused::Missing(_) | Refused::NoIdentity(_) | Refused::NotAllowed(_) => {
             unreachable!("nothing of a table's mistakes is missing")
         }
     }
