@@ -66,7 +66,9 @@ fn a_room_is_taken_over_stopped_brought_back_and_taken_away() {
     };
 
     apply(&world, &json!({}));
-    suspended(&world);
+    let message = suspended(&world);
+    assert!(message.contains("is there and is what the spec says"), "{message}");
+    assert!(PAGE.contains("\"is there and is what the spec says\""), "the page quotes it");
     apply(&world, &json!({"suspend": false}));
     world.wait_for("room-218", "True", "Deployed");
     let made = instance(&world).unwrap();

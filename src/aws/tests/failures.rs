@@ -81,7 +81,13 @@ async fn every_exception_of_every_call_is_known_with_code_words_and_request_id()
     for operation in Operation::ALL.into_iter().filter(|operation| !speaks_xml(*operation)) {
         for (code, status, body, kind) in MODELLED {
             let bench = Bench::answering(Answer::exception(status, code, body));
-            let failure = bench.call(operation).await.unwrap_err();
+            let answer = bench.call(operation).await;
+            if operation == Operation::GetSystemInstance && kind == FailureKind::NotFound {
+                // That nothing is there is what was asked.
+                assert!(answer.is_ok(), "{answer:?}");
+                continue;
+            }
+            let failure = answer.unwrap_err();
             let expected = Failure {
                 code: Some(code.into()),
                 request_id: Some("req-1".into()),

@@ -162,13 +162,15 @@ pub(super) fn suspended(scene: &Scene<'_>) -> String {
         Some(Progress::Drifted(drift)) => drift_itself(*drift, scene.memory),
         Some(Progress::Foreign(message)) => message.clone(),
         Some(Progress::Moving(step)) => moving(scene, step.status),
+        Some(Progress::Adopt(instance)) => {
+            format!("{} is there and is what the spec says: it would be taken over as it is", instance.id)
+        }
         Some(
             Progress::Look(_)
             | Progress::Lags(..)
             | Progress::Tags(_)
             | Progress::Owner(_)
             | Progress::TakeUp(..)
-            | Progress::Adopt(_)
             | Progress::Forget(_)
             | Progress::Failed(_),
         ) => unread(scene),
