@@ -107,6 +107,7 @@ mod server;
 mod shape;
 mod signature;
 mod state;
+mod state_file;
 mod switches;
 mod system_instance;
 mod xml;
@@ -131,6 +132,7 @@ pub use process::ConnectionDropped;
 pub use quotas::{QuotaError, Quotas, Rate};
 pub use role::{PodIdentityAssociation, Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
+pub use state_file::StateFileError;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, DependencyVersions, EndedSubdeployment,
     ErrorClass, JobNamespace, LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration,

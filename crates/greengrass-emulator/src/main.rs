@@ -72,6 +72,10 @@ struct Arguments {
     #[arg(long, env = "GREENGRASS_EMULATOR_INSTANCE_ROLE", value_name = "ARN")]
     instance_role: Option<String>,
 
+    /// A file that the state is kept in, so that it is there again at the next start; made when there is none. By default it is gone at the end.
+    #[arg(long, env = "GREENGRASS_EMULATOR_STATE", value_name = "FILE")]
+    state: Option<PathBuf>,
+
     /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
     #[arg(long, env = "GREENGRASS_EMULATOR_MANUAL_CLOCK", value_name = "TIME")]
     manual_clock: Option<Timestamp>,
@@ -157,10 +161,16 @@ async fn main() -> anyhow::Result<()> {
     if let Some(start) = arguments.manual_clock {
         builder = builder.clock(ManualClock::starting_at(start));
     }
-    let emulator = builder.build();
+    let emulator = match &arguments.state {
+        Some(file) => builder.open(file).context("--state")?,
+        None => builder.build(),
+    };
     for fleet in arguments.fleets()? {
-        let devices = emulator.add_fleet(&fleet).context("--fleet")?;
-        tracing::info!(devices, "fleet");
+        if let Some(devices) = emulator.begin_with_fleet(&fleet).context("--fleet")? {
+            tracing::info!(devices, "fleet");
+        } else {
+            tracing::info!("the state has this fleet already: its devices go on as they are");
+        }
     }
 
     if let Some(arn) = &arguments.instance_role {

@@ -32,6 +32,7 @@ mod program;
 mod reads;
 mod registry;
 mod roles;
+mod state_file;
 mod sts;
 mod support;
 mod switches;

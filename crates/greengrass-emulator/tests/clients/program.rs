@@ -96,6 +96,19 @@ impl Program {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Ends it at once, without asking.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The names of all things of the tests' account and region.
+    pub(crate) fn things(&self) -> Vec<String> {
+        let state = self.admin("GET", "state", &Value::Null);
+        let things = state["accounts"][ACCOUNT][REGION]["things"].as_array().cloned().unwrap_or_default();
+        things.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
+    }
+
     /// Asks it to stop, and says whether it did so by itself.
     pub(crate) fn stops_on(&mut self, signal: &str) -> bool {
         let id = self.child.id().to_string();
