@@ -29,9 +29,9 @@ const GRACE: Duration = Duration::from_secs(2);
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "printed by --help")]
 struct Arguments {
-    /// Address and port to listen on; port 0 takes a free one, which is printed.
-    #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", default_value = "127.0.0.1:4566")]
-    listen: SocketAddr,
+    /// Address and port to listen on, IPv6 as [::1]:4566; port 0 takes a free one, which is printed. May be repeated.
+    #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", value_delimiter = ',', default_value = "127.0.0.1:4566")]
+    listen: Vec<SocketAddr>,
 
     /// Account of the access key id 'test'.
     #[arg(long, env = "GREENGRASS_EMULATOR_ACCOUNT", default_value = DEFAULT_ACCOUNT, value_parser = account)]
@@ -177,18 +177,21 @@ async fn main() -> anyhow::Result<()> {
         anyhow::ensure!(emulator.set_instance_role(Some(arn)), "--instance-role {arn}: no --fleet has such a role");
     }
 
-    let listener =
-        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let mut listeners = Vec::new();
+    for address in &arguments.listen {
+        listeners.push(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?);
+    }
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let address = listener.local_addr()?;
-    // On stdout, by itself and at once: scripts wait for this line.
+    // On stdout, a line for each in the order of the options, and at once: scripts wait for them.
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}")?;
+    for listener in &listeners {
+        writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    }
     stdout.flush()?;
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = emulator.serve_until(listener, async {
+    let server = emulator.serve_all_until(listeners, async {
         let _ = stopped.await;
     });
     let mut server = std::pin::pin!(server);

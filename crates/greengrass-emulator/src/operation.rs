@@ -1,6 +1,8 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
 //! `greengrassv2/2020-11-30`, `iot/2015-05-28` and `iot-data/2015-05-28`, and by their names those of STS and of Things Graph. Pure.
 
+mod effect;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -109,65 +111,6 @@ impl Operation {
             Service::ThingsGraph => "iotthingsgraph",
         };
         format!("{prefix}:{}", self.name())
-    }
-
-    /// Whether it may change something: those that only read leave nothing behind.
-    pub(crate) const fn changes_state(self) -> bool {
-        match self {
-            Self::CreateDeployment
-            | Self::DeleteDeployment
-            | Self::CancelDeployment
-            | Self::TagResource
-            | Self::UntagResource
-            | Self::CreateComponentVersion
-            | Self::DeleteComponent
-            | Self::CreateThing
-            | Self::DeleteThing
-            | Self::AddThingToThingGroup
-            | Self::RemoveThingFromThingGroup
-            | Self::UpdateThingGroupsForThing
-            | Self::CreateThingGroup
-            | Self::DeleteThingGroup
-            | Self::DeleteJob
-            | Self::CancelJob
-            | Self::AssumeRole
-            | Self::AssumeRoleWithWebIdentity
-            | Self::CreateSystemInstance
-            | Self::DeploySystemInstance
-            | Self::UndeploySystemInstance
-            | Self::DeleteSystemInstance
-            | Self::ThingsGraphTagResource
-            | Self::ThingsGraphUntagResource => true,
-            Self::ListDeployments
-            | Self::GetDeployment
-            | Self::ListTagsForResource
-            | Self::ListCoreDevices
-            | Self::GetCoreDevice
-            | Self::ListEffectiveDeployments
-            | Self::ListInstalledComponents
-            | Self::DescribeComponent
-            | Self::GetComponent
-            | Self::ListComponents
-            | Self::ListComponentVersions
-            | Self::ResolveComponentCandidates
-            | Self::DescribeThing
-            | Self::ListThings
-            | Self::ListThingGroupsForThing
-            | Self::DescribeThingGroup
-            | Self::ListThingGroups
-            | Self::ListThingsInThingGroup
-            | Self::ListJobs
-            | Self::DescribeJob
-            | Self::ListJobExecutionsForJob
-            | Self::ListJobExecutionsForThing
-            | Self::DescribeJobExecution
-            | Self::GetThingShadow
-            | Self::ListNamedShadowsForThing
-            | Self::GetCallerIdentity
-            | Self::GetSystemInstance
-            | Self::SearchSystemInstances
-            | Self::ThingsGraphListTagsForResource => false,
-        }
     }
 
     /// Whether it is one of `IoT` Jobs, which has quotas of its own.

@@ -41,6 +41,15 @@ impl Emulator {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        self.serve_all_until(vec![listener], shutdown).await
+    }
+
+    /// The same at several addresses, which share the limits.
+    pub async fn serve_all_until(
+        &self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
         let service = self.router().into_make_service_with_connect_info::<Connection>();
         let (close, closing) = watch::channel(false);
         let shutdown = async move {
@@ -48,7 +57,7 @@ impl Emulator {
             // Events would never end by themselves.
             close.send_replace(true);
         };
-        let listener = BoundedListener::new(listener, self.inner.limits, closing);
+        let listener = BoundedListener::new(listeners, self.inner.limits, closing);
         axum::serve(listener, service).with_graceful_shutdown(shutdown).await
     }
 

@@ -1,6 +1,7 @@
 //! Connections: as many as the limits say, closed when their client is too slow, reset when a fault wants it. I/O.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -27,6 +28,9 @@ use crate::limits::{Limits, many};
 
 /// So many connections at once are told why they are refused; more than these are closed without a word.
 const REFUSED_AT_ONCE: usize = 64;
+
+/// How long nothing is accepted after an error: the process has too many files open, for instance.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(1);
@@ -85,9 +89,11 @@ impl Connection {
     }
 }
 
-/// Takes as many connections as there is room for, and tells the others that there is none.
+/// Takes as many connections as there is room for, wherever they come, and tells the others that there is none.
 pub(super) struct BoundedListener {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
+    /// Which is asked first: the others' turn must come too.
+    first: usize,
     limits: Limits,
     room: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -95,9 +101,32 @@ pub(super) struct BoundedListener {
 }
 
 impl BoundedListener {
-    pub(super) fn new(listener: TcpListener, limits: Limits, closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(listeners: Vec<TcpListener>, limits: Limits, closing: watch::Receiver<bool>) -> Self {
         let room = Arc::new(Semaphore::new(many(limits.connections)));
-        Self { listener, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
+        Self { listeners, first: 0, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
+    }
+}
+
+impl BoundedListener {
+    /// The next connection at any of the addresses.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            self.first = self.first.wrapping_add(1);
+            let (before, from) = self.listeners.split_at(self.first % self.listeners.len().max(1));
+            let accepted = poll_fn(|context| {
+                let mut polls = from.iter().chain(before).map(|listener| listener.poll_accept(context));
+                polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
+            });
+            match accepted.await {
+                Ok(accepted) => return accepted,
+                // The client has gone again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted; trying again");
+                    sleep(AGAIN).await;
+                }
+            }
+        }
     }
 }
 
@@ -107,7 +136,7 @@ impl Listener for BoundedListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            let (stream, address) = Listener::accept(&mut self.listener).await;
+            let (stream, address) = self.next().await;
             if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
                 let connection = Connection::new(self.closing.clone());
                 return (Stream::new(stream, connection, self.limits, place), address);
@@ -124,7 +153,7 @@ impl Listener for BoundedListener {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.listener)
+        self.listeners.first().ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
 }
 
