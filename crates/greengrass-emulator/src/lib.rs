@@ -69,6 +69,10 @@
 //! # }
 //! ```
 //!
+//! # State that outlives the process
+//!
+//! [`EmulatorBuilder::open`] in place of [`EmulatorBuilder::build`] keeps the state in a file, which has every change before its caller knows of it.
+//!
 //! # Time
 //!
 //! Nothing runs in the background: what is due by a call happens before it, at its own time on the emulator's [clock](Clock).
@@ -132,6 +136,7 @@ pub use process::ConnectionDropped;
 pub use quotas::{QuotaError, Quotas, Rate};
 pub use role::{PodIdentityAssociation, Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
+pub use server::{Tls, TlsError};
 pub use state_file::StateFileError;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, DependencyVersions, EndedSubdeployment,

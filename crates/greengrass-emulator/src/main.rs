@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
-use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, Limits, ManualClock, Quotas, Switches};
+use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, Limits, ManualClock, Quotas, Switches, Tls};
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -72,6 +72,23 @@ struct Arguments {
     #[arg(long, env = "GREENGRASS_EMULATOR_INSTANCE_ROLE", value_name = "ARN")]
     instance_role: Option<String>,
 
+    /// Speak HTTPS with the certificate in this file (PEM), with those behind it if there are any.
+    #[arg(long, env = "GREENGRASS_EMULATOR_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The key of the certificate (PEM).
+    #[arg(long, env = "GREENGRASS_EMULATOR_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+
+    /// Speak HTTPS with a certificate that is made at the start, and write that of its authority to this file (PEM): for AWS_CA_BUNDLE.
+    #[arg(
+        long,
+        env = "GREENGRASS_EMULATOR_TLS_SELF_SIGNED",
+        value_name = "FILE",
+        conflicts_with_all = ["tls_certificate", "tls_key"]
+    )]
+    tls_self_signed: Option<PathBuf>,
+
     /// A file that the state is kept in, so that it is there again at the next start; made when there is none. By default it is gone at the end.
     #[arg(long, env = "GREENGRASS_EMULATOR_STATE", value_name = "FILE")]
     state: Option<PathBuf>,
@@ -117,6 +134,19 @@ impl Arguments {
         self.limits.iter().try_fold(Limits::default(), |limits, flag| {
             limits.with_flag(flag).with_context(|| format!("--limit {flag}"))
         })
+    }
+
+    fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            return Ok(Some(Tls::from_files(certificate, key).context("--tls-certificate, --tls-key")?));
+        }
+        let Some(file) = &self.tls_self_signed else {
+            return Ok(None);
+        };
+        let addresses: Vec<_> = self.listen.iter().map(SocketAddr::ip).collect();
+        let (tls, authority) = Tls::made_for(&addresses).context("--tls-self-signed")?;
+        std::fs::write(file, authority).with_context(|| format!("--tls-self-signed {}", file.display()))?;
+        Ok(Some(tls))
     }
 
     fn fleets(&self) -> anyhow::Result<Vec<Fleet>> {
@@ -177,6 +207,8 @@ async fn main() -> anyhow::Result<()> {
         anyhow::ensure!(emulator.set_instance_role(Some(arn)), "--instance-role {arn}: no --fleet has such a role");
     }
 
+    let tls = arguments.tls()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let mut listeners = Vec::new();
     for address in &arguments.listen {
         listeners.push(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?);
@@ -186,15 +218,18 @@ async fn main() -> anyhow::Result<()> {
     // On stdout, a line for each in the order of the options, and at once: scripts wait for them.
     let mut stdout = std::io::stdout();
     for listener in &listeners {
-        writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+        writeln!(stdout, "listening on {scheme}://{}", listener.local_addr()?)?;
     }
     stdout.flush()?;
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = emulator.serve_all_until(listeners, async {
+    let stopped = async {
         let _ = stopped.await;
-    });
-    let mut server = std::pin::pin!(server);
+    };
+    let mut server: futures::future::BoxFuture<'_, _> = match tls {
+        Some(tls) => Box::pin(emulator.serve_tls_until(listeners, tls, stopped)),
+        None => Box::pin(emulator.serve_all_until(listeners, stopped)),
+    };
     tokio::select! {
         ended = &mut server => return ended.context("the server ended"),
         _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),

@@ -24,6 +24,7 @@ use tokio::{
     time::{Instant, Sleep, sleep, timeout},
 };
 
+use super::tls::{Socket, Tls};
 use crate::limits::{Limits, many};
 
 /// So many connections at once are told why they are refused; more than these are closed without a word.
@@ -92,6 +93,7 @@ impl Connection {
 /// Takes as many connections as there is room for, wherever they come, and tells the others that there is none.
 pub(super) struct BoundedListener {
     listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
     /// Which is asked first: the others' turn must come too.
     first: usize,
     limits: Limits,
@@ -101,9 +103,14 @@ pub(super) struct BoundedListener {
 }
 
 impl BoundedListener {
-    pub(super) fn new(listeners: Vec<TcpListener>, limits: Limits, closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        listeners: Vec<TcpListener>,
+        tls: Option<Tls>,
+        limits: Limits,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let room = Arc::new(Semaphore::new(many(limits.connections)));
-        Self { listeners, first: 0, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
+        Self { listeners, tls, first: 0, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
     }
 }
 
@@ -139,9 +146,13 @@ impl Listener for BoundedListener {
             let (stream, address) = self.next().await;
             if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
                 let connection = Connection::new(self.closing.clone());
+                let stream = Socket::new(stream, self.tls.as_ref());
                 return (Stream::new(stream, connection, self.limits, place), address);
             }
-            if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
+            // Without TLS there would be no words that a client with TLS understands.
+            if self.tls.is_none()
+                && let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned()
+            {
                 let words = format!("all {} connections of greengrass-emulator are taken", self.limits.connections);
                 tokio::spawn(async move {
                     // A client that doesn't listen loses nothing.
@@ -183,7 +194,7 @@ fn answer(status: &str, code: &str, words: &str) -> String {
 
 /// A connection whose writes fail once it is to be reset, so that hyper drops it without having answered; and that ends when its client takes too long.
 pub(super) struct Stream {
-    socket: TcpStream,
+    socket: Socket,
     connection: Connection,
     limits: Limits,
     /// When patience with the client ends.
@@ -196,7 +207,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(socket: TcpStream, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
+    fn new(socket: Socket, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
         let patience = Box::pin(sleep(limits.head()));
         Self { socket, connection, limits, patience, stalled: false, began: false, _place: place }
     }
@@ -258,7 +269,7 @@ impl AsyncRead for Stream {
         if phase == Phase::Head && self.began {
             let words = format!("the head of the request did not come within {} s", self.limits.head_seconds);
             // As much as fits at once, which it does: nothing else is on its way.
-            let _ = self.socket.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
+            self.socket.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
         }
         // To hyper the client has closed the connection.
         Poll::Ready(Ok(()))

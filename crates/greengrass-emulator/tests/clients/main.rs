@@ -37,6 +37,7 @@ mod sts;
 mod support;
 mod switches;
 mod things_graph;
+mod tls;
 mod validation;
 mod verify;
 mod walkthrough;
