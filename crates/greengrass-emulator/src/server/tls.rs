@@ -119,14 +119,14 @@ impl Tls {
 /// A connection's socket. The handshake is a part of reading, so that the time for the head of a request is the time for it too.
 pub(super) enum Socket {
     Plain(TcpStream),
-    Greeting(Accept<TcpStream>),
+    Greeting(Box<Accept<TcpStream>>),
     Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl Socket {
     pub(super) fn new(stream: TcpStream, tls: Option<&Tls>) -> Self {
         match tls {
-            Some(Tls(config)) => Self::Greeting(TlsAcceptor::from(Arc::clone(config)).accept(stream)),
+            Some(Tls(config)) => Self::Greeting(Box::new(TlsAcceptor::from(Arc::clone(config)).accept(stream))),
             None => Self::Plain(stream),
         }
     }
@@ -150,7 +150,7 @@ impl Socket {
 
     fn poll_greeted(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if let Self::Greeting(accept) = self {
-            let stream = ready!(Pin::new(accept).poll(context))?;
+            let stream = ready!(Pin::new(&mut **accept).poll(context))?;
             *self = Self::Tls(Box::new(stream));
         }
         Poll::Ready(Ok(()))
@@ -202,13 +202,13 @@ impl AsyncWrite for Socket {
         if matches!(*self, Self::Greeting(_)) {
             return Poll::Ready(Ok(()));
         }
-        self.poll_with(context, |stream, context| stream.poll_flush(context))
+        self.poll_with(context, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         if matches!(*self, Self::Greeting(_)) {
             return Poll::Ready(Ok(()));
         }
-        self.poll_with(context, |stream, context| stream.poll_shutdown(context))
+        self.poll_with(context, AsyncWrite::poll_shutdown)
     }
 }

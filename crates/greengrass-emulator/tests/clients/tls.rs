@@ -87,7 +87,8 @@ fn a_certificate_comes_from_files_and_what_is_wrong_with_them_is_said() {
     let output = lists_things(&program, &certificate);
     assert!(output.status.success(), "{}", printed(&output));
 
-    let (_, other) = (write(&folder.file("other.pem"), &folder.file("other-key.pem")), folder.file("other-key.pem"));
+    let other = folder.file("other-key.pem");
+    write(&folder.file("other.pem"), &other);
     let missing = folder.file("missing.pem");
     for (arguments, expected) in [
         (vec!["--tls-certificate", &certificate], "--tls-key"),
