@@ -2,6 +2,7 @@
 
 mod builder;
 mod components;
+mod core;
 mod faults;
 mod roles;
 mod system_instances;
@@ -21,21 +22,22 @@ use crate::{
     clock::Clock,
     deployment::{DeploymentRecord, DeploymentStatus},
     error::ServiceError,
-    fault_rules::FaultRules,
     fleet::{Fleet, FleetError},
     http_client::EmulatorHttpClient,
     job::ExecutionCounts,
-    ledger::{CallRecord, Ledger},
+    ledger::CallRecord,
     limits::Limits,
     operation::Operation,
     page::events::Readers,
     principal::Principal,
-    quotas::{Meter, Quotas},
+    quotas::Quotas,
     scope::Scope,
-    state::{Call, DeviceChange, Input, Plug, ReadAt, State},
+    state::{Call, DeviceChange, Input, Plug, ReadAt},
+    state_file::{Change, digest_of_fleet},
     switches::{SwitchError, Switches},
 };
 
+pub(crate) use self::core::Core;
 pub use builder::EmulatorBuilder;
 pub use faults::Faults;
 
@@ -57,15 +59,6 @@ pub(crate) struct Inner {
     /// Told whenever the ledger has changed.
     pub(crate) ledger_changed: Notify,
     pub(crate) readers: Readers,
-}
-
-/// What the lock protects.
-pub(crate) struct Core {
-    pub(crate) state: State,
-    pub(crate) ledger: Ledger,
-    pub(crate) faults: FaultRules,
-    pub(crate) meter: Meter,
-    pub(crate) instance_role: Option<String>,
 }
 
 impl Default for Emulator {
@@ -114,7 +107,10 @@ impl Emulator {
     /// Moves the clock on; `None` when it is one that can't be moved. What is due meanwhile happens, each at its own time.
     #[must_use]
     pub fn advance(&self, by: Duration) -> Option<Timestamp> {
-        self.inner.clock.advance(by)
+        let mut core = self.core();
+        let now = self.inner.clock.advance(by)?;
+        core.note(now, || Change::Clock { moved: by });
+        Some(now)
     }
 
     /// An HTTP client for the AWS SDKs that reaches this emulator without a socket, whatever the endpoint's address is.
@@ -186,14 +182,18 @@ impl Emulator {
 
     /// Sets all switches. What was due before happened under the old ones.
     pub fn set_switches(&self, switches: Switches) {
-        self.current().state.switches = switches;
+        let mut core = self.core();
+        let now = self.now();
+        core.change_switches(switches, now);
     }
 
     /// Changes switches by their names.
     pub(crate) fn change_switches(&self, change: &Value) -> Result<Switches, SwitchError> {
-        let mut core = self.current();
-        core.state.switches = core.state.switches.with(change)?;
-        Ok(core.state.switches.clone())
+        let mut core = self.core();
+        let now = self.now();
+        let switches = core.state.switches.with(change)?;
+        core.change_switches(switches.clone(), now);
+        Ok(switches)
     }
 
     /// The quotas as they are.
@@ -204,7 +204,9 @@ impl Emulator {
 
     /// Sets all quotas.
     pub fn set_quotas(&self, quotas: Quotas) {
-        self.core().meter.quotas = quotas;
+        let mut core = self.core();
+        core.meter.quotas = quotas;
+        core.note(self.now(), || Change::Quotas(quotas));
     }
 
     /// Makes an access key known, in place of one with the same id.
@@ -221,10 +223,8 @@ impl Emulator {
     /// Forgets all state, the ledger and the fault rules. Switches, quotas, access keys, roles with their sessions, clock and the sequence of ids stay.
     pub fn reset(&self) {
         let mut core = self.core();
-        core.state.clear();
-        core.ledger.retain(|_| false);
-        core.faults.clear();
-        core.meter = Meter::new(core.meter.quotas);
+        core.clear();
+        core.note(self.now(), || Change::Reset);
         drop(core);
         self.inner.ledger_changed.notify_waiters();
     }
@@ -250,7 +250,11 @@ impl Emulator {
     pub fn set_deployment_status(&self, id: &str, status: DeploymentStatus) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.force_status(id, status, now)
+        let set = core.state.force_status(id, status, now);
+        if set {
+            core.note(now, || Change::DeploymentStatus { id: id.to_owned(), status });
+        }
+        set
     }
 
     /// State as JSON: accounts, regions, targets, deployments, jobs, things, groups.
@@ -263,7 +267,17 @@ impl Emulator {
     pub fn add_fleet(&self, fleet: &Fleet) -> Result<u64, FleetError> {
         let mut core = self.core();
         let now = self.now();
-        core.state.add_fleet(fleet, self.inner.seed, now)
+        core.add_fleet(fleet, self.inner.seed, now)
+    }
+
+    /// The same unless a [state file](EmulatorBuilder::open) has this very fleet: then its devices go on as they are. `None` when it has.
+    pub fn begin_with_fleet(&self, fleet: &Fleet) -> Result<Option<u64>, FleetError> {
+        let mut core = self.core();
+        if core.fleets.contains(&digest_of_fleet(fleet)) {
+            return Ok(None);
+        }
+        let now = self.now();
+        core.add_fleet(fleet, self.inner.seed, now).map(Some)
     }
 
     /// The core devices in a few words each: all of them, or those in a thing group and below it.
@@ -305,7 +319,11 @@ impl Emulator {
     pub(crate) fn change_device(&self, scope: &Scope, name: &str, change: DeviceChange) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.change_device(scope, name, change, now)
+        let changed = core.state.change_device(scope, name, change, now);
+        if changed {
+            core.note(now, || Change::Device { scope: scope.clone(), name: name.to_owned(), change });
+        }
+        changed
     }
 
     /// How the executions of a job stand, without the delay that `DescribeJob` has. `None` when there is no such job.
@@ -344,7 +362,7 @@ impl Emulator {
         let call = Call { scope: scope.clone(), principal: Principal::User, operation, input: Input(input) };
         let mut core = self.core();
         let now = self.now();
-        let answer = core.state.execute(&call, now, ReadAt::Now).map_err(of_service)?;
+        let answer = core.execute(&call, now, ReadAt::Now).map_err(of_service)?;
         Ok(answer.body.into_value())
     }
 }

@@ -84,6 +84,21 @@ impl FaultRules {
         self.rules.clear();
     }
 
+    /// How many calls the rules have counted.
+    pub(crate) fn counted(&self) -> u64 {
+        self.rules.iter().map(|fault| fault.matched).sum()
+    }
+
+    /// The number of the rule that was added last.
+    pub(crate) const fn last_id(&self) -> u64 {
+        self.last_id
+    }
+
+    /// The rules as they once were.
+    pub(crate) fn restore(&mut self, rules: Vec<ActiveFault>, last_id: u64) {
+        *self = Self { rules, last_id };
+    }
+
     pub(crate) fn all(&self) -> &[ActiveFault] {
         &self.rules
     }

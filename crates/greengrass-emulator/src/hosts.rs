@@ -14,6 +14,7 @@ use crate::{
     emulator::{Core, Emulator},
     process::json_response,
     state::{SessionCredentials, State},
+    state_file::Change,
 };
 
 const METADATA: &str = "/latest/";
@@ -66,6 +67,8 @@ impl Emulator {
             return false;
         }
         core.instance_role = arn.map(ToOwned::to_owned);
+        let now = self.now();
+        core.note(now, || Change::InstanceRole(arn.map(ToOwned::to_owned)));
         true
     }
 
@@ -107,6 +110,9 @@ fn of_instance(core: &mut Core, name: &str, now: Timestamp) -> Response<Bytes> {
     }
     let State { identities, ids, .. } = &mut core.state;
     let credentials = (name == own).then(|| identities.instance_credentials(&arn, ids, now)).flatten();
+    if credentials.is_some() {
+        core.note(now, || Change::InstanceCredentials(arn));
+    }
     credentials.map_or_else(
         || plain(StatusCode::NOT_FOUND, String::new()),
         |credentials| {
@@ -119,7 +125,11 @@ fn of_instance(core: &mut Core, name: &str, now: Timestamp) -> Response<Bytes> {
 fn of_pod(core: &mut Core, headers: &HeaderMap, now: Timestamp) -> Response<Bytes> {
     let token = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let State { identities, ids, .. } = &mut core.state;
-    match identities.pod_credentials(token, ids, now) {
+    let made = identities.pod_credentials(token, ids, now);
+    if made.is_ok() {
+        core.note(now, || Change::of_pod(token));
+    }
+    match made {
         Ok((credentials, account)) => json_response(200, Some(&shown(&credentials, &[("AccountId", &account)]))),
         Err(error) => {
             let error = error.of_service(crate::operation::Service::Sts);

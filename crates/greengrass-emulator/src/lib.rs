@@ -69,6 +69,10 @@
 //! # }
 //! ```
 //!
+//! # State that outlives the process
+//!
+//! [`EmulatorBuilder::open`] in place of [`EmulatorBuilder::build`] keeps the state in a file, which has every change before its caller knows of it.
+//!
 //! # Time
 //!
 //! Nothing runs in the background: what is due by a call happens before it, at its own time on the emulator's [clock](Clock).
@@ -107,6 +111,7 @@ mod server;
 mod shape;
 mod signature;
 mod state;
+mod state_file;
 mod switches;
 mod system_instance;
 mod xml;
@@ -131,6 +136,8 @@ pub use process::ConnectionDropped;
 pub use quotas::{QuotaError, Quotas, Rate};
 pub use role::{PodIdentityAssociation, Role, RoleError, WebIdentityTrust};
 pub use scope::Scope;
+pub use server::{Tls, TlsError};
+pub use state_file::StateFileError;
 pub use switches::{
     AbortedDeployment, Acceptance, BoundToOtherParent, CancelInactive, DependencyVersions, EndedSubdeployment,
     ErrorClass, JobNamespace, LatestForTarget, ListOrder, MissingTarget, PlainList, RemovedConfiguration,

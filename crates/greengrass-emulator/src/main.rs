@@ -9,7 +9,7 @@ use std::{
 
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
-use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, Limits, ManualClock, Quotas, Switches};
+use greengrass_emulator::{AccessKey, DEFAULT_ACCOUNT, Emulator, Fleet, Limits, ManualClock, Quotas, Switches, Tls};
 use jiff::Timestamp;
 use tokio::{
     net::TcpListener,
@@ -29,9 +29,9 @@ const GRACE: Duration = Duration::from_secs(2);
 #[command(version)]
 #[expect(clippy::doc_markdown, reason = "printed by --help")]
 struct Arguments {
-    /// Address and port to listen on; port 0 takes a free one, which is printed.
-    #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", default_value = "127.0.0.1:4566")]
-    listen: SocketAddr,
+    /// Address and port to listen on, IPv6 as [::1]:4566; port 0 takes a free one, which is printed. May be repeated.
+    #[arg(long, env = "GREENGRASS_EMULATOR_LISTEN", value_delimiter = ',', default_value = "127.0.0.1:4566")]
+    listen: Vec<SocketAddr>,
 
     /// Account of the access key id 'test'.
     #[arg(long, env = "GREENGRASS_EMULATOR_ACCOUNT", default_value = DEFAULT_ACCOUNT, value_parser = account)]
@@ -71,6 +71,27 @@ struct Arguments {
     /// The role of a fleet whose credentials the instance metadata service hands out, by its ARN: AWS_EC2_METADATA_SERVICE_ENDPOINT.
     #[arg(long, env = "GREENGRASS_EMULATOR_INSTANCE_ROLE", value_name = "ARN")]
     instance_role: Option<String>,
+
+    /// Speak HTTPS with the certificate in this file (PEM), with those behind it if there are any.
+    #[arg(long, env = "GREENGRASS_EMULATOR_TLS_CERTIFICATE", value_name = "FILE", requires = "tls_key")]
+    tls_certificate: Option<PathBuf>,
+
+    /// The key of the certificate (PEM).
+    #[arg(long, env = "GREENGRASS_EMULATOR_TLS_KEY", value_name = "FILE", requires = "tls_certificate")]
+    tls_key: Option<PathBuf>,
+
+    /// Speak HTTPS with a certificate that is made at the start, and write that of its authority to this file (PEM): for AWS_CA_BUNDLE.
+    #[arg(
+        long,
+        env = "GREENGRASS_EMULATOR_TLS_SELF_SIGNED",
+        value_name = "FILE",
+        conflicts_with_all = ["tls_certificate", "tls_key"]
+    )]
+    tls_self_signed: Option<PathBuf>,
+
+    /// A file that the state is kept in, so that it is there again at the next start; made when there is none. By default it is gone at the end.
+    #[arg(long, env = "GREENGRASS_EMULATOR_STATE", value_name = "FILE")]
+    state: Option<PathBuf>,
 
     /// Start at this time (RFC 3339) and stand still until POST /_emulator/clock moves the clock on.
     #[arg(long, env = "GREENGRASS_EMULATOR_MANUAL_CLOCK", value_name = "TIME")]
@@ -115,6 +136,19 @@ impl Arguments {
         })
     }
 
+    fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        if let (Some(certificate), Some(key)) = (&self.tls_certificate, &self.tls_key) {
+            return Ok(Some(Tls::from_files(certificate, key).context("--tls-certificate, --tls-key")?));
+        }
+        let Some(file) = &self.tls_self_signed else {
+            return Ok(None);
+        };
+        let addresses: Vec<_> = self.listen.iter().map(SocketAddr::ip).collect();
+        let (tls, authority) = Tls::made_for(&addresses).context("--tls-self-signed")?;
+        std::fs::write(file, authority).with_context(|| format!("--tls-self-signed {}", file.display()))?;
+        Ok(Some(tls))
+    }
+
     fn fleets(&self) -> anyhow::Result<Vec<Fleet>> {
         let read = |file: &PathBuf| {
             let text = std::fs::read_to_string(file).with_context(|| format!("--fleet {}", file.display()))?;
@@ -157,31 +191,45 @@ async fn main() -> anyhow::Result<()> {
     if let Some(start) = arguments.manual_clock {
         builder = builder.clock(ManualClock::starting_at(start));
     }
-    let emulator = builder.build();
+    let emulator = match &arguments.state {
+        Some(file) => builder.open(file).context("--state")?,
+        None => builder.build(),
+    };
     for fleet in arguments.fleets()? {
-        let devices = emulator.add_fleet(&fleet).context("--fleet")?;
-        tracing::info!(devices, "fleet");
+        if let Some(devices) = emulator.begin_with_fleet(&fleet).context("--fleet")? {
+            tracing::info!(devices, "fleet");
+        } else {
+            tracing::info!("the state has this fleet already: its devices go on as they are");
+        }
     }
 
     if let Some(arn) = &arguments.instance_role {
         anyhow::ensure!(emulator.set_instance_role(Some(arn)), "--instance-role {arn}: no --fleet has such a role");
     }
 
-    let listener =
-        TcpListener::bind(arguments.listen).await.with_context(|| format!("cannot listen on {}", arguments.listen))?;
+    let tls = arguments.tls()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let mut listeners = Vec::new();
+    for address in &arguments.listen {
+        listeners.push(TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?);
+    }
     let mut terminated = signal(SignalKind::terminate())?;
     let mut interrupted = signal(SignalKind::interrupt())?;
-    let address = listener.local_addr()?;
-    // On stdout, by itself and at once: scripts wait for this line.
+    // On stdout, a line for each in the order of the options, and at once: scripts wait for them.
     let mut stdout = std::io::stdout();
-    writeln!(stdout, "listening on http://{address}")?;
+    for listener in &listeners {
+        writeln!(stdout, "listening on {scheme}://{}", listener.local_addr()?)?;
+    }
     stdout.flush()?;
 
     let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
-    let server = emulator.serve_until(listener, async {
+    let stopped = async {
         let _ = stopped.await;
-    });
-    let mut server = std::pin::pin!(server);
+    };
+    let mut server: futures::future::BoxFuture<'_, _> = match tls {
+        Some(tls) => Box::pin(emulator.serve_tls_until(listeners, tls, stopped)),
+        None => Box::pin(emulator.serve_all_until(listeners, stopped)),
+    };
     tokio::select! {
         ended = &mut server => return ended.context("the server ended"),
         _ = terminated.recv() => tracing::info!("SIGTERM: stopping"),

@@ -1,6 +1,8 @@
 //! The operations, and which method and path means which. From the REST bindings of the botocore models
 //! `greengrassv2/2020-11-30`, `iot/2015-05-28` and `iot-data/2015-05-28`, and by their names those of STS and of Things Graph. Pure.
 
+mod effect;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};

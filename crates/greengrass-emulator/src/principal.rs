@@ -13,7 +13,8 @@ const NAME: &str = "emulator";
 const SESSION: &str = "session";
 
 /// What kind of identity makes a call.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub(crate) enum Principal {
     /// A user with a long-term key.
     #[default]
@@ -21,13 +22,14 @@ pub(crate) enum Principal {
     /// A temporary key that was added by hand.
     Session,
     /// The session of a role that somebody has assumed.
-    AssumedRole(Arc<RoleSession>),
+    AssumedRole(#[serde(with = "shared")] Arc<RoleSession>),
     /// Nobody that the service knows: the operation needs no signature.
     Anonymous,
 }
 
 /// The session of a role.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct RoleSession {
     /// Its number among all sessions, from 1.
     pub(crate) number: u64,
@@ -40,6 +42,23 @@ pub(crate) struct RoleSession {
     /// Whether to assume a role with it is role chaining. Not for applications on EC2:
     /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
     pub(crate) chains: bool,
+}
+
+/// A session is written as if it were not shared: serde's feature for that would be one of the whole workspace.
+mod shared {
+    use std::sync::Arc;
+
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::RoleSession;
+
+    pub(super) fn serialize<S: Serializer>(session: &Arc<RoleSession>, serializer: S) -> Result<S::Ok, S::Error> {
+        RoleSession::serialize(session, serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<RoleSession>, D::Error> {
+        RoleSession::deserialize(deserializer).map(Arc::new)
+    }
 }
 
 impl RoleSession {

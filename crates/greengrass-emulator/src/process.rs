@@ -5,7 +5,7 @@ use std::{any::Any, time::Duration};
 use bytes::Bytes;
 use http::{HeaderValue, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tracing::{debug, info};
 
 use crate::{
@@ -62,6 +62,15 @@ struct Entered {
 impl Emulator {
     /// Answers a request. What it asks for happens even when the caller stops waiting, as it would on a server far away.
     pub(crate) async fn answer(&self, request: http::Request<Bytes>) -> Reply {
+        let reply = self.answer_kept(request).await;
+        // What isn't in the state file must not be known to anybody.
+        match self.state_file_problem() {
+            Some(message) => Reply::Response(json_response(500, Some(&json!({"message": message})))),
+            None => reply,
+        }
+    }
+
+    async fn answer_kept(&self, request: http::Request<Bytes>) -> Reply {
         if let Some(response) = page(&request) {
             return Reply::Response(response);
         }
@@ -226,7 +235,7 @@ impl Emulator {
                 let mut core = self.core();
                 // Read under the lock: what happens later has a later time.
                 let now = self.now();
-                core.state.execute(call, now, read_at)
+                core.execute(call, now, read_at)
             }
         };
         self.reply(entered, result)
@@ -296,7 +305,12 @@ impl Core {
             target_arn,
             request: &request.parameters,
         };
-        self.faults.befall(&subject, now)
+        let counted = self.faults.counted();
+        let action = self.faults.befall(&subject, now);
+        if self.faults.counted() != counted {
+            self.note_faults(now);
+        }
+        action
     }
 }
 

@@ -1,6 +1,7 @@
 //! The emulator behind HTTP: an axum router, and a server whose connections can be reset. I/O.
 
 mod connection;
+mod tls;
 
 use std::io;
 
@@ -18,6 +19,7 @@ use crate::{
     process::{ConnectionDropped, LARGEST_BODY, Reply, json_response},
 };
 use connection::{BoundedListener, Connection};
+pub use tls::{Tls, TlsError};
 
 impl Emulator {
     /// The emulator as an axum router. Where a fault asks for a reset connection, a router that isn't served by [`Emulator::serve`] can only answer
@@ -41,6 +43,34 @@ impl Emulator {
         listener: TcpListener,
         shutdown: impl Future<Output = ()> + Send + 'static,
     ) -> io::Result<()> {
+        self.serve_all_until(vec![listener], shutdown).await
+    }
+
+    /// The same at several addresses, which share the limits.
+    pub async fn serve_all_until(
+        &self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.serve_over(listeners, None, shutdown).await
+    }
+
+    /// The same over HTTPS.
+    pub async fn serve_tls_until(
+        &self,
+        listeners: Vec<TcpListener>,
+        tls: Tls,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
+        self.serve_over(listeners, Some(tls), shutdown).await
+    }
+
+    async fn serve_over(
+        &self,
+        listeners: Vec<TcpListener>,
+        tls: Option<Tls>,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> io::Result<()> {
         let service = self.router().into_make_service_with_connect_info::<Connection>();
         let (close, closing) = watch::channel(false);
         let shutdown = async move {
@@ -48,7 +78,7 @@ impl Emulator {
             // Events would never end by themselves.
             close.send_replace(true);
         };
-        let listener = BoundedListener::new(listener, self.inner.limits, closing);
+        let listener = BoundedListener::new(listeners, tls, self.inner.limits, closing);
         axum::serve(listener, service).with_graceful_shutdown(shutdown).await
     }
 

@@ -1,6 +1,9 @@
 //! What an emulator starts with. No I/O but the clock.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, Mutex},
+};
 
 use tokio::sync::Notify;
 
@@ -111,7 +114,16 @@ impl EmulatorBuilder {
         self
     }
 
-    /// The emulator.
+    /// What the admin interface can change.
+    pub(crate) fn options(&self) -> (Switches, Quotas) {
+        (self.switches.clone(), self.quotas)
+    }
+
+    pub(crate) const fn seed_to_begin_with(&self) -> u64 {
+        self.seed
+    }
+
+    /// The emulator, with its state in memory; [`EmulatorBuilder::open`] keeps it in a file.
     #[must_use]
     pub fn build(self) -> Emulator {
         let mut state = State::new(self.seed, self.switches);
@@ -127,6 +139,8 @@ impl EmulatorBuilder {
             faults: FaultRules::default(),
             meter: Meter::new(self.quotas),
             instance_role: None,
+            fleets: BTreeSet::new(),
+            journal: None,
         };
         Emulator {
             inner: Arc::new(Inner {

@@ -11,6 +11,7 @@ use crate::{
     error::ServiceError,
     operation::Operation,
     scope::Scope,
+    state_file::Change,
 };
 
 impl Emulator {
@@ -40,6 +41,11 @@ impl Emulator {
     pub fn set_component_state(&self, arn: &str, state: ComponentState, errors: &BTreeMap<String, String>) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.tell_component(arn, state, errors, now)
+        let told = core.state.tell_component(arn, state, errors, now);
+        if told {
+            let (arn, errors) = (arn.to_owned(), errors.clone());
+            core.note(now, || Change::ComponentState { arn, state, errors });
+        }
+        told
     }
 }

@@ -11,8 +11,11 @@ impl Faults<'_> {
     /// Adds a rule after the others, and returns its id.
     #[expect(clippy::must_use_candidate, reason = "few rules are removed one by one")]
     pub fn add(&self, rule: FaultRule) -> u64 {
+        let mut core = self.0.core();
         let now = self.0.now();
-        self.0.core().faults.add(rule, now)
+        let id = core.faults.add(rule, now);
+        core.note_faults(now);
+        id
     }
 
     /// All rules, and how often each has matched and fired.
@@ -24,11 +27,16 @@ impl Faults<'_> {
     /// Takes a rule out. False when there is no such rule.
     #[must_use = "false means that there is no such rule"]
     pub fn remove(&self, id: u64) -> bool {
-        self.0.core().faults.remove(id)
+        let mut core = self.0.core();
+        let removed = core.faults.remove(id);
+        core.note_faults(self.0.now());
+        removed
     }
 
     /// Takes all rules out.
     pub fn clear(&self) {
-        self.0.core().faults.clear();
+        let mut core = self.0.core();
+        core.faults.clear();
+        core.note_faults(self.0.now());
     }
 }

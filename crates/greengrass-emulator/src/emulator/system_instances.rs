@@ -7,6 +7,7 @@ use crate::{
     error::ServiceError,
     operation::Operation,
     scope::Scope,
+    state_file::Change,
     system_instance::{SystemInstanceId, SystemInstanceRecord, SystemInstanceStatus},
 };
 
@@ -43,12 +44,20 @@ impl Emulator {
     pub fn set_system_instance_status(&self, id: &SystemInstanceId, status: SystemInstanceStatus) -> bool {
         let mut core = self.core();
         let now = self.now();
-        core.state.force_system_instance(id, status, now)
+        let set = core.state.force_system_instance(id, status, now);
+        if set {
+            core.note(now, || Change::SystemInstanceStatus { id: id.to_string(), status });
+        }
+        set
     }
 
     /// Lets the next so many deployments of a system instance end as FAILED, whether or not there is one with this id yet. The last word counts: 0 takes it
     /// back.
     pub fn fail_system_instance_deployments(&self, id: &SystemInstanceId, deployments: u32) {
-        self.current().state.partition_mut(id.scope()).system_instances.fail(id.name(), deployments);
+        let mut core = self.core();
+        let now = self.now();
+        core.state.run_until(now);
+        core.state.partition_mut(id.scope()).system_instances.fail(id.name(), deployments);
+        core.note(now, || Change::FailingSystemInstance { id: id.to_string(), deployments });
     }
 }

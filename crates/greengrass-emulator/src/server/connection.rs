@@ -1,6 +1,7 @@
 //! Connections: as many as the limits say, closed when their client is too slow, reset when a fault wants it. I/O.
 
 use std::{
+    future::poll_fn,
     io,
     net::SocketAddr,
     pin::Pin,
@@ -23,10 +24,14 @@ use tokio::{
     time::{Instant, Sleep, sleep, timeout},
 };
 
+use super::tls::{Socket, Tls};
 use crate::limits::{Limits, many};
 
 /// So many connections at once are told why they are refused; more than these are closed without a word.
 const REFUSED_AT_ONCE: usize = 64;
+
+/// How long nothing is accepted after an error: the process has too many files open, for instance.
+const AGAIN: Duration = Duration::from_secs(1);
 
 /// How long a refusal may take.
 const REFUSAL: Duration = Duration::from_secs(1);
@@ -85,9 +90,12 @@ impl Connection {
     }
 }
 
-/// Takes as many connections as there is room for, and tells the others that there is none.
+/// Takes as many connections as there is room for, wherever they come, and tells the others that there is none.
 pub(super) struct BoundedListener {
-    listener: TcpListener,
+    listeners: Vec<TcpListener>,
+    tls: Option<Tls>,
+    /// Which is asked first: the others' turn must come too.
+    first: usize,
     limits: Limits,
     room: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
@@ -95,9 +103,37 @@ pub(super) struct BoundedListener {
 }
 
 impl BoundedListener {
-    pub(super) fn new(listener: TcpListener, limits: Limits, closing: watch::Receiver<bool>) -> Self {
+    pub(super) fn new(
+        listeners: Vec<TcpListener>,
+        tls: Option<Tls>,
+        limits: Limits,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
         let room = Arc::new(Semaphore::new(many(limits.connections)));
-        Self { listener, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
+        Self { listeners, tls, first: 0, limits, room, refusals: Arc::new(Semaphore::new(REFUSED_AT_ONCE)), closing }
+    }
+}
+
+impl BoundedListener {
+    /// The next connection at any of the addresses.
+    async fn next(&mut self) -> (TcpStream, SocketAddr) {
+        loop {
+            self.first = self.first.wrapping_add(1);
+            let (before, from) = self.listeners.split_at(self.first % self.listeners.len().max(1));
+            let accepted = poll_fn(|context| {
+                let mut polls = from.iter().chain(before).map(|listener| listener.poll_accept(context));
+                polls.find(Poll::is_ready).unwrap_or(Poll::Pending)
+            });
+            match accepted.await {
+                Ok(accepted) => return accepted,
+                // The client has gone again.
+                Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+                Err(error) => {
+                    tracing::error!(%error, "no connection can be accepted; trying again");
+                    sleep(AGAIN).await;
+                }
+            }
+        }
     }
 }
 
@@ -107,12 +143,16 @@ impl Listener for BoundedListener {
 
     async fn accept(&mut self) -> (Self::Io, Self::Addr) {
         loop {
-            let (stream, address) = Listener::accept(&mut self.listener).await;
+            let (stream, address) = self.next().await;
             if let Ok(place) = Arc::clone(&self.room).try_acquire_owned() {
                 let connection = Connection::new(self.closing.clone());
+                let stream = Socket::new(stream, self.tls.as_ref());
                 return (Stream::new(stream, connection, self.limits, place), address);
             }
-            if let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned() {
+            // Without TLS there would be no words that a client with TLS understands.
+            if self.tls.is_none()
+                && let Ok(place) = Arc::clone(&self.refusals).try_acquire_owned()
+            {
                 let words = format!("all {} connections of greengrass-emulator are taken", self.limits.connections);
                 tokio::spawn(async move {
                     // A client that doesn't listen loses nothing.
@@ -124,7 +164,7 @@ impl Listener for BoundedListener {
     }
 
     fn local_addr(&self) -> io::Result<Self::Addr> {
-        Listener::local_addr(&self.listener)
+        self.listeners.first().ok_or(io::ErrorKind::NotConnected)?.local_addr()
     }
 }
 
@@ -154,7 +194,7 @@ fn answer(status: &str, code: &str, words: &str) -> String {
 
 /// A connection whose writes fail once it is to be reset, so that hyper drops it without having answered; and that ends when its client takes too long.
 pub(super) struct Stream {
-    socket: TcpStream,
+    socket: Socket,
     connection: Connection,
     limits: Limits,
     /// When patience with the client ends.
@@ -167,7 +207,7 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    fn new(socket: TcpStream, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
+    fn new(socket: Socket, connection: Connection, limits: Limits, place: OwnedSemaphorePermit) -> Self {
         let patience = Box::pin(sleep(limits.head()));
         Self { socket, connection, limits, patience, stalled: false, began: false, _place: place }
     }
@@ -229,7 +269,7 @@ impl AsyncRead for Stream {
         if phase == Phase::Head && self.began {
             let words = format!("the head of the request did not come within {} s", self.limits.head_seconds);
             // As much as fits at once, which it does: nothing else is on its way.
-            let _ = self.socket.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
+            self.socket.try_write(answer("408 Request Timeout", "RequestTimeoutException", &words).as_bytes());
         }
         // To hyper the client has closed the connection.
         Poll::Ready(Ok(()))

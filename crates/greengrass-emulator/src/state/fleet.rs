@@ -15,11 +15,11 @@ use crate::{
 };
 
 /// What somebody does to a device.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(crate) struct DeviceChange {
     /// Its connection; absent changes nothing.
-    #[serde(default, deserialize_with = "given")]
+    #[serde(default, deserialize_with = "given", skip_serializing_if = "Option::is_none")]
     pub(crate) online: Option<Plug>,
     /// Restarts it: it takes up anew what it worked on, with the behaviour that it has now.
     #[serde(default)]
@@ -27,7 +27,7 @@ pub(crate) struct DeviceChange {
 }
 
 /// A hand on a device's connection: true connects it, false disconnects it, null leaves that to its behaviour again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
 pub(crate) struct Plug(pub(crate) Option<bool>);
 
 /// A null is a value here, which an optional field would take for its absence.

@@ -21,18 +21,24 @@ pub(crate) struct Program {
 
 impl Program {
     pub(crate) fn start(arguments: &[&str]) -> Self {
+        let (program, _) = Self::start_at(&["127.0.0.1:0"], arguments);
+        assert!(program.url.starts_with("http://127.0.0.1:"), "{:?}", program.url);
+        program
+    }
+
+    /// At several addresses; with the URL of each.
+    pub(crate) fn start_at(addresses: &[&str], arguments: &[&str]) -> (Self, Vec<String>) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_greengrass-emulator"))
-            .args(["--listen", "127.0.0.1:0", "--log", "warn"])
+            .args(addresses.iter().flat_map(|address| ["--listen", address]))
+            .args(["--log", "warn"])
             .args(arguments)
             .stdout(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.trim_end().strip_prefix("listening on ").unwrap_or_default().to_owned();
-        let program = Self { child, url };
-        assert!(program.url.starts_with("http://127.0.0.1:"), "{line:?}");
-        program
+        let lines = BufReader::new(child.stdout.take().unwrap()).lines().take(addresses.len());
+        let urls = lines.map(|line| line.unwrap().strip_prefix("listening on ").unwrap_or_default().to_owned());
+        let urls: Vec<_> = urls.collect();
+        (Self { child, url: urls.first().cloned().unwrap_or_default() }, urls)
     }
 
     pub(crate) fn address(&self) -> &str {
@@ -82,7 +88,7 @@ impl Program {
             .env("AWS_EC2_METADATA_DISABLED", "true")
             .env("AWS_MAX_ATTEMPTS", "1")
             .env("AWS_PAGER", "")
-            .env("NO_PROXY", "127.0.0.1")
+            .env("NO_PROXY", "127.0.0.1,::1")
             .stdin(Stdio::null());
         command
     }
@@ -94,6 +100,19 @@ impl Program {
         let output = self.client("python3").args(["-B", &script]).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
+    }
+
+    /// Ends it at once, without asking.
+    pub(crate) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// The names of all things of the tests' account and region.
+    pub(crate) fn things(&self) -> Vec<String> {
+        let state = self.admin("GET", "state", &Value::Null);
+        let things = state["accounts"][ACCOUNT][REGION]["things"].as_array().cloned().unwrap_or_default();
+        things.iter().filter_map(|name| name.as_str().map(ToOwned::to_owned)).collect()
     }
 
     /// Asks it to stop, and says whether it did so by itself.
@@ -136,6 +155,20 @@ fn the_program_stops_on_sigterm_and_sigint_even_with_an_open_connection() {
         let _open = TcpStream::connect(program.address()).unwrap();
         assert!(program.stops_on(signal), "{signal}");
     }
+}
+
+#[test]
+fn the_program_listens_at_several_addresses_and_what_one_is_told_the_others_know() {
+    let (mut program, urls) = Program::start_at(&["127.0.0.1:0", "[::1]:0", "127.0.0.1:0"], &[]);
+    assert!(urls.len() == 3 && urls[1].starts_with("http://[::1]:"), "{urls:?}");
+    for (number, url) in urls.iter().enumerate() {
+        program.url.clone_from(url);
+        assert_eq!(program.things().len(), number);
+        let name = format!("at-{number}");
+        let output = program.client("aws").args(["iot", "create-thing", "--thing-name", &name]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    assert_eq!(program.things(), ["at-0", "at-1", "at-2"]);
 }
 
 #[test]
