@@ -48,7 +48,7 @@ fn it_answers_without_a_capability_and_without_a_place_to_write_to() {
         match page(port, "/_emulator/health") {
             Some((200, text)) => break Some(text),
             Some(_) | None if started.elapsed() < Duration::from_mins(1) => {
-                std::thread::sleep(Duration::from_millis(50))
+                std::thread::sleep(Duration::from_millis(50));
             }
             Some(_) | None => break None,
         }
