@@ -3,7 +3,7 @@ everything := --workspace --all-targets --locked
 programs = $${CARGO_TARGET_DIR:-target}/debug
 
 .DEFAULT_GOAL := help
-.PHONY: help build test test-switches soak bench bench-full bench-accept bench-programs image image-check e2e-image lint fmt crd demo demo-down clients controlplane clean docs e2e-gitops
+.PHONY: help build test test-switches soak bench bench-full bench-accept bench-emulator bench-programs image image-check emulator-image e2e-image lint fmt crd demo demo-down clients controlplane clean docs e2e-gitops
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ bench-full: bench-programs ## Measure up to 10,000 resources, five times (a day)
 bench-accept: bench-programs ## What each measured system has to do first
 	bench/run accept --systems "$(SYSTEMS)"
 
+bench-emulator: ## Measure the emulator itself: calls a second, how long they take, memory (5 min)
+	cargo build --release --package greengrass-emulator --package load --bins --locked
+	bench/run emulator
+	bench/run render
+
 bench-programs:
 	cargo build --release --workspace --bins --locked
 	# By itself: with it, the programs would get the features that only tests need.
@@ -61,8 +66,12 @@ image: ## Build the container image with buildah, no registry needed; ARCH=arm64
 
 image-check: ## Prove that one source gives one image; FULL=1 builds the program twice too
 	@tools/image/check $(if $(FULL),--program) $(or $(ARCH),amd64)
+	@PACKAGE=greengrass-emulator tools/image/check $(if $(FULL),--program) $(or $(ARCH),amd64)
 
-e2e-image: image ## Run the image under podman as the chart would, against a real control plane, and look at what is in it
+emulator-image: ## Build the emulator's container image in the same way; ARCH=arm64 for that architecture
+	@PACKAGE=greengrass-emulator tools/image/build $(or $(ARCH),amd64)
+
+e2e-image: image emulator-image ## Run the images under podman as the chart would, against a real control plane, and look at what is in them
 	cargo test $(everything) -- image:: --ignored --nocapture
 
 lint: ## Check format, lints, documentation and dependencies

@@ -1,4 +1,4 @@
-"""The command line: accept, measure, render. I/O: files, and everything that a run starts."""
+"""The command line: accept, measure, instructions, emulator, render. I/O: files, and everything that a run starts."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from . import acceptance, instructions, report
+from . import acceptance, emulator, instructions, report
 from .plan import EVERYTHING, PLANS, Plan, Size, run
 from .systems import ROOT, System, known
 from .world import PROFILES, Programs, World, say
@@ -120,6 +120,22 @@ def count_instructions(arguments: argparse.Namespace) -> int:
     return 0
 
 
+def scheduling() -> str:
+    """How the kernel treats what is measured beside everything else on the machine."""
+    if os.sched_getscheduler(0) in (os.SCHED_FIFO, os.SCHED_RR):
+        return "real-time"
+    return "normal" if os.nice(0) == 0 else f"nice {os.nice(0)}"
+
+
+def measure_emulator(arguments: argparse.Namespace) -> int:
+    """The emulator itself: calls a second, how long they take, memory."""
+    figures = emulator.measured(arguments.target, arguments.devices, arguments.deployments, arguments.seconds, arguments.repetitions)
+    write("emulator", {"date": today(), "machine": machine(), "scheduling": scheduling(), **figures})
+    missed = emulator.missed(figures)
+    say(f"bench/results/emulator.json; missed: {', '.join(missed) or 'nothing'}")
+    return int(bool(missed))
+
+
 def render(arguments: argparse.Namespace) -> int:
     """docs/performance.md and its charts from the results that are there."""
     report.render(RESULTS, ROOT / "docs" / "performance.md")
@@ -129,7 +145,8 @@ def render(arguments: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="bench/run", description=__doc__)
     commands = parser.add_subparsers(required=True)
-    for name, does in (("accept", accept), ("measure", measure), ("instructions", count_instructions), ("render", render)):
+    for name, does in (("accept", accept), ("measure", measure), ("instructions", count_instructions),
+                       ("emulator", measure_emulator), ("render", render)):
         command = commands.add_parser(name, help=(does.__doc__ or "").splitlines()[0])
         command.set_defaults(does=does)
         if name == "render":
@@ -138,7 +155,12 @@ def main() -> int:
             "--target", type=Path, default=Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target")) / "release",
             help="folder with greengrass-operator, greengrass-emulator and testcluster (default: the release build)",
         )
-        if name == "instructions":
+        if name == "emulator":
+            command.add_argument("--devices", type=int, default=100_000)
+            command.add_argument("--deployments", type=int, default=10_000)
+            command.add_argument("--seconds", type=int, default=20, help="how long each measurement lasts")
+            command.add_argument("--repetitions", type=int, default=5)
+        if name in ("instructions", "emulator"):
             continue
         command.add_argument("--systems", default="", help="names separated by commas (default: the plan's)")
         command.add_argument(

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from . import charts
+from . import charts, emulator
 from .acceptance import CHECKS
 from .arithmetic import Spread, share, slope
 from .charts import Bar
@@ -343,6 +343,34 @@ def memory_chart(runs: Sequence[Figures]) -> str:
     return charts.lines("Resident memory at rest", "MiB", "resources", series)
 
 
+def emulator_section(results: Figures) -> str:
+    """What the emulator itself does, beside what it shall do."""
+    found, filled = emulator.summary(results), results["filled"]
+    goals = {"callsPerSecond": "≥ 5,000", "p99Milliseconds": "≤ 2", "peakResidentMiB": "≤ 1,024"}
+    names = {
+        "callsPerSecond": "calls a second, as many as it answers",
+        "busyP99Milliseconds": "p99 of these calls, ms",
+        "p50Milliseconds": "p50 at 5,000 calls a second, ms",
+        "p99Milliseconds": "p99 at 5,000 calls a second, ms",
+        "maxMilliseconds": "the slowest of these, ms",
+        "peakResidentMiB": "peak of resident memory, MiB",
+    }
+    rows = []
+    for key, title in names.items():
+        spread = found[key]
+        digits = 0 if spread.median >= 100 else 2
+        range_of = f" ({spread.least:,.{digits}f} to {spread.most:,.{digits}f})" if spread.runs > 1 else ""
+        rows.append([title, f"{spread.median:,.{digits}f}{range_of}", goals.get(key, "")])
+    others = max(run["disturbance"] for run in results["runs"])
+    return (
+        f"### The emulator itself\n\nBy `make bench-emulator`, on {results['date']}: one processor for the emulator, another one for the load, "
+        f"{filled['devices']:,} core devices and {filled['deployments']:,} deployments, {results['runs'][0]['connections']} connections that stay "
+        "open; GetDeployment, DescribeThing, GetCoreDevice and a page of ListCoreDevices in turn, each with its signature verified. "
+        f"Scheduling {results['scheduling']}; others used up to {others:.0%} of the emulator's processor meanwhile.\n\n"
+        + table(["", "measured", "goal"], rows)
+    )
+
+
 def latest(results: dict[str, Figures]) -> Figures | None:
     """The results of the largest plan that there are."""
     return next((results[name] for name in COMMANDS if name in results), None)
@@ -376,6 +404,8 @@ def section(results: dict[str, Figures]) -> str:
             f"### Instructions of the pure core\n\nBy callgrind, on {counted['date']}, for a resource with three components.\n\n"
             + table(["pass", "instructions"], lines)
         )
+    if own := results.get("emulator"):
+        parts.append(emulator_section(own))
     if accepted := results.get("acceptance"):
         parts.append(f"### What each system had to do first\n\nOn {accepted['date']}:\n\n" + acceptance_table(accepted))
     return "\n\n".join(parts)

@@ -1,6 +1,7 @@
 //! The Helm chart, rendered by helm and judged by a real API server (does I/O: starts processes, asks a cluster).
 
 mod cluster;
+mod emulator;
 mod monitoring;
 mod ownership;
 mod pods;

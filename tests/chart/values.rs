@@ -131,6 +131,8 @@ const OPEN: &[&str] = &[
     "affinity",
     "commonLabels",
     "defaultIdentity.spec",
+    "emulator.fleet",
+    "emulator.resources",
     "identities",
     "metrics.dashboard.annotations",
     "metrics.dashboard.labels",

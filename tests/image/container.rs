@@ -155,7 +155,7 @@ fn service_account(world: &World) -> std::path::PathBuf {
 }
 
 /// runc where it is installed: crun refuses machines that mix both versions of cgroups, and those without any work with either.
-fn runtime() -> Vec<&'static str> {
+pub fn runtime() -> Vec<&'static str> {
     let installed = ["/usr/sbin/runc", "/usr/bin/runc"].into_iter().any(|path| Path::new(path).exists());
     if installed { vec!["--runtime=runc"] } else { Vec::new() }
 }

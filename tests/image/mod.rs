@@ -6,6 +6,7 @@
 
 mod container;
 mod contents;
+mod emulator;
 mod running;
 
 use std::path::Path;

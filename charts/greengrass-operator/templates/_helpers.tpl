@@ -49,10 +49,38 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- end -}}
 
 {{- define "greengrass-operator.image" -}}
-{{- $image := .Values.image -}}
-{{- if $image.digest -}}
-{{- printf "%s@%s" $image.repository $image.digest -}}
-{{- else -}}
-{{- printf "%s:%s" $image.repository (default .Chart.AppVersion $image.tag) -}}
+{{- include "greengrass-operator.imageOf" (dict "image" .Values.image "version" .Chart.AppVersion) -}}
 {{- end -}}
+
+{{/* The name of an image: of its digest, its tag or the version. */}}
+{{- define "greengrass-operator.imageOf" -}}
+{{- if .image.digest -}}
+{{- printf "%s@%s" .image.repository .image.digest -}}
+{{- else -}}
+{{- printf "%s:%s" .image.repository (default .version .image.tag) -}}
+{{- end -}}
+{{- end -}}
+
+{{- define "greengrass-operator.emulatorName" -}}
+{{- printf "%s-emulator" (include "greengrass-operator.fullname" . | trunc 54 | trimSuffix "-") -}}
+{{- end -}}
+
+{{/* Other ones than the operator's, whose Service, budget and policy would take the emulator's pod for one of theirs. */}}
+{{- define "greengrass-operator.emulatorSelectorLabels" -}}
+app.kubernetes.io/name: {{ printf "%s-emulator" (include "greengrass-operator.name" . | trunc 54 | trimSuffix "-") }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end -}}
+
+{{- define "greengrass-operator.emulatorLabels" -}}
+{{- with .Values.commonLabels }}
+{{- toYaml . }}
+{{ end -}}
+{{ include "greengrass-operator.emulatorSelectorLabels" . }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | trunc 63 | trimSuffix "-" }}
+{{- end -}}
+
+{{- define "greengrass-operator.emulatorUrl" -}}
+{{- printf "http://%s.%s.svc:4566" (include "greengrass-operator.emulatorName" .) .Release.Namespace -}}
 {{- end -}}

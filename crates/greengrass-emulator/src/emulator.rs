@@ -128,7 +128,7 @@ impl Emulator {
     /// All calls, oldest first.
     #[must_use]
     pub fn calls(&self) -> Vec<CallRecord> {
-        self.core().ledger.calls().to_vec()
+        self.core().ledger.calls().iter().cloned().collect()
     }
 
     /// The calls about a target, a role or a system instance, oldest first.
@@ -161,7 +161,7 @@ impl Emulator {
             tokio::pin!(changed);
             // Registered before the look, so that a change in between isn't missed.
             changed.as_mut().enable();
-            if satisfied(self.core().ledger.calls()) {
+            if satisfied(self.core().ledger.as_slice()) {
                 return;
             }
             changed.await;

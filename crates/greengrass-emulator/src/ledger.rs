@@ -1,5 +1,7 @@
 //! The ledger: every call that arrived, refused ones included, and what became of it. Pure.
 
+use std::collections::VecDeque;
+
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -50,9 +52,9 @@ pub struct CallRecord {
 /// The calls, oldest first. They are kept until they are cleared, or there are more than the limits allow.
 #[derive(Debug)]
 pub(crate) struct Ledger {
-    calls: Vec<CallRecord>,
+    calls: VecDeque<CallRecord>,
     /// How much text the request of each call has.
-    sizes: Vec<usize>,
+    sizes: VecDeque<usize>,
     size: usize,
     last_sequence: u64,
     forgotten: u64,
@@ -63,8 +65,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     pub(crate) fn within(limits: &Limits) -> Self {
         Self {
-            calls: Vec::new(),
-            sizes: Vec::new(),
+            calls: VecDeque::new(),
+            sizes: VecDeque::new(),
             size: 0,
             last_sequence: 0,
             forgotten: 0,
@@ -76,30 +78,23 @@ impl Ledger {
     /// Enters a call; its sequence number is set here and returned. `size` is how much text its request has.
     pub(crate) fn enter(&mut self, call: CallRecord, size: usize) -> u64 {
         self.last_sequence += 1;
-        self.calls.push(CallRecord { sequence: self.last_sequence, ..call });
-        self.sizes.push(size);
+        self.calls.push_back(CallRecord { sequence: self.last_sequence, ..call });
+        self.sizes.push_back(size);
         self.size += size;
         self.make_room();
         self.last_sequence
     }
 
-    /// Forgets the oldest calls when there are too many. Some more than needed, so that the others needn't be moved for each call.
+    /// Forgets the oldest calls when there are too many: one or two with each that comes, so that none has to wait while many go.
     fn make_room(&mut self) {
-        if self.calls.len() <= self.most_calls && self.size <= self.largest {
-            return;
-        }
-        let (calls, size) = (self.most_calls - self.most_calls / 8, self.largest - self.largest / 8);
-        let mut gone = 0;
-        for forgotten in &self.sizes {
-            if self.calls.len() - gone <= calls && self.size <= size {
+        while self.calls.len() > self.most_calls || self.size > self.largest {
+            let Some(size) = self.sizes.pop_front() else {
                 break;
-            }
-            self.size -= forgotten;
-            gone += 1;
+            };
+            self.calls.pop_front();
+            self.size -= size;
+            self.forgotten += 1;
         }
-        self.calls.drain(..gone);
-        self.sizes.drain(..gone);
-        self.forgotten += u64::try_from(gone).unwrap_or(u64::MAX);
     }
 
     pub(crate) const fn forgotten(&self) -> u64 {
@@ -114,8 +109,13 @@ impl Ledger {
         }
     }
 
-    pub(crate) fn calls(&self) -> &[CallRecord] {
+    pub(crate) fn calls(&self) -> &VecDeque<CallRecord> {
         &self.calls
+    }
+
+    /// The same as a slice, for which they may have to be moved.
+    pub(crate) fn as_slice(&mut self) -> &[CallRecord] {
+        self.calls.make_contiguous()
     }
 
     pub(crate) fn retain(&mut self, kept: impl Fn(&CallRecord) -> bool) {
@@ -168,8 +168,8 @@ mod tests {
             ledger.enter(call(), 10);
             assert!(ledger.calls().len() <= 100);
         }
-        assert!(ledger.calls().len() >= 87, "{}", ledger.calls().len());
-        assert_eq!(ledger.calls().last().unwrap().sequence, 1000);
+        assert_eq!(ledger.calls().len(), 100);
+        assert_eq!(ledger.calls().back().unwrap().sequence, 1000);
         assert_eq!(usize::try_from(ledger.forgotten()).unwrap() + ledger.calls().len(), 1000);
     }
 
@@ -186,7 +186,7 @@ mod tests {
         }
         assert_eq!((ledger.calls().len(), ledger.forgotten()), (8, 0));
         ledger.enter(call(), large);
-        assert_eq!((ledger.calls().len(), ledger.forgotten()), (7, 2));
+        assert_eq!((ledger.calls().len(), ledger.forgotten()), (8, 1));
         // One that is larger than all that may be kept isn't kept.
         ledger.enter(call(), 9 * large);
         assert_eq!(ledger.calls().len(), 0);

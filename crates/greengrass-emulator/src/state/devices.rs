@@ -21,6 +21,7 @@ use crate::{
 };
 
 use super::document::Document;
+pub(in crate::state) use configuration::Configuration;
 use failure::DeviceReport;
 use resolution::{Catalogue, Place, Plan, Resolution};
 use software::Software;

@@ -1,9 +1,14 @@
 //! What a deployment tells devices to do, parsed once for all of them. Pure.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
+
+use super::devices::Configuration;
 
 /// The deployment document.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub(crate) struct ComponentSpecification {
     pub(crate) merge: Option<Map<String, Value>>,
     pub(crate) reset: Vec<String>,
     pub(crate) run_with: Value,
+    /// The configuration that the first device had with it: most others come to the same.
+    pub(crate) applied: OnceLock<Configuration>,
 }
 
 /// The components of a request that was accepted.
@@ -62,6 +69,7 @@ pub(crate) fn components(request: &Value) -> BTreeMap<Arc<str>, ComponentSpecifi
             merge: update("merge").and_then(Value::as_str).and_then(|merge| serde_json::from_str(merge).ok()),
             reset: update("reset").and_then(Value::as_array).into_iter().flatten().filter_map(text).collect(),
             run_with: component.get("runWith").cloned().unwrap_or_default(),
+            applied: OnceLock::new(),
         }
     };
     let components = request.as_object().into_iter().flatten();

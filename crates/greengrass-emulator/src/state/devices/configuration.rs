@@ -3,13 +3,17 @@
 //! What the rules are comes from aws-greengrass-nucleus: `KernelConfigResolver` (reset, defaults, merge in this order; which pointers are skipped) and
 //! `Topics.updateFromMap` (keys without regard to case, maps deep, a change of type replaces, values with their time).
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, OnceLock},
+};
 
 use serde_json::{Map, Value};
 
-/// The tree. A key is found by its lower-case form and shown as it was first written.
+/// The tree. A key is found by its lower-case form and shown as it was first written. Devices share it where they can: of a hundred thousand of them,
+/// trees of their own would be most of the memory.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub(crate) struct Configuration(Children);
+pub(crate) struct Configuration(Arc<Children>);
 
 // Boxed, because a map of few large values takes the room of many.
 type Children = BTreeMap<String, Box<Entry>>;
@@ -46,24 +50,33 @@ impl Configuration {
         merge: Option<&Map<String, Value>>,
         time: i64,
     ) -> Result<(), NotAPointer> {
+        let children = Arc::make_mut(&mut self.0);
         for pointer in reset {
             if pointer.is_empty() {
-                self.0.clear();
+                children.clear();
                 // The nucleus looks at no further pointer then.
                 break;
             }
             let path = path(pointer)?;
             if !path.iter().any(|segment| looks_like_an_index(segment)) {
-                remove(&mut self.0, &path);
+                remove(children, &path);
             }
         }
         if let Some(defaults) = defaults {
-            fill_in(&mut self.0, defaults);
+            fill_in(children, defaults);
         }
         if let Some(merge) = merge {
-            merge_into(&mut self.0, merge, time);
+            merge_into(children, merge, time);
         }
         Ok(())
+    }
+
+    /// Shares the tree of the first device that came here, where this one has come to the same.
+    pub(crate) fn share(&mut self, first: &OnceLock<Self>) {
+        let first = first.get_or_init(|| self.clone());
+        if self == first {
+            self.clone_from(first);
+        }
     }
 
     pub(crate) fn to_json(&self) -> Value {

@@ -116,6 +116,9 @@ impl Software {
             let defaults = planned.recipe.as_ref().map(|recipe| &recipe.default_configuration);
             // Pointers that can't be read were an objection before.
             let _ = installed.configuration.update(reset, defaults, merge, document.created.as_millisecond());
+            if let Some(asked) = asked {
+                installed.configuration.share(&asked.applied);
+            }
         }
         let gone: Vec<Arc<str>> = self.installed.keys().filter(|name| !plan.contains_key(*name)).cloned().collect();
         for name in gone {
