@@ -14,6 +14,7 @@ mod aws_cli;
 mod boto3;
 mod bounds;
 mod cli;
+mod cli_examples;
 mod components;
 mod contract;
 mod corpus;

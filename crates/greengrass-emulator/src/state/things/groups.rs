@@ -73,7 +73,8 @@ impl Things {
             "thingGroupId": group.id,
             "thingGroupArn": scope.thing_group_arn(name),
             "version": 1,
-            "thingGroupProperties": group.properties,
+            // A group without any has an empty object, as the AWS CLI's manual shows.
+            "thingGroupProperties": group.properties.as_object().cloned().unwrap_or_default(),
             "thingGroupMetadata": {
                 "parentGroupName": group.parent.as_deref(),
                 "rootToParentThingGroups": roots,
