@@ -168,5 +168,5 @@ fn what_is_not_there_is_said_in_words() {
     let early = run_in(&world, &["devices", "presses"]).expect(1);
     assert!(early.err.contains("has no deployment in AWS yet"), "{}", early.err);
     let no_kind = run(&world, &["status", "deployment/presses"]).expect(1);
-    assert!(no_kind.err.contains("write NAME, or ggd/NAME"), "{}", no_kind.err);
+    assert!(no_kind.err.contains("write NAME, ggd/NAME or ggsi/NAME"), "{}", no_kind.err);
 }
