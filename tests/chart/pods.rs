@@ -93,9 +93,11 @@ fn pods_are_admitted_spread_replaced_and_drained_as_a_platform_wants_it() {
         assert!(pod["spec"]["containers"][0]["args"].as_array().unwrap().contains(&"--log=debug".into()));
     }
 
-    // The same in every zone, though one zone has more nodes.
+    // The same in every zone, though one zone has more nodes. Pods of before don't count: they are still there while the new ones are placed, and
+    // what is spread with them is not when they are gone.
     let zones = "topologySpreadConstraints[0].maxSkew=1,topologySpreadConstraints[0].topologyKey=topology.kubernetes.io/zone,\
         topologySpreadConstraints[0].whenUnsatisfiable=DoNotSchedule,\
+        topologySpreadConstraints[0].matchLabelKeys[0]=pod-template-hash,\
         topologySpreadConstraints[0].labelSelector.matchLabels.app\\.kubernetes\\.io/instance=greengrass-operator";
     release.upgrade_and_wait(&["replicas=6", zones]).unwrap();
     assert_eq!(release.placed().get("c"), Some(&3), "{:?}", release.placed());
