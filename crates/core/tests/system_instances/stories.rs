@@ -8,7 +8,7 @@ use super::operator::{Dangers, Simulation, desired};
 
 /// Enough for three steps in a row whose fate is found out in a minute and a half each, and then some.
 const LONG: SignedDuration = SignedDuration::from_mins(40);
-/// Six seconds on one core for the six stories; 20,000 were run when the rules were written, and found eight faults in them.
+/// Six seconds on one core for the six stories; 20,000 were run when the rules were written, and found six faults in them.
 const RUNS: u64 = 1_500;
 
 const EVERYTHING: Dangers = Dangers { crash: 12, lost: 4, late: 4, lag_seconds: 20, forget: 0 };
