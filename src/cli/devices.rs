@@ -12,8 +12,9 @@ use thiserror::Error;
 
 use super::Ended;
 use super::cloud::{AT_ONCE, Cloud, own_scope, told};
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, named};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError};
 use super::output::{self, Cell, Format, Meaning, PrintError, Progress, Screen, age, table};
+use super::resource::{Kind, NameError, named};
 use crate::aws::{Execution, Scope};
 use crate::controller::clock::Clock;
 
@@ -69,6 +70,8 @@ enum State {
 /// Why devices can't be listed.
 #[derive(Debug, Error)]
 pub(super) enum DevicesError {
+    #[error(transparent)]
+    Name(#[from] NameError),
     #[error("AWS tells nothing of the devices of a SystemInstance: see its Greengrass group (version 1)")]
     NoDevices,
     #[error(transparent)]

@@ -8,6 +8,7 @@ mod manifests;
 mod output;
 mod plan;
 mod request;
+mod resource;
 mod run;
 mod shell;
 mod status;
@@ -77,6 +78,8 @@ enum Command {
 /// Why a command failed.
 #[derive(Debug, Error)]
 enum CommandError {
+    #[error(transparent)]
+    Name(#[from] resource::NameError),
     #[error(transparent)]
     Start(#[from] run::StartError),
     #[error(transparent)]

@@ -10,8 +10,9 @@ use thiserror::Error;
 
 use super::Ended;
 use super::chain;
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, Resource, Scope, Selector, of_one_kind};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Scope, Selector};
 use super::output::{PrintError, note, print};
+use super::resource::{Kind, NameError, Resource, of_one_kind};
 
 /// Which resources.
 #[derive(Args, Debug)]
@@ -72,6 +73,8 @@ pub(super) enum Request {
 /// Why it was not done.
 #[derive(Debug, Error)]
 pub(super) enum RequestError {
+    #[error(transparent)]
+    Name(#[from] NameError),
     #[error(transparent)]
     Cluster(#[from] ClusterError),
     #[error(transparent)]

@@ -10,8 +10,9 @@ use clap::Args;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Kind, Resource, Scope, Selector, of_one_kind};
+use super::kubernetes::{Cluster, ClusterArgs, ClusterError, Scope, Selector};
 use super::output::{self, Cell, Format, Screen, table, tree as drawn};
+use super::resource::{Kind, Resource, of_one_kind};
 use super::{CommandError, Ended};
 use crate::controller::clock::Clock;
 use view::View;

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure, RevisionRecord};
 use jiff::Timestamp;
 
-use super::super::kubernetes::Resource;
 use super::super::output::{Meaning, Node, Screen, age};
+use super::super::resource::Resource;
 use super::instance;
 use super::view::{meaning, reason, subdeployments};
 

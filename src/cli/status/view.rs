@@ -4,8 +4,8 @@ use greengrass_operator_core::api::devices::{DeviceCounts, DeviceFailure, Revisi
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::super::kubernetes::Resource;
 use super::super::output::{Cell, Format, Meaning, age};
+use super::super::resource::Resource;
 use super::instance::InstanceView;
 
 /// Where a resource stands, for programs.
