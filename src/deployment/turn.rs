@@ -1,5 +1,6 @@
 //! One turn of a resource: assess, decide, perform, until there is nothing more to do now; then say where it stands. I/O.
 
+use std::future::Future;
 use std::time::Duration;
 
 use greengrass_operator_core::api::FINALIZER;
@@ -84,10 +85,8 @@ impl Steps for DeploymentSteps<'_> {
         &self.session.uid
     }
 
-    async fn step(&mut self, record: &Record, step: usize) -> Result<Stepped, ApiError> {
-        let Self { all, caller, session, shown } = self;
-        // On the heap: every resource that waits for AWS keeps one.
-        Box::pin(one_step(all, caller, record, session, shown, step)).await
+    fn step(&mut self, record: &Record, step: usize) -> impl Future<Output = Result<Stepped, ApiError>> + Send {
+        one_step(self.all, &self.caller, record, self.session, &mut self.shown, step)
     }
 
     fn read_live(&mut self) {
