@@ -13,6 +13,7 @@ pub(crate) mod mock;
 mod neighbours;
 pub mod object;
 pub mod objects;
+pub mod parts;
 pub mod permits;
 pub mod predecessors;
 pub mod publish;

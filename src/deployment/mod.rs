@@ -18,20 +18,13 @@ use greengrass_operator_core::names::Key;
 use kube::api::ApiResource;
 use tokio::sync::watch;
 
-use crate::aws::{Aws, Leadership};
-use crate::controller::clock::Clock;
 use crate::controller::driver::Kind;
-use crate::controller::events::Events;
-use crate::controller::objects::Objects;
-use crate::controller::queue::{Lane, Queue, Rest, Turn, Wake};
+use crate::controller::parts::Parts;
+use crate::controller::queue::{Lane, Rest, Turn, Wake};
 use crate::controller::record::Record;
-use crate::controller::store::Store;
 use crate::controller::tally::Place;
-use crate::controller::turn::Site;
 use crate::controller::wakes::{Change, default_wake, is_done};
-use crate::identity::Registry;
 use crate::leadership::Predecessor;
-use crate::telemetry::metrics::Metrics;
 use account_view::{First, Places};
 use resolve::{ReadSpec, World};
 use session::Sessions;
@@ -44,89 +37,21 @@ pub fn resource() -> ApiResource {
 
 /// What the turns of all resources share.
 pub struct Deployments {
-    cluster: String,
-    clock: Clock,
-    look_interval: Duration,
-    store: Arc<Store>,
+    parts: Parts,
     world: World,
-    identity_queue: Queue,
-    objects: Objects,
-    queue: Queue,
-    events: Events,
-    aws: Aws,
-    metrics: Metrics,
-    leadership: Arc<dyn Leadership>,
     sessions: Sessions,
     /// Changes when a term begins or ends.
     terms: watch::Sender<u64>,
     places: Places,
 }
 
-/// What the turns are given.
-pub struct Parts {
-    /// The cluster's name in tags and tokens.
-    pub cluster: String,
-    /// The clock.
-    pub clock: Clock,
-    /// How often AWS is looked at for each resource when nothing happens.
-    pub look_interval: Duration,
-    /// The records.
-    pub store: Arc<Store>,
-    /// The identities through which AWS is reached.
-    pub identities: Arc<Registry>,
-    /// The queue of their turns.
-    pub identity_queue: Queue,
-    /// The objects in the API server.
-    pub objects: Objects,
-    /// The queue of turns.
-    pub queue: Queue,
-    /// The publisher of events.
-    pub events: Events,
-    /// AWS.
-    pub aws: Aws,
-    /// The metrics.
-    pub metrics: Metrics,
-    /// Whether this process may write.
-    pub leadership: Arc<dyn Leadership>,
-}
-
 impl Deployments {
     /// The kind, with nothing known yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            cluster,
-            clock,
-            look_interval,
-            store,
-            identities,
-            identity_queue,
-            objects,
-            queue,
-            events,
-            aws,
-            metrics,
-            leadership,
-        } = parts;
-        let sessions = Sessions::new(identities.is_one_of_groups());
-        let world = World { store: Arc::clone(&store), identities };
-        Self {
-            cluster,
-            clock,
-            look_interval,
-            store,
-            world,
-            identity_queue,
-            objects,
-            queue,
-            events,
-            aws,
-            metrics,
-            leadership,
-            sessions,
-            terms: watch::Sender::new(0),
-            places: Places::default(),
-        }
+        let sessions = Sessions::new(parts.identities.is_one_of_groups());
+        let world = World { store: Arc::clone(&parts.store), identities: Arc::clone(&parts.identities) };
+        Self { parts, world, sessions, terms: watch::Sender::new(0), places: Places::default() }
     }
 }
 
@@ -145,11 +70,11 @@ impl Kind for Deployments {
     }
 
     fn look_interval(&self) -> Duration {
-        self.look_interval
+        self.parts.look_interval
     }
 
     fn begin(&self, predecessor: Predecessor) {
-        self.sessions.begin(predecessor, self.clock.now());
+        self.sessions.begin(predecessor, self.parts.clock.now());
         self.terms.send_modify(|terms| *terms += 1);
     }
 
@@ -169,7 +94,7 @@ impl Kind for Deployments {
                     self.places.know(&place(&key), First::Soon);
                 }
                 // Those that name it as their parent have waited for it; the first list wakes everybody anyway.
-                if self.store.is_synced() {
+                if self.parts.store.is_synced() {
                     turn::wake_dependants(self, &record.name, None);
                 }
             }
@@ -189,17 +114,13 @@ impl Kind for Deployments {
                 turn::wake_dependants(self, &record.name, key.as_ref());
             }
         }
-        default_wake(change, self.look_interval)
+        default_wake(change, self.parts.look_interval)
     }
 }
 
 impl Deployments {
-    fn site(&self) -> Site<'_> {
-        Site { store: &self.store, objects: &self.objects, events: &self.events }
-    }
-
     fn note(&self, record: &Record) {
-        self.store.set_references(&record.name, resolve::references(record, &self.world));
+        self.parts.store.set_references(&record.name, resolve::references(record, &self.world));
     }
 }
 

@@ -73,8 +73,11 @@ impl Act<'_> {
         is_deletion: bool,
     ) -> Result<Permit, Done> {
         let Some(scope) = self.scope(key) else { return Err(Done::Learnt) };
-        let permits =
-            Permits { aws: &self.all.aws, metrics: &self.all.metrics, leadership: self.all.leadership.as_ref() };
+        let permits = Permits {
+            aws: &self.all.parts.aws,
+            metrics: &self.all.parts.metrics,
+            leadership: self.all.parts.leadership.as_ref(),
+        };
         let request = CallRequest { scope: &scope, family, caller, is_deletion };
         permits.permit(request, longest, || self.scope(key).as_ref() == Some(&scope)).await
     }
@@ -102,12 +105,13 @@ impl Act<'_> {
     pub(super) async fn write(&self, change: &Change, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         match change {
             Change::AddFinalizer => {
-                let written = self.all.objects.add_finalizer(self.record, FINALIZER).await?;
+                let written = self.all.parts.objects.add_finalizer(self.record, FINALIZER).await?;
                 Ok(self.wrote(written, knowledge))
             }
             Change::RemoveFinalizer { abandoned } => {
                 if *abandoned {
                     self.all
+                        .parts
                         .events
                         .warning(
                             self.record,
@@ -116,7 +120,7 @@ impl Act<'_> {
                         )
                         .await;
                 }
-                Ok(match self.all.objects.remove_finalizer(self.record, FINALIZER).await? {
+                Ok(match self.all.parts.objects.remove_finalizer(self.record, FINALIZER).await? {
                     Some(written) => self.wrote(written, knowledge),
                     None => Done::Gone,
                 })
@@ -136,8 +140,8 @@ impl Act<'_> {
     /// A write that the API server has taken, with the version that it returned.
     pub(super) fn wrote(&self, written: Record, knowledge: &mut Knowledge) -> Done {
         let before = self.record.resource_version.to_string();
-        knowledge.wrote(&before, &written.resource_version.to_string(), self.all.clock.now());
-        match self.all.store.observe_own_write(written) {
+        knowledge.wrote(&before, &written.resource_version.to_string(), self.all.parts.clock.now());
+        match self.all.parts.store.observe_own_write(written) {
             Some(record) => Done::Wrote(Box::new(Record::clone(&record))),
             None => Done::Gone,
         }
@@ -154,13 +158,13 @@ impl Act<'_> {
             }
             (Err(wait), _) => return wait,
         };
-        let greengrass = self.all.aws.greengrass();
+        let greengrass = self.all.parts.aws.greengrass();
         let outcome = match change {
             // While the permit was waited for it grew too old: it is decided again.
-            Change::Create { .. } if !may_still_go(knowledge, self.all.clock.now()) => Ok(()),
+            Change::Create { .. } if !may_still_go(knowledge, self.all.parts.clock.now()) => Ok(()),
             Change::Create { ordinal, token, request } => {
                 let outcome = greengrass.create_deployment(permit, request, token).await;
-                knowledge.sent(*ordinal, self.all.clock.now(), &outcome);
+                knowledge.sent(*ordinal, self.all.parts.clock.now(), &outcome);
                 if let Ok(created) = &outcome {
                     info!(deployment_id = created.deployment_id, intent = ordinal, "deployment created");
                 }
@@ -190,7 +194,7 @@ impl Act<'_> {
                 knowledge.details.remove(deployment_id);
                 if outcome.is_ok() {
                     info!(deployment_id, "deployment taken over");
-                    knowledge.adopted = Some((deployment_id.clone(), self.all.clock.now()));
+                    knowledge.adopted = Some((deployment_id.clone(), self.all.parts.clock.now()));
                     knowledge.succeeded(Operation::TagResource);
                 }
                 outcome
@@ -221,7 +225,7 @@ impl Act<'_> {
                 Ok(())
             }
             Err(failure) if failure.kind == FailureKind::NotFound => {
-                knowledge.read(id, self.all.clock.now(), None);
+                knowledge.read(id, self.all.parts.clock.now(), None);
                 Ok(())
             }
             // Refused as not cancelled: its status has changed since it was read, and the next step reads it again.
@@ -234,14 +238,14 @@ impl Act<'_> {
 
     /// A failure is no trouble of the resource: it is told beside, and tried again with the next look.
     async fn prune(&self, permit: Permit, id: &str, knowledge: &mut Knowledge) {
-        let outcome = self.all.aws.greengrass().delete_deployment(permit, id).await;
+        let outcome = self.all.parts.aws.greengrass().delete_deployment(permit, id).await;
         knowledge.pruned(id, outcome);
     }
 
     async fn tag(&self, permit: Permit, key: &Key, knowledge: &mut Knowledge) -> Result<(), Failure> {
         let (Some(desired), Some(own)) = (self.subject.desired(), &self.memory.deployment) else { return Ok(()) };
         let arn = deployment_arn(&key.target, &own.deployment_id);
-        self.all.aws.greengrass().tag_resource(permit, &arn, &desired.tags).await?;
+        self.all.parts.aws.greengrass().tag_resource(permit, &arn, &desired.tags).await?;
         knowledge.tagged = Some(digest_of_tags(desired.tags.iter()));
         Ok(())
     }
@@ -255,14 +259,14 @@ impl Act<'_> {
     ) -> Result<(), Failure> {
         let (Some(desired), Some(own)) = (self.subject.desired(), &self.memory.deployment) else { return Ok(()) };
         let arn = deployment_arn(&key.target, &own.deployment_id);
-        self.all.aws.greengrass().untag_resource(permit, &arn, keys).await?;
+        self.all.parts.aws.greengrass().untag_resource(permit, &arn, keys).await?;
         knowledge.untagged = Some(digest_of_tags(desired.tags.iter()));
         Ok(())
     }
 
     fn failed(&self, failure: Failure, knowledge: &mut Knowledge) -> Done {
         failures::log(&failure);
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         if failure.kind == FailureKind::Credentials || failure.operation == Operation::AssumeRole {
             self.check_identity();
         }
@@ -276,6 +280,6 @@ impl Act<'_> {
     /// Its credentials don't work. The identity says so itself, looks again at a pace of its own, and wakes everybody once they do.
     pub(super) fn check_identity(&self) {
         let name = self.read.identity_name(&self.all.world);
-        identity::doubt(&self.all.world.identities, &self.all.identity_queue, &name, self.all.clock.now());
+        identity::doubt(&self.all.world.identities, &self.all.parts.identity_queue, &name, self.all.parts.clock.now());
     }
 }

@@ -42,7 +42,7 @@ impl Publisher<'_> {
         knowledge: &mut Knowledge,
     ) -> Result<Done, ApiError> {
         let act = self.act;
-        let now = act.all.clock.now();
+        let now = act.all.parts.clock.now();
         let mut after = knowledge.clone();
         after.remembered(memory, why, now);
         let assessment = assess(act.subject, memory, &after, now);
@@ -61,7 +61,7 @@ impl Publisher<'_> {
     fn count_correction(&self, memory: &Memory, why: Why) {
         let corrects = self.act.memory.intent.as_ref().is_some_and(|intent| intent.cause == Cause::Correct);
         if let Some(key) = memory.key.as_ref().filter(|_| why == Why::Settled && corrects) {
-            self.act.all.metrics.drift_corrected((key.target.account(), key.target.region()));
+            self.act.all.parts.metrics.drift_corrected((key.target.account(), key.target.region()));
         }
     }
 
@@ -73,7 +73,7 @@ impl Publisher<'_> {
         }
         let verdict = status.verdict.as_deref().and_then(Verdict::recorded);
         if let Some((verdict, resolved)) = verdict.zip(status.resolved.as_ref()) {
-            self.act.all.metrics.rolled_out(verdict, (&resolved.account_id, &resolved.region));
+            self.act.all.parts.metrics.rolled_out(verdict, (&resolved.account_id, &resolved.region));
         }
     }
 
@@ -98,7 +98,7 @@ impl Publisher<'_> {
     ) -> Result<Option<Written>, ApiError> {
         let act = self.act;
         let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
-        match act.all.objects.publish(act.record, &json, &TYPES).await? {
+        match act.all.parts.objects.publish(act.record, &json, &TYPES).await? {
             Published::Unchanged => Ok(None),
             Published::Written(written) => {
                 let before = self.status;
@@ -109,7 +109,7 @@ impl Publisher<'_> {
                     let is_trouble = ["ProgressingWithRetry", "Unverified"].contains(&ready.reason.as_str())
                         || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
                     let note = note(&ready.message, knowledge.trouble.as_deref());
-                    act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
+                    act.all.parts.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
                 }
                 if before.deployment_id != status.deployment_id || synced_of(before) != synced_of(status) {
                     turn::wake_dependants(act.all, &act.record.name, Memory::recall(status).key.as_ref());

@@ -76,7 +76,7 @@ pub(super) fn rest(
         (Keeper::Turns | Keeper::Elsewhere, Some(at)) if at > now => at,
         // Jittered, so that resources that were looked at together drift apart.
         (Keeper::Turns | Keeper::Elsewhere, Some(_) | None) => {
-            let interval = session.look_interval.unwrap_or(all.look_interval);
+            let interval = session.look_interval.unwrap_or(all.parts.look_interval);
             let at = later(now, jittered(interval, &format!("{}{now}", session.uid)));
             session.next_look_at = Some(at);
             at

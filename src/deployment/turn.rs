@@ -32,20 +32,20 @@ const IDENTITY_RETRY: Duration = Duration::from_secs(10);
 
 /// Runs one turn.
 pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
-    let Some(record) = all.store.get(&turn.name) else {
+    let Some(record) = all.parts.store.get(&turn.name) else {
         all.sessions.end(&turn.name);
         return Rest::until_woken();
     };
-    let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
+    let mut session = all.sessions.take(&turn.name, &record.uid, all.parts.clock.now());
     session.keeper = Keeper::Turns;
     let rest = Box::pin(drive(all, &turn, Record::clone(&record), &mut session)).await;
     if session.has_acted {
-        session.known_at = Some(all.clock.now());
+        session.known_at = Some(all.parts.clock.now());
     }
     if session.keeper == Keeper::Elsewhere {
         // Who looks after it may send for it: what was learnt here is not true any more when it comes back.
         all.sessions.end(&turn.name);
-    } else if all.store.get(&turn.name).is_some() {
+    } else if all.parts.store.get(&turn.name).is_some() {
         all.sessions.put(turn.name.clone(), session);
     } else {
         // A live read has said so, and the watch will not say it again.
@@ -57,8 +57,8 @@ pub(super) async fn run(all: &Deployments, turn: Turn) -> Rest {
 
 /// Wakes those whose parent or rival this resource is.
 pub(super) fn wake_dependants(all: &Deployments, name: &ObjectName, key: Option<&Key>) {
-    for dependant in resolve::dependants(key, name, &all.store) {
-        all.queue.wake(dependant, Wake::now(Class::Recovery, Reason::Reference));
+    for dependant in resolve::dependants(key, name, &all.parts.store) {
+        all.parts.queue.wake(dependant, Wake::now(Class::Recovery, Reason::Reference));
     }
 }
 
@@ -67,10 +67,10 @@ async fn drive(all: &Deployments, turn: &Turn, record: Record, session: &mut Ses
     session.knowledge.obstacle = None;
     session.knowledge.config_maps.clear();
     // What was not there when the record came in may be by now.
-    all.store.set_references(&record.name, resolve::references(&record, &all.world));
+    all.parts.store.set_references(&record.name, resolve::references(&record, &all.world));
     let caller = Caller::new(turn.class, &turn.name.namespace);
     let mut steps = DeploymentSteps { all, caller, session, shown: Shown::default() };
-    all.site().drive(turn, record, &mut steps).await
+    all.parts.site().drive(turn, record, &mut steps).await
 }
 
 struct DeploymentSteps<'a> {
@@ -90,11 +90,11 @@ impl Steps for DeploymentSteps<'_> {
     }
 
     fn read_live(&mut self) {
-        self.session.knowledge.live_at = Some(self.all.clock.now());
+        self.session.knowledge.live_at = Some(self.all.parts.clock.now());
     }
 
     fn is_another(&mut self, record: &Record) {
-        self.all.store.set_references(&record.name, resolve::references(record, &self.all.world));
+        self.all.parts.store.set_references(&record.name, resolve::references(record, &self.all.world));
     }
 }
 
@@ -106,7 +106,7 @@ async fn one_step(
     shown: &mut Shown,
     step: usize,
 ) -> Result<Stepped, ApiError> {
-    let now = all.clock.now();
+    let now = all.parts.clock.now();
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
     let read = ReadSpec::of(record);
@@ -154,7 +154,7 @@ async fn one_step(
                     *until,
                     seen,
                 ),
-                Said::Gone => all.site().gone(record),
+                Said::Gone => all.parts.site().gone(record),
             }));
         }
         Step::Ask(query) => act.ask(query, &mut session.knowledge).await,
@@ -178,7 +178,7 @@ async fn one_step(
     Ok(match done {
         Done::Learnt => Stepped::Learnt,
         Done::Wrote(written) => Stepped::Wrote(written),
-        Done::Gone => Stepped::Ended(all.site().gone(record)),
+        Done::Gone => Stepped::Ended(all.parts.site().gone(record)),
         Done::Wait(until) => {
             // A status that does not know of the newest spec must not stand while the account's quota is paused.
             let mut seen = record.resource_version;
@@ -197,7 +197,7 @@ async fn one_step(
 async fn obstructed(publisher: &Publisher<'_>, answer: &str, knowledge: &mut Knowledge) {
     let Act { all, subject, memory, .. } = publisher.act;
     knowledge.obstacle = Some(answer.to_owned());
-    let assessment = assess(subject, memory, knowledge, all.clock.now());
+    let assessment = assess(subject, memory, knowledge, all.parts.clock.now());
     // Where the status is refused as well there is only the event.
     let _ = publisher.publish(memory, &assessment, knowledge).await;
 }
@@ -235,7 +235,7 @@ fn name_of(step: &Step) -> &'static str {
 
 /// A turn that comes by time, by request or by somebody else's hand looks at AWS; a changed spec looks if something is due.
 fn want_a_look(all: &Deployments, turn: &Turn, session: &mut Session) {
-    let now = all.clock.now();
+    let now = all.parts.clock.now();
     let reasons = turn.reasons;
     let asked = [Reason::Listed, Reason::Deletion, Reason::Metadata, Reason::Status, Reason::AccountView]
         .into_iter()
@@ -280,7 +280,7 @@ fn subject<'a>(
 ) -> Subject<'a> {
     let annotations = &record.annotations;
     Subject {
-        cluster: &all.cluster,
+        cluster: &all.parts.cluster,
         object: &record.name,
         uid: &record.uid,
         resource_version: version,

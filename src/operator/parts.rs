@@ -17,11 +17,12 @@ use crate::controller::driver::{Driver, Kind, LANE_CONCURRENCY};
 use crate::controller::events::Events;
 use crate::controller::heartbeat::Heartbeat;
 use crate::controller::objects::{Namespaces, Objects};
+use crate::controller::parts::Parts;
 use crate::controller::queue::Queue;
 use crate::controller::report::report;
 use crate::controller::store::Store;
 use crate::controller::watch::Watch;
-use crate::deployment::{self, Deployments, Parts, account_view};
+use crate::deployment::{self, Deployments, account_view};
 use crate::identity::{self, DependantKind, Dependants, Identities, NamespaceLabels, Registry};
 use crate::system_instance::{self, SystemInstances};
 use crate::telemetry::metrics::Metrics;
@@ -147,67 +148,64 @@ impl Operator {
     /// Deployments: their watch, and that of the `ConfigMaps` that they name.
     pub(super) fn watch_deployments(
         &self,
-        parts: &mut Tasks,
+        tasks: &mut Tasks,
         end_of_watch: &CancellationToken,
         cluster: &str,
         namespaces: Namespaces,
     ) -> Arc<Deployments> {
-        let Caches { store, queue, identity_store: _, identity_queue, instances: _ } = &self.caches;
-        let resource = deployment::resource();
-        let objects = self.objects(&resource, namespaces);
-        let kind = Arc::new(Deployments::new(Parts {
-            cluster: cluster.to_owned(),
-            clock: self.clock,
-            look_interval: self.interval,
-            store: Arc::clone(store),
-            identities: Arc::clone(&self.registry),
-            identity_queue: identity_queue.clone(),
-            objects: objects.clone(),
-            queue: queue.clone(),
-            events: self.events(&resource),
-            aws: self.aws.clone(),
-            metrics: self.metrics.clone(),
-            leadership: Arc::clone(&self.leadership),
-        }));
-        self.report(Deployments::NAME, store, queue);
+        let caches = (&self.caches.store, &self.caches.queue);
+        let parts = self.parts(&deployment::resource(), cluster, namespaces, caches);
+        let kind = Arc::new(Deployments::new(parts.clone()));
         account_view::report(&kind);
-        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(store), queue.clone());
-        parts.spawn_beneath("watch", watch.run(end_of_watch.clone()));
-        let config_maps = ConfigMaps::new(self.client.clone(), Arc::clone(store), queue.clone(), self.interval);
-        parts.spawn_beneath("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
+        self.watch(tasks, end_of_watch, Arc::clone(&kind), parts);
         kind
     }
 
     /// System instances of the legacy service, where they are looked after: their watch, and that of the `ConfigMaps` that they name.
     pub(super) fn watch_system_instances(
         &self,
-        parts: &mut Tasks,
+        tasks: &mut Tasks,
         end_of_watch: &CancellationToken,
         cluster: &str,
         namespaces: Namespaces,
     ) -> Option<Arc<SystemInstances>> {
         let (store, queue) = self.caches.instances.as_ref()?;
-        let resource = system_instance::resource();
-        let objects = self.objects(&resource, namespaces);
-        let kind = Arc::new(SystemInstances::new(system_instance::Parts {
+        let parts = self.parts(&system_instance::resource(), cluster, namespaces, (store, queue));
+        let kind = Arc::new(SystemInstances::new(parts.clone()));
+        self.watch(tasks, end_of_watch, Arc::clone(&kind), parts);
+        Some(kind)
+    }
+
+    fn parts(
+        &self,
+        resource: &ApiResource,
+        cluster: &str,
+        namespaces: Namespaces,
+        (store, queue): (&Arc<Store>, &Queue),
+    ) -> Parts {
+        Parts {
             cluster: cluster.to_owned(),
             clock: self.clock,
             look_interval: self.interval,
             store: Arc::clone(store),
             identities: Arc::clone(&self.registry),
             identity_queue: self.caches.identity_queue.clone(),
-            objects: objects.clone(),
+            objects: self.objects(resource, namespaces),
             queue: queue.clone(),
-            events: self.events(&resource),
+            events: self.events(resource),
             aws: self.aws.clone(),
             metrics: self.metrics.clone(),
             leadership: Arc::clone(&self.leadership),
-        }));
-        self.report(SystemInstances::NAME, store, queue);
-        let watch = Watch::new(Arc::clone(&kind), objects, Arc::clone(store), queue.clone());
-        parts.spawn_beneath("watch of system instances", watch.run(end_of_watch.clone()));
-        let config_maps = ConfigMaps::new(self.client.clone(), Arc::clone(store), queue.clone(), self.interval);
-        parts.spawn_beneath("watch of ConfigMaps of system instances", config_maps.run(end_of_watch.clone()));
-        Some(kind)
+        }
+    }
+
+    /// The watch of a kind, that of the `ConfigMaps` that its resources name, and what metrics say of it.
+    fn watch<K: Kind>(&self, tasks: &mut Tasks, end_of_watch: &CancellationToken, kind: Arc<K>, parts: Parts) {
+        let Parts { store, queue, objects, .. } = parts;
+        self.report(K::NAME, &store, &queue);
+        let watch = Watch::new(kind, objects, Arc::clone(&store), queue.clone());
+        tasks.spawn_beneath("watch", watch.run(end_of_watch.clone()));
+        let config_maps = ConfigMaps::new(self.client.clone(), store, queue, self.interval);
+        tasks.spawn_beneath("watch of ConfigMaps", config_maps.run(end_of_watch.clone()));
     }
 }

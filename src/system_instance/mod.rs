@@ -8,25 +8,18 @@ mod resolve;
 mod session;
 mod turn;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use greengrass_operator_core::system_instance::memory::Memory;
 use kube::api::ApiResource;
 
-use crate::aws::{Aws, Class, Leadership};
-use crate::controller::clock::Clock;
+use crate::aws::Class;
 use crate::controller::driver::Kind;
-use crate::controller::events::Events;
-use crate::controller::objects::Objects;
-use crate::controller::queue::{Lane, Queue, Reason, Rest, Turn, Wake};
+use crate::controller::parts::Parts;
+use crate::controller::queue::{Lane, Reason, Rest, Turn, Wake};
 use crate::controller::record::Record;
-use crate::controller::store::Store;
-use crate::controller::turn::Site;
 use crate::controller::wakes::{Change, default_wake};
-use crate::identity::Registry;
 use crate::leadership::Predecessor;
-use crate::telemetry::metrics::Metrics;
 use resolve::ReadSpec;
 use session::Sessions;
 
@@ -38,98 +31,27 @@ pub fn resource() -> ApiResource {
 
 /// What the turns of all resources share.
 pub struct SystemInstances {
-    cluster: String,
-    clock: Clock,
-    look_interval: Duration,
-    store: Arc<Store>,
-    identities: Arc<Registry>,
-    identity_queue: Queue,
-    objects: Objects,
-    queue: Queue,
-    events: Events,
-    aws: Aws,
-    metrics: Metrics,
-    leadership: Arc<dyn Leadership>,
+    parts: Parts,
     sessions: Sessions,
-}
-
-/// What the turns are given.
-pub struct Parts {
-    /// The cluster's name in tags.
-    pub cluster: String,
-    /// The clock.
-    pub clock: Clock,
-    /// How often AWS is looked at for each resource when nothing happens.
-    pub look_interval: Duration,
-    /// The records.
-    pub store: Arc<Store>,
-    /// The identities through which AWS is reached.
-    pub identities: Arc<Registry>,
-    /// The queue of their turns.
-    pub identity_queue: Queue,
-    /// The objects in the API server.
-    pub objects: Objects,
-    /// The queue of turns.
-    pub queue: Queue,
-    /// The publisher of events.
-    pub events: Events,
-    /// AWS.
-    pub aws: Aws,
-    /// The metrics.
-    pub metrics: Metrics,
-    /// Whether this process may write.
-    pub leadership: Arc<dyn Leadership>,
 }
 
 impl SystemInstances {
     /// The kind, with nothing known yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts {
-            cluster,
-            clock,
-            look_interval,
-            store,
-            identities,
-            identity_queue,
-            objects,
-            queue,
-            events,
-            aws,
-            metrics,
-            leadership,
-        } = parts;
-        let sessions = Sessions::new(identities.is_one_of_groups());
-        Self {
-            cluster,
-            clock,
-            look_interval,
-            store,
-            identities,
-            identity_queue,
-            objects,
-            queue,
-            events,
-            aws,
-            metrics,
-            leadership,
-            sessions,
-        }
-    }
-
-    fn site(&self) -> Site<'_> {
-        Site { store: &self.store, objects: &self.objects, events: &self.events }
+        let sessions = Sessions::new(parts.identities.is_one_of_groups());
+        Self { parts, sessions }
     }
 
     /// A turn that does not know of its neighbours would not see that one of them goes first.
     fn note(&self, record: &Record) {
-        self.store.set_references(&record.name, resolve::references(record, &self.identities));
+        self.parts.store.set_references(&record.name, resolve::references(record, &self.parts.identities));
     }
 
     /// Wakes those that have the same id.
     fn wake_rivals(&self, record: &Record) {
-        for rival in resolve::rivals_of(record, &self.store) {
-            self.queue.wake(rival, Wake::now(Class::Recovery, Reason::Reference));
+        for rival in resolve::rivals_of(record, &self.parts.store) {
+            self.parts.queue.wake(rival, Wake::now(Class::Recovery, Reason::Reference));
         }
     }
 }
@@ -145,18 +67,18 @@ impl Kind for SystemInstances {
     fn lane(&self, record: &Record) -> Lane {
         let read = ReadSpec::of(record);
         let memory = Memory::recall(&resolve::status(record));
-        let identity = read.identity_name(&self.identities);
+        let identity = read.identity_name(&self.parts.identities);
         read.ids(&memory)
             .first()
             .map_or_else(Lane::unresolved, |id| Lane::named(&format!("{identity}/{}/{}", id.account(), id.region())))
     }
 
     fn look_interval(&self) -> Duration {
-        self.look_interval
+        self.parts.look_interval
     }
 
     fn begin(&self, predecessor: Predecessor) {
-        self.sessions.begin(predecessor, self.clock.now());
+        self.sessions.begin(predecessor, self.parts.clock.now());
     }
 
     fn end(&self) {
@@ -174,6 +96,6 @@ impl Kind for SystemInstances {
             }
             Change::Gone(record) => self.wake_rivals(record),
         }
-        default_wake(change, self.look_interval)
+        default_wake(change, self.parts.look_interval)
     }
 }

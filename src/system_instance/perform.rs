@@ -41,24 +41,24 @@ impl Act<'_> {
             Query::Look(id) => Ok(self.look(id, knowledge).await),
             Query::Tags(instance) => Ok(self.tags(instance, knowledge).await),
             Query::Object => {
-                let live = self.all.site().reread(self.record).await?;
-                knowledge.live_at = Some(self.all.clock.now());
+                let live = self.all.parts.site().reread(self.record).await?;
+                knowledge.live_at = Some(self.all.parts.clock.now());
                 Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))))
             }
             Query::Owner(owner) => {
-                let found = self.all.objects.owner(owner).await;
+                let found = self.all.parts.objects.owner(owner).await;
                 knowledge.owners.insert(owner.clone(), found);
                 Ok(Done::Learnt)
             }
             Query::Definition => {
-                let at = self.all.clock.now();
-                let value = self.all.objects.is_definition_going().await?;
+                let at = self.all.parts.clock.now();
+                let value = self.all.parts.objects.is_definition_going().await?;
                 knowledge.definition = Some(Reading { at, value });
                 Ok(Done::Learnt)
             }
             Query::References => {
                 if let Some(name) = self.read.config_map() {
-                    let found = self.all.objects.config_map(&self.record.name.namespace, name).await?;
+                    let found = self.all.parts.objects.config_map(&self.record.name.namespace, name).await?;
                     knowledge.config_maps.insert(name.to_owned(), found);
                 }
                 Ok(Done::Learnt)
@@ -70,15 +70,15 @@ impl Act<'_> {
     pub(super) async fn write(&self, change: &Change, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         match change {
             Change::AddFinalizer => {
-                let written = self.all.objects.add_finalizer(self.record, SYSTEM_INSTANCE_FINALIZER).await?;
+                let written = self.all.parts.objects.add_finalizer(self.record, SYSTEM_INSTANCE_FINALIZER).await?;
                 Ok(self.wrote(written, knowledge))
             }
             Change::RemoveFinalizer { abandoned } => {
                 if *abandoned {
                     let note = "spec.suspend is true: the resource goes and its system instance stays in AWS as it is";
-                    self.all.events.warning(self.record, "Abandoned", note).await;
+                    self.all.parts.events.warning(self.record, "Abandoned", note).await;
                 }
-                Ok(match self.all.objects.remove_finalizer(self.record, SYSTEM_INSTANCE_FINALIZER).await? {
+                Ok(match self.all.parts.objects.remove_finalizer(self.record, SYSTEM_INSTANCE_FINALIZER).await? {
                     Some(written) => self.wrote(written, knowledge),
                     None => Done::Gone,
                 })
@@ -97,8 +97,8 @@ impl Act<'_> {
 
     /// A write that the API server has taken, with the version that it returned.
     pub(super) fn wrote(&self, written: Record, knowledge: &mut Knowledge) -> Done {
-        knowledge.live_at = Some(self.all.clock.now());
-        match self.all.store.observe_own_write(written) {
+        knowledge.live_at = Some(self.all.parts.clock.now());
+        match self.all.parts.store.observe_own_write(written) {
             Some(record) => Done::Wrote(Box::new(Record::clone(&record))),
             None => Done::Gone,
         }
@@ -107,7 +107,7 @@ impl Act<'_> {
     /// Through what AWS is called about an id; none where the identity, as it is at this moment, does not allow it. The next step
     /// says so on the resource.
     fn scope(&self, id: &SystemInstanceId) -> Option<Scope> {
-        let given = self.read.given(&self.all.identities);
+        let given = self.read.given(&self.all.parts.identities);
         match given.access_unless(|grant| grant.refuses_arns([id.arn().as_str()], id.account())) {
             Access::Granted { .. } => given.connection.map(|connection| Scope {
                 connection,
@@ -120,8 +120,11 @@ impl Act<'_> {
 
     async fn permit(&self, id: &SystemInstanceId) -> Result<Permit, Done> {
         let Some(scope) = self.scope(id) else { return Err(Done::Learnt) };
-        let permits =
-            Permits { aws: &self.all.aws, metrics: &self.all.metrics, leadership: self.all.leadership.as_ref() };
+        let permits = Permits {
+            aws: &self.all.parts.aws,
+            metrics: &self.all.parts.metrics,
+            leadership: self.all.parts.leadership.as_ref(),
+        };
         let family = ApiFamily::ThingsGraph;
         let request = CallRequest { scope: &scope, family, caller: self.caller, is_deletion: false };
         permits.permit(request, WAIT_IN_PLACE, || self.scope(id).as_ref() == Some(&scope)).await
@@ -132,8 +135,8 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        let began_at = self.all.clock.now();
-        match self.all.aws.things_graph().get_system_instance(permit, id).await {
+        let began_at = self.all.parts.clock.now();
+        match self.all.parts.aws.things_graph().get_system_instance(permit, id).await {
             Ok(found) => {
                 knowledge.looked(id, Look { began_at, found: found.map(Box::new) });
                 knowledge.verified_at = Some(began_at);
@@ -151,7 +154,7 @@ impl Act<'_> {
                 Ok(permit) => permit,
                 Err(wait) => return wait,
             };
-            match self.all.aws.things_graph().list_tags(permit, &instance.arn, page.as_deref()).await {
+            match self.all.parts.aws.things_graph().list_tags(permit, &instance.arn, page.as_deref()).await {
                 Ok((tags, next)) => {
                     all.extend(tags);
                     page = next;
@@ -175,10 +178,10 @@ impl Act<'_> {
             Err(wait) => return wait,
         };
         // While the permit was waited for what was read grew too old: it is decided again.
-        if !may_still_go(knowledge, id, self.all.clock.now()) {
+        if !may_still_go(knowledge, id, self.all.parts.clock.now()) {
             return Done::Learnt;
         }
-        let outcome = self.all.aws.things_graph().create_system_instance(permit, &desired.content, tags).await;
+        let outcome = self.all.parts.aws.things_graph().create_system_instance(permit, &desired.content, tags).await;
         let outcome = outcome.map(|instance| now(instance, None));
         self.sent(Step::Create, id, outcome, knowledge)
     }
@@ -188,10 +191,10 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        if !may_still_go(knowledge, id, self.all.clock.now()) {
+        if !may_still_go(knowledge, id, self.all.parts.clock.now()) {
             return Done::Learnt;
         }
-        let things_graph = self.all.aws.things_graph();
+        let things_graph = self.all.parts.aws.things_graph();
         let outcome = match step {
             Step::Deploy => things_graph
                 .deploy_system_instance(permit, id)
@@ -214,7 +217,7 @@ impl Act<'_> {
         outcome: Result<Reply, Failure>,
         knowledge: &mut Knowledge,
     ) -> Done {
-        knowledge.sent(step, id, self.all.clock.now(), &outcome);
+        knowledge.sent(step, id, self.all.parts.clock.now(), &outcome);
         match outcome {
             Ok(_) => {
                 info!(%id, step = step.as_str(), "AWS has taken the step");
@@ -229,7 +232,7 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        let outcome = self.all.aws.things_graph().tag(permit, &instance.arn, tags).await;
+        let outcome = self.all.parts.aws.things_graph().tag(permit, &instance.arn, tags).await;
         // Whatever the answer: what its tags are now, only another reading says.
         knowledge.tags.remove(&instance.id);
         match outcome {
@@ -248,7 +251,7 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        match self.all.aws.things_graph().tag(permit, &own.id.arn(), tags).await {
+        match self.all.parts.aws.things_graph().tag(permit, &own.id.arn(), tags).await {
             Ok(()) => {
                 knowledge.succeeded(Operation::TagSystemInstance);
                 knowledge.tagged = Some(digest_of_tags(tags.iter()));
@@ -264,7 +267,7 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        match self.all.aws.things_graph().untag(permit, &own.id.arn(), keys).await {
+        match self.all.parts.aws.things_graph().untag(permit, &own.id.arn(), keys).await {
             Ok(()) => {
                 knowledge.succeeded(Operation::UntagSystemInstance);
                 knowledge.untagged = Some(digest_of_tags(wanted_tags(self.subject, self.memory).iter()));
@@ -276,10 +279,10 @@ impl Act<'_> {
 
     fn failed(&self, failure: Failure, knowledge: &mut Knowledge) -> Done {
         failures::log(&failure);
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         if failure.kind == FailureKind::Credentials || failure.operation == Operation::AssumeRole {
-            let name = self.read.identity_name(&self.all.identities);
-            identity::doubt(&self.all.identities, &self.all.identity_queue, &name, now);
+            let name = self.read.identity_name(&self.all.parts.identities);
+            identity::doubt(&self.all.parts.identities, &self.all.parts.identity_queue, &name, now);
         }
         let wait = failures::wait_after(&failure, &self.record.uid, now);
         knowledge.failed(failure, now, wait, self.subject.request());

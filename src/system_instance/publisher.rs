@@ -26,7 +26,7 @@ impl Publisher<'_> {
     /// The status remembers something else, and says where the resource stands with it.
     pub(super) async fn remember(&self, memory: &Memory, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         let act = self.act;
-        let now = act.all.clock.now();
+        let now = act.all.parts.clock.now();
         let mut after = knowledge.clone();
         after.remembered(act.memory, memory, now);
         let assessment = assess(act.subject, memory, &after, now);
@@ -60,7 +60,7 @@ impl Publisher<'_> {
     ) -> Result<Option<(Done, ResourceVersion)>, ApiError> {
         let act = self.act;
         let json = Json::of(status).map_err(|error| ApiError::Other(error.to_string()))?;
-        match act.all.objects.publish(act.record, &json, &TYPES).await? {
+        match act.all.parts.objects.publish(act.record, &json, &TYPES).await? {
             Published::Unchanged => Ok(None),
             Published::Written(written) => {
                 let version = written.resource_version;
@@ -69,7 +69,7 @@ impl Publisher<'_> {
                     let is_trouble = ["ProgressingWithRetry", "Unverified"].contains(&ready.reason.as_str())
                         || status.conditions.iter().any(|condition| condition.type_ == "Stalled");
                     let note = note(&ready.message, knowledge.trouble.as_deref());
-                    act.all.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
+                    act.all.parts.events.transition(act.record, !is_trouble, &ready.reason, &note).await;
                 }
                 Ok(Some((done, version)))
             }

@@ -28,11 +28,11 @@ use crate::controller::turn::{Done, Stepped, Steps};
 
 /// Runs one turn.
 pub(super) async fn run(all: &SystemInstances, turn: Turn) -> Rest {
-    let Some(record) = all.store.get(&turn.name) else {
+    let Some(record) = all.parts.store.get(&turn.name) else {
         all.sessions.end(&turn.name);
         return Rest::until_woken();
     };
-    let mut session = all.sessions.take(&turn.name, &record.uid, all.clock.now());
+    let mut session = all.sessions.take(&turn.name, &record.uid, all.parts.clock.now());
     session.is_elsewhere = false;
     want_a_look(all, &turn, &mut session);
     session.knowledge.obstacle = None;
@@ -40,8 +40,8 @@ pub(super) async fn run(all: &SystemInstances, turn: Turn) -> Rest {
     all.note(&record);
     let caller = Caller::new(turn.class, &turn.name.namespace);
     let mut steps = InstanceSteps { all, caller, session: &mut session, shown: Shown::default() };
-    let rest = Box::pin(all.site().drive(&turn, Record::clone(&record), &mut steps)).await;
-    match all.store.get(&turn.name) {
+    let rest = Box::pin(all.parts.site().drive(&turn, Record::clone(&record), &mut steps)).await;
+    match all.parts.store.get(&turn.name) {
         // Who looks after it elsewhere may send for it: what was learnt here is not true any more when it comes back.
         Some(_) if !session.is_elsewhere => all.sessions.put(turn.name.clone(), session),
         Some(_) => all.sessions.end(&turn.name),
@@ -55,7 +55,7 @@ pub(super) async fn run(all: &SystemInstances, turn: Turn) -> Rest {
 
 /// A turn that comes by time, by request or by somebody else's hand looks at AWS; a changed spec looks if something is due.
 fn want_a_look(all: &SystemInstances, turn: &Turn, session: &mut Session) {
-    let now = all.clock.now();
+    let now = all.parts.clock.now();
     let asked = [Reason::Listed, Reason::Deletion, Reason::Metadata, Reason::Status]
         .into_iter()
         .any(|reason| turn.reasons.contains(reason));
@@ -81,7 +81,7 @@ impl Steps for InstanceSteps<'_> {
     }
 
     fn read_live(&mut self) {
-        self.session.knowledge.live_at = Some(self.all.clock.now());
+        self.session.knowledge.live_at = Some(self.all.parts.clock.now());
     }
 
     fn is_another(&mut self, record: &Record) {
@@ -97,11 +97,11 @@ async fn one_step(
     shown: &mut Shown,
     step: usize,
 ) -> Result<Stepped, ApiError> {
-    let now = all.clock.now();
+    let now = all.parts.clock.now();
     let status = resolve::status(record);
     let memory = Memory::recall(&status);
     let read = ReadSpec::of(record);
-    let given = read.given(&all.identities);
+    let given = read.given(&all.parts.identities);
     if given.is_elsewhere {
         // Another process looks after it; a change of its identity wakes it here too.
         session.is_elsewhere = true;
@@ -109,9 +109,9 @@ async fn one_step(
     }
     let wanted = resolve::wanted(&read, &memory, &session.knowledge.config_maps, &given);
     let access = resolve::access(&memory, &wanted, &given);
-    let rivals = resolve::rivals(record, &wanted, &all.store);
+    let rivals = resolve::rivals(record, &wanted, &all.parts.store);
     let subject = Subject {
-        cluster: &all.cluster,
+        cluster: &all.parts.cluster,
         object: &record.name,
         uid: &record.uid,
         generation: record.generation,
@@ -138,10 +138,10 @@ async fn one_step(
     let publisher = Publisher { act: &act, status: &status };
     let outcome = match &next {
         Step::Rest(until) => {
-            let interval = given.drift_interval.unwrap_or(all.look_interval);
+            let interval = given.drift_interval.unwrap_or(all.parts.look_interval);
             return Ok(Stepped::Ended(match publisher.publish(&assessment, &mut session.knowledge).await? {
                 Some(seen) => rest(session, &assessment, *until, interval, seen),
-                None => all.site().gone(record),
+                None => all.parts.site().gone(record),
             }));
         }
         Step::Ask(query) => act.ask(query, &mut session.knowledge).await,
@@ -166,7 +166,7 @@ async fn one_step(
             all.note(&written);
             Stepped::Wrote(written)
         }
-        Done::Gone => Stepped::Ended(all.site().gone(record)),
+        Done::Gone => Stepped::Ended(all.parts.site().gone(record)),
         Done::Wait(until) => {
             // A status that does not know of the newest spec must not stand while the account's quota is paused.
             let mut seen = record.resource_version;
@@ -185,7 +185,7 @@ async fn one_step(
 async fn obstructed(publisher: &Publisher<'_>, answer: &str, knowledge: &mut Knowledge) {
     let Act { all, subject, memory, .. } = publisher.act;
     knowledge.obstacle = Some(answer.to_owned());
-    let assessment = assess(subject, memory, knowledge, all.clock.now());
+    let assessment = assess(subject, memory, knowledge, all.parts.clock.now());
     // Where the status is refused as well there is only the event.
     let _ = publisher.publish(&assessment, knowledge).await;
 }

@@ -38,7 +38,7 @@ impl Members {
 /// Who is there now.
 pub(super) fn members(all: &Deployments, of: &Place) -> Members {
     let mut members = Members::none();
-    for record in all.store.records() {
+    for record in all.parts.store.records() {
         let remembered = remembered(&record);
         let Some(key) = key(&remembered).filter(|key| place(key) == *of) else { continue };
         let given = ReadSpec::of(&record).given(&all.world);
@@ -50,7 +50,7 @@ pub(super) fn members(all: &Deployments, of: &Place) -> Members {
         let Access::Granted { identity, version: _ } = given.access([&key]) else { continue };
         let Some(connection) = all.world.identities.connection(&identity) else { continue };
         members.scopes.insert(Scope::of(connection, &key.target));
-        members.interval = members.interval.min(given.drift_interval.unwrap_or(all.look_interval));
+        members.interval = members.interval.min(given.drift_interval.unwrap_or(all.parts.look_interval));
         if watched(all, &record).is_some() {
             members.keys.insert(RowKey {
                 target: key.target.to_string(),

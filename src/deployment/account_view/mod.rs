@@ -70,9 +70,9 @@ fn attend(
 
 /// From now on the metrics show how old the view of each account and region is.
 pub fn report(all: &Arc<Deployments>) {
-    let (places, clock) = (all.places.clone(), all.clock);
-    all.metrics.drift_interval(all.look_interval.as_secs_f64());
-    all.metrics.before_scrape(move |metrics| {
+    let (places, clock) = (all.places.clone(), all.parts.clock);
+    all.parts.metrics.drift_interval(all.parts.look_interval.as_secs_f64());
+    all.parts.metrics.before_scrape(move |metrics| {
         for (place, seconds) in places.ages(clock.now()) {
             metrics.account_view_age((&place.account, &place.region), seconds);
         }

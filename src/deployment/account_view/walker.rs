@@ -31,12 +31,12 @@ const STANDBY: Duration = Duration::from_secs(1);
 /// Walks until no resource is there any more.
 pub(super) async fn attend(all: &Deployments, place: &Place, mut first: First) {
     loop {
-        while !all.leadership.fence().valid() {
+        while !all.parts.leadership.fence().valid() {
             all.places.seen(place, None);
             first = First::Soon;
             tokio::time::sleep(STANDBY).await;
         }
-        let schedule = Schedule::new(all.look_interval, first, &seed(place), all.clock.now());
+        let schedule = Schedule::new(all.parts.look_interval, first, &seed(place), all.parts.clock.now());
         let mut walker = Walker { all, place, schedule, walk: None, scopes: Vec::new(), allowed: None };
         match walker.lead().await {
             // What another one has done meanwhile nobody here has seen, also where it led for a moment only.
@@ -71,7 +71,7 @@ impl Walker<'_> {
         let mut terms = self.all.terms.subscribe();
         loop {
             self.all.places.seen(self.place, Some(self.schedule.seen_at()));
-            let due = self.all.clock.instant_of(self.schedule.due());
+            let due = self.all.parts.clock.instant_of(self.schedule.due());
             tokio::select! {
                 biased;
                 // The sender lives as long as what is walked for.
@@ -100,7 +100,7 @@ impl Walker<'_> {
                     self.read(permit, &filter, token.as_deref()).await;
                 }
             }
-            if self.schedule.hands_over(self.all.clock.now()) {
+            if self.schedule.hands_over(self.all.parts.clock.now()) {
                 warn!(
                     account = self.place.account,
                     region = self.place.region,
@@ -113,7 +113,7 @@ impl Walker<'_> {
 
     /// Begins the next walk, if it is one for a walk. False: no resource is there any more.
     fn begin(&mut self) -> bool {
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         let noted = self.all.places.noted(self.place);
         let members = members(self.all, self.place);
         if !members.any {
@@ -146,11 +146,11 @@ impl Walker<'_> {
         let all = self.all;
         let begun = Instant::now();
         loop {
-            let fence = all.leadership.fence();
+            let fence = all.parts.leadership.fence();
             let place = (self.place.account.as_str(), self.place.region.as_str());
-            match all.aws.try_permit(self.scopes.first()?, Class::Sweep, ApiFamily::Greengrass, &fence) {
+            match all.parts.aws.try_permit(self.scopes.first()?, Class::Sweep, ApiFamily::Greengrass, &fence) {
                 Ok(permit) => {
-                    all.metrics.limiter_waited(ApiFamily::Greengrass, place, begun.elapsed().as_secs_f64());
+                    all.parts.metrics.limiter_waited(ApiFamily::Greengrass, place, begun.elapsed().as_secs_f64());
                     return Some(permit);
                 }
                 Err(wait) if wait.reason == WaitReason::NotLeading => return None,
@@ -160,12 +160,12 @@ impl Walker<'_> {
     }
 
     async fn read(&mut self, permit: Permit, filter: &RowFilter, token: Option<&str>) {
-        let asked_at = self.all.clock.now();
+        let asked_at = self.all.parts.clock.now();
         let size = self.schedule.size();
-        let listed = self.all.aws.greengrass().list_some_deployments(permit, filter, token, size.get()).await;
+        let listed = self.all.parts.aws.greengrass().list_some_deployments(permit, filter, token, size.get()).await;
         match listed {
             Ok(page) => {
-                self.all.metrics.account_view_page((&self.place.account, &self.place.region));
+                self.all.parts.metrics.account_view_page((&self.place.account, &self.place.region));
                 self.schedule.page_came();
                 self.allowed = self.scopes.first().cloned();
                 self.compare(&page, asked_at);
@@ -178,7 +178,7 @@ impl Walker<'_> {
     }
 
     fn failed(&mut self, failure: &Failure) {
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         let jitter = jitter(&seed(self.place), now.as_second());
         if failure.kind == FailureKind::Validation
             && let Some(walk) = self.walk.as_mut().filter(|walk| walk.has_token())
@@ -212,14 +212,14 @@ impl Walker<'_> {
         for missing in walk.unseen() {
             self.consider(missing, None, self.schedule.began_at());
         }
-        self.schedule.completed(&seed(self.place), self.all.clock.now());
+        self.schedule.completed(&seed(self.place), self.all.parts.clock.now());
         self.count(WalkOutcome::Complete);
     }
 
     fn too_long(&mut self) {
         let Some(walk) = self.walk.take() else { return };
         self.hand_over(Some(walk.unseen()));
-        self.schedule.too_long(&seed(self.place), self.all.clock.now());
+        self.schedule.too_long(&seed(self.place), self.all.parts.clock.now());
         self.count(WalkOutcome::OwnLooks);
     }
 
@@ -232,8 +232,8 @@ impl Walker<'_> {
     fn consider(&self, of: &RowKey, shown: Option<&Row>, asked_at: Timestamp) {
         let all = self.all;
         let reference = Reference::Key(resolve::key_words(&of.target, of.parent.as_deref()).into());
-        for name in all.store.referrers(&reference) {
-            let Some(record) = all.store.get(&name) else { continue };
+        for name in all.parts.store.referrers(&reference) {
+            let Some(record) = all.parts.store.get(&name) else { continue };
             let remembered = remembered(&record);
             let is_of = remembered.resolved.as_ref().is_some_and(|resolved| {
                 (&resolved.target_arn, &resolved.parent_target_arn) == (&of.target, &of.parent)
@@ -254,14 +254,14 @@ impl Walker<'_> {
 
     /// The resources look themselves within an interval: all that rest, or those of them.
     fn hand_over(&self, only: Option<&BTreeSet<RowKey>>) {
-        let now = self.all.clock.now();
-        for record in self.all.store.records() {
+        let now = self.all.parts.clock.now();
+        for record in self.all.parts.store.records() {
             let remembered = remembered(&record);
             let Some(key) = key(&remembered).filter(|key| super::super::place(key) == *self.place) else { continue };
             let row_key =
                 RowKey { target: key.target.to_string(), parent: key.parent.as_ref().map(ToString::to_string) };
             if watched(self.all, &record).is_some() && only.is_none_or(|only| only.contains(&row_key)) {
-                let delay = spread(&format!("{}{now}", record.uid), self.all.look_interval);
+                let delay = spread(&format!("{}{now}", record.uid), self.all.parts.look_interval);
                 self.wake(&record, Class::Sweep, delay);
             }
         }
@@ -269,10 +269,10 @@ impl Walker<'_> {
 
     fn wake(&self, record: &Record, class: Class, delay: Duration) {
         let wake = Wake::now(class, Reason::AccountView).after(delay).in_lane(self.all.lane(record));
-        self.all.queue.wake(record.name.clone(), wake);
+        self.all.parts.queue.wake(record.name.clone(), wake);
     }
 
     fn count(&self, outcome: WalkOutcome) {
-        self.all.metrics.account_view_walk(outcome, (&self.place.account, &self.place.region));
+        self.all.parts.metrics.account_view_walk(outcome, (&self.place.account, &self.place.region));
     }
 }

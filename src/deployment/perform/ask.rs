@@ -23,8 +23,8 @@ impl Act<'_> {
     pub(in super::super) async fn ask(&self, query: &Query, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         match (query, self.key()) {
             (Query::Object, _) => {
-                let live = self.all.site().reread(self.record).await?;
-                knowledge.live_at = Some(self.all.clock.now());
+                let live = self.all.parts.site().reread(self.record).await?;
+                knowledge.live_at = Some(self.all.parts.clock.now());
                 Ok(live.map_or(Done::Gone, |record| Done::Wrote(Box::new(record))))
             }
             (Query::References, _) => self.references(knowledge).await,
@@ -61,7 +61,7 @@ impl Act<'_> {
     }
 
     async fn look(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
-        let at = self.all.clock.now();
+        let at = self.all.parts.clock.now();
         let mut rows = self.rows(key, RowFilter::all_of(key)).await?;
         rows.retain(|row| is_of_key(key, &row.target_arn, row.parent_target_arn.as_deref()));
         let look = Look { began_at: at, resource_version: self.subject.resource_version.to_owned(), rows };
@@ -71,14 +71,14 @@ impl Act<'_> {
     }
 
     async fn subdeployments(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
-        let at = self.all.clock.now();
+        let at = self.all.parts.clock.now();
         let value = self.rows(key, RowFilter::newest_beneath(&key.target)).await?;
         knowledge.subdeployments = Some(Reading { at, value });
         Ok(())
     }
 
     async fn parent(&self, key: &Key, knowledge: &mut Knowledge) -> Result<(), Stopped> {
-        let at = self.all.clock.now();
+        let at = self.all.parts.clock.now();
         let Some(parent) = &key.parent else { return Ok(()) };
         let newest = Row::newest_of(parent, self.rows(key, RowFilter::newest_of(parent)).await?);
         if let Some(row) = &newest {
@@ -93,7 +93,7 @@ impl Act<'_> {
         let mut page: Option<String> = None;
         for _ in 0..PAGES_AT_MOST {
             let permit = self.permit(key).await.map_err(Stopped::Wait)?;
-            let listed = self.all.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
+            let listed = self.all.parts.aws.greengrass().list_deployments(permit, &filter, page.as_deref()).await;
             let listed = listed.map_err(Stopped::Failed)?;
             rows.extend(listed.rows);
             page = listed.next_token;
@@ -111,8 +111,8 @@ impl Act<'_> {
             Ok(permit) => permit,
             Err(wait) => return wait,
         };
-        let at = self.all.clock.now();
-        match self.all.aws.greengrass().get_deployment(permit, id).await {
+        let at = self.all.parts.clock.now();
+        match self.all.parts.aws.greengrass().get_deployment(permit, id).await {
             Ok(details) => knowledge.read_by(self.subject, id, at, Some(details)),
             Err(failure) if failure.kind == FailureKind::NotFound => knowledge.read_by(self.subject, id, at, None),
             Err(failure) => return self.failed(failure, knowledge),
@@ -121,35 +121,35 @@ impl Act<'_> {
     }
 
     async fn definition(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let at = self.all.clock.now();
-        let value = self.all.objects.is_definition_going().await?;
+        let at = self.all.parts.clock.now();
+        let value = self.all.parts.objects.is_definition_going().await?;
         knowledge.definition = Some(Reading { at, value });
         Ok(Done::Learnt)
     }
 
     async fn owner(&self, owner: &ObjectName, knowledge: &mut Knowledge) -> Done {
-        let found = self.all.objects.owner(owner).await;
+        let found = self.all.parts.objects.owner(owner).await;
         knowledge.owners.insert(owner.clone(), found);
         Done::Learnt
     }
 
     async fn references(&self, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
         for name in resolve::config_maps(self.record) {
-            let found = self.all.objects.config_map(&self.record.name.namespace, &name).await?;
+            let found = self.all.parts.objects.config_map(&self.record.name.namespace, &name).await?;
             knowledge.config_maps.insert(name, found);
         }
         Ok(Done::Learnt)
     }
 
     async fn claimants(&self, key: &Key, knowledge: &mut Knowledge) -> Result<Done, ApiError> {
-        let found = self.all.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
+        let found = self.all.parts.objects.list_live_by_field(CLAIMED_TARGET, key.target.as_str()).await?;
         let value = found
             .iter()
             .filter(|record| record.name != self.record.name)
             .filter(|record| Memory::recall(&resolve::status(record)).key.as_ref() == Some(key))
             .map(resolve::claimant)
             .collect();
-        knowledge.claimants = Some(Reading { at: self.all.clock.now(), value });
+        knowledge.claimants = Some(Reading { at: self.all.parts.clock.now(), value });
         Ok(Done::Learnt)
     }
 }

@@ -49,7 +49,7 @@ impl Act<'_> {
         query: &RolloutQuery,
         knowledge: &mut Knowledge,
     ) -> Result<(), Failure> {
-        let (aws, memory, at) = (&self.all.aws, self.memory, self.all.clock.now());
+        let (aws, memory, at) = (&self.all.parts.aws, self.memory, self.all.parts.clock.now());
         match query {
             RolloutQuery::Job(job) => {
                 let read = there(aws.iot().describe_job(permit, job).await)?;
@@ -82,7 +82,7 @@ impl Act<'_> {
     }
 
     fn rollout_waits(&self, wait: &Done, knowledge: &mut Knowledge) {
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         if let Done::Wait(until) = wait {
             let left = until.saturating_duration_since(tokio::time::Instant::now());
             knowledge.rollout_waits(self.memory, now, later(now, left));
@@ -96,7 +96,7 @@ impl Act<'_> {
             request_id = failure.request_id,
             "what devices did can't be read: {failure}"
         );
-        let now = self.all.clock.now();
+        let now = self.all.parts.clock.now();
         let jitter = jitter(&self.record.uid, now.as_second());
         let of_pace = failure.clone();
         knowledge.rollout_failed(self.memory, now, failure, |attempts, first_failed_at| {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use tokio::time::Instant;
 
-use super::super::super::{Deployments, Parts, resource};
+use super::super::super::{Deployments, resource};
 use super::super::{First, run};
 use crate::aws::{Aws, BootTime, ClientSettings, Fence, Leadership, Quotas, SystemBootClock};
 use crate::controller::clock::Clock;
@@ -18,6 +18,7 @@ use crate::controller::events::Events;
 use crate::controller::json::Json;
 use crate::controller::mock::{client_answering, objects_answering};
 use crate::controller::objects::Namespaces;
+use crate::controller::parts::Parts;
 use crate::controller::queue::{Queue, Reason};
 use crate::controller::record::{Record, tests::record};
 use crate::controller::store::Store;
@@ -115,7 +116,7 @@ impl Bench {
         let target = &status["resolved"]["targetArn"];
         let spec = Some(Json::of(&json!({"targetArn": target})).unwrap());
         let record = Record { spec, status: Some(Json::of(status).unwrap()), ..record(name, 7) };
-        self.all.store.apply(record.clone());
+        self.all.parts.store.apply(record.clone());
         self.all.note(&record);
         self.all.places.know(&place(), First::Soon);
     }
@@ -167,11 +168,11 @@ async fn a_walk_wakes_the_resource_that_differs_and_no_other() {
     bench.emulator.perform(&scope, greengrass_emulator::Operation::CancelDeployment, &cancel).unwrap();
     bench.lead(true);
     let begun = Instant::now();
-    let lease = bench.all.queue.next().await;
+    let lease = bench.all.parts.queue.next().await;
     assert!(begun.elapsed() < SOON);
     assert_eq!(lease.turn().name, ObjectName { namespace: "press".into(), name: "b".into() });
     assert!(lease.turn().reasons.contains(Reason::AccountView));
-    let next = tokio::time::timeout(SOON, bench.all.queue.next()).await;
+    let next = tokio::time::timeout(SOON, bench.all.parts.queue.next()).await;
     assert!(next.is_err(), "{next:?}");
 }
 
@@ -181,8 +182,8 @@ async fn a_place_without_resources_costs_nothing_and_one_that_comes_back_is_walk
     bench.lead(true);
     bench.done("a");
     assert_eq!(bench.calls_in(SOON).await, 1);
-    let record = bench.all.store.records().pop().unwrap();
-    assert!(bench.all.store.remove(&record));
+    let record = bench.all.parts.store.records().pop().unwrap();
+    assert!(bench.all.parts.store.remove(&record));
     assert_eq!(bench.calls_in(INTERVAL * 3).await, 0);
     bench.store("a", &record.decode_status::<Value>().unwrap().unwrap());
     assert_eq!(bench.calls_in(SOON).await, 1);
